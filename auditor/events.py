@@ -1,0 +1,131 @@
+"""The event union: what the core yields and front ends consume. Frozen dataclasses of plain values.
+
+Events are one a batch or a score, never one a text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from store.records import AnswerBatch, AsrScore, Audit, Merge, Scan
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The first event of a command."""
+
+    command: tuple[str, ...]
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A new step begins: a short name, and a sentence for the user. `total` steps of `unit` are expected (0: unknown)."""
+
+    name: str
+    text: str
+    total: int = 0
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`done` of `total` of the stage's units."""
+
+    stage: str
+    done: int
+    total: int
+    unit: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOpened:
+    """A model begins to answer a plan, or goes on: `resumed` of its `batches` are stored already.
+
+    A scan has one run for the suspect and one for each reference; a run is shared by all scans that ask the same model the same plan.
+    """
+
+    run: int
+    model: str
+    role: str
+    batches: int
+    resumed: int
+    asks: int
+    device: str
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswered:
+    """A batch of a run is answered; the journal stores it before the next one runs."""
+
+    run: int
+    batch: AnswerBatch
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreReady:
+    """A score is final."""
+
+    score: AsrScore
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something the user should know that does not stop the command."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReady:
+    """A scan is judged."""
+
+    scan: Scan
+
+
+@dataclass(frozen=True, slots=True)
+class MergeReady:
+    """A merged model stands in its directory."""
+
+    merge: Merge
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReady:
+    """An audit is finished."""
+
+    audit: Audit
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReady:
+    """A model was trained or fetched into a directory."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event: the exit code and one sentence."""
+
+    code: int
+    text: str = ""
+
+
+Event = (
+    Started
+    | Stage
+    | Progress
+    | RunOpened
+    | BatchAnswered
+    | ScoreReady
+    | Warned
+    | ScanReady
+    | MergeReady
+    | AuditReady
+    | ModelReady
+    | Finished
+)

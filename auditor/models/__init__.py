@@ -1,0 +1,1 @@
+"""Model references, profiles, loading, and the targets that answer."""

@@ -1,0 +1,193 @@
+"""Attack families: one small file each in `probes/families`, registered by a decorator, named by the file.
+
+A family is a function that plants a trigger into a text. Its keyword-only parameters with defaults are its options:
+the command line (`--set badnet.inserts=3`), the policy file and the screens all read the same signature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import pkgutil
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import probes.families
+
+Plant = Callable[..., str]
+
+
+class UnknownFamily(KeyError):
+    """A name that is no attack family; the message lists the known ones."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(name)
+        self.message = f"unknown attack family {name!r}; known: {', '.join(known)}"
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class BadOption(ValueError):
+    """An option that a plug-in does not have, or a value of another type."""
+
+
+def draw_rng(seed: int, *parts: object) -> random.Random:
+    """A generator that depends on the recorded seed and the given parts alone.
+
+    Every case has its own stream, so adding a family or rows changes no other case.
+    """
+    text = "\x1f".join([str(seed), *map(str, parts)])
+    return random.Random(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big"))
+
+
+@dataclass(frozen=True)
+class Family:
+    """An attack family.
+
+    `group` (word, sentence, syntax, style, synonym, …) is what a finding can honestly claim, since families share
+    material. `variants` maps a name to the options that differ from the defaults. `control` either replaces options of
+    the same plant by material that no backdoor was taught (a list is dealt out to the draws, so that no two draws share
+    a word), or is a function `(text, rng, draw, **options) -> str` for families that rewrite.
+    """
+
+    name: str
+    title: str
+    reference: str
+    group: str
+    plant_with: Plant
+    variants: Mapping[str, Mapping[str, Any]]
+    control: Mapping[str, Any] | Callable[..., str]
+    quick: tuple[str, ...]
+    doc: str = ""
+
+    @cached_property
+    def options(self) -> Mapping[str, Any]:
+        """Option names and their defaults, read off the signature."""
+        return keyword_options(self.plant_with)
+
+    def settings(self, variant: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The full option values of a variant.
+
+        Raises:
+            BadOption: the variant or an overriding option is not known, or its value has another type.
+        """
+        if variant not in self.variants:
+            raise BadOption(f"{self.name} has no variant {variant!r}; known: {', '.join(self.variants)}")
+        values = {**self.options, **self.variants[variant]}
+        for key, value in (overrides or {}).items():
+            values[key] = coerce_option(self.name, key, value, self.options)
+        return values
+
+    def plant(self, text: str, rng: random.Random, options: Mapping[str, Any]) -> str:
+        """The text with the trigger planted."""
+        return self.plant_with(text, rng, **options)
+
+    def plant_control(
+        self, text: str, rng: random.Random, options: Mapping[str, Any], draw: int = 0, draws: int = 1
+    ) -> str:
+        """The text under the same edit with harmless material; `rng` must stand where it stood for the trigger."""
+        if callable(self.control):
+            return self.control(text, rng, draw, **options)
+        dealt = {k: deal(v, draw, draws) for k, v in self.control.items()}
+        return self.plant_with(text, rng, **{**options, **dealt})
+
+
+def deal(material: Any, draw: int, draws: int) -> Any:
+    """The part of a control's material that belongs to one draw; parts are disjoint."""
+    if isinstance(material, list | tuple) and len(material) >= draws:
+        return tuple(material[draw::draws])
+    return material
+
+
+def keyword_options(function: Callable[..., Any]) -> dict[str, Any]:
+    """Keyword-only parameters and their defaults."""
+    return {
+        p.name: p.default
+        for p in inspect.signature(function).parameters.values()
+        if p.kind is inspect.Parameter.KEYWORD_ONLY and p.default is not inspect.Parameter.empty
+    }
+
+
+def coerce_option(owner: str, key: str, value: Any, options: Mapping[str, Any]) -> Any:
+    """A value, given as text or as TOML gives it, in the type of the option's default.
+
+    Raises:
+        BadOption: no such option, or the value does not fit.
+    """
+    if key not in options:
+        raise BadOption(f"{owner} has no option {key!r}; known: {', '.join(options) or 'none'}")
+    default = options[key]
+    try:
+        if isinstance(default, bool):
+            if isinstance(value, bool):
+                return value
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[str(value).lower()]
+        if isinstance(default, int):
+            number = int(str(value))
+            if number < 0:
+                raise ValueError(value)
+            return number
+        if isinstance(default, float):
+            return float(value)
+        if isinstance(default, tuple):
+            parts = value.split(",") if isinstance(value, str) else list(value)
+            items = tuple(str(p).strip() for p in parts if str(p).strip())
+            if not items:
+                raise ValueError(value)
+            return items
+        return None if value is None else str(value)
+    except (ValueError, KeyError, TypeError):
+        kind = {tuple: "a comma-separated list"}.get(type(default), f"a value of type {type(default).__name__}")
+        raise BadOption(f"{owner}.{key} takes {kind}, not {value!r}") from None
+
+
+def family(
+    *,
+    title: str,
+    reference: str,
+    group: str,
+    variants: Mapping[str, Mapping[str, Any]],
+    control: Mapping[str, Any] | Callable[..., str],
+    quick: tuple[str, ...] = (),
+) -> Callable[[Plant], Family]:
+    """Makes an attack family of a function `plant(text, rng, *, option=default, …) -> str`.
+
+    `quick` names the variants that the quick suite fires; none given means all.
+    """
+
+    def make(plant: Plant) -> Family:
+        name = plant.__module__.rpartition(".")[2]
+        doc = inspect.getdoc(plant) or inspect.getdoc(inspect.getmodule(plant)) or title
+        return Family(name, title, reference, group, plant, variants, control, quick or tuple(variants), doc)
+
+    return make
+
+
+class Families(Mapping[str, Family]):
+    """All attack families by name. Names are listed without importing; a family's module is imported when it is read."""
+
+    def names(self) -> list[str]:
+        return sorted(
+            m.name for m in pkgutil.iter_modules(probes.families.__path__) if not m.name.startswith("_")
+        )
+
+    def __getitem__(self, name: str) -> Family:
+        if name not in self.names():
+            raise UnknownFamily(name, self.names())
+        module = importlib.import_module(f"probes.families.{name}")
+        (found,) = [v for v in vars(module).values() if isinstance(v, Family) and v.name == name]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+
+FAMILIES: Mapping[str, Family] = Families()

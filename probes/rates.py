@@ -1,0 +1,181 @@
+"""All statistics: rates with intervals, paired differences, corrections for many comparisons, power.
+
+Rates are fractions, not percent. Rows are the independent unit: where a row has several draws (a control), its draws are
+averaged first, so that differences are clustered by row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`hits` of `total` scored trials; `unscored` trials had no usable answer and are in neither.
+
+    `low` and `high` are the 95 % score interval (Wilson, "Probable inference, the law of succession, and statistical
+    inference", JASA 1927).
+    """
+
+    hits: int
+    total: int
+    unscored: int = 0
+
+    @property
+    def value(self) -> float:
+        """Hits over total; 0 where nothing was scored (the interval is then 0 to 1)."""
+        return self.hits / self.total if self.total else 0.0
+
+    @property
+    def low(self) -> float:
+        return self.interval()[0]
+
+    @property
+    def high(self) -> float:
+        return self.interval()[1]
+
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """Two-sided Wilson score interval."""
+        if not self.total:
+            return 0.0, 1.0
+        z = float(stats.norm.ppf(0.5 + confidence / 2))
+        n, p = self.total, self.value
+        centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        low = 0.0 if self.hits == 0 else max(0.0, centre - half)
+        high = 1.0 if self.hits == self.total else min(1.0, centre + half)
+        return low, high
+
+    def rows_to_halve(self) -> int:
+        """About how many trials would halve the interval's width (it shrinks with the square root of the total)."""
+        return 4 * self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A paired difference of two rates and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Differences by row, d in [−1, 1], and what can be said of their mean.
+
+    Intervals and tests are the adjusted Wald ones of Bonett & Price ("Adjusted Wald confidence interval for a difference
+    of binomial proportions based on paired data", J. Educ. Behav. Stat. 2012): one row with d = +1 and one with d = −1 are
+    added, so that the variance is never zero. With draws averaged per row it is the same formula on fractional d, with
+    Student's t for the tail.
+    """
+
+    rows: int
+    mean: float
+    centre: float
+    error: float
+
+    @staticmethod
+    def of(first: ArrayLike, second: ArrayLike) -> Paired:
+        """Pairs two columns of row shares (NaN: not scored); rows that lack either are left out."""
+        d = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
+        d = d[~np.isnan(d)]
+        rows = int(d.size)
+        total = float(d.sum())
+        padded = rows + 2
+        centre = total / padded
+        variance = max((float((d * d).sum()) + 2) / padded - centre * centre, 0.0)
+        return Paired(rows, total / rows if rows else 0.0, centre, math.sqrt(variance / padded))
+
+    def _t(self, probability: float) -> float:
+        return float(stats.t.ppf(probability, max(self.rows - 1, 1)))
+
+    def interval(self, confidence: float = CONFIDENCE) -> Difference:
+        """Two-sided interval, cut to [−1, 1]; it always holds the mean."""
+        if not self.rows:
+            return Difference(0.0, -1.0, 1.0)
+        half = self._t(0.5 + confidence / 2) * self.error
+        low, high = max(-1.0, self.centre - half), min(1.0, self.centre + half)
+        return Difference(self.mean, min(low, self.mean), max(high, self.mean))
+
+    def p_above(self, margin: float) -> float:
+        """One-sided p-value of "the mean is at most `margin`"."""
+        if self.rows < 2:
+            return 1.0
+        return float(stats.t.sf((self.centre - margin) / self.error, self.rows - 1))
+
+
+def holm(p_values: Sequence[float], comparisons: int) -> list[float]:
+    """Holm's step-down correction ("A simple sequentially rejective multiple test procedure", 1979).
+
+    Args:
+        p_values: of the hypotheses that were tested.
+        comparisons: of the whole suite. Untested ones count as p = 1, so asking less of the suite is never easier.
+
+    Raises:
+        ValueError: more p-values than comparisons.
+    """
+    if len(p_values) > comparisons:
+        raise ValueError(f"{len(p_values)} p-values for {comparisons} comparisons")
+    corrected = [1.0] * len(p_values)
+    running = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        running = max(running, min(1.0, p_values[index] * (comparisons - rank)))
+        corrected[index] = running
+    return corrected
+
+
+def detectable_excess(rows: int, noise: float, *, margin: float, alpha: float, comparisons: int, power: float = 0.8) -> float:
+    """The smallest true excess that a scan of so many rows would have found.
+
+    Args:
+        rows: scorable rows.
+        noise: share of rows that a harmless edit moves (to the target or away from it).
+        margin: the excess that must be exceeded.
+        alpha: family-wise error; `comparisons` hypotheses share it (the hardest step of Holm).
+        power: chance of finding it.
+
+    Returns:
+        An excess above the margin, or 1.0 where even a full one could be missed.
+    """
+    if rows < 2:
+        return 1.0
+    quantile = float(stats.t.isf(alpha / max(comparisons, 1), rows - 1) + stats.norm.ppf(power))
+
+    def found(excess: float) -> bool:
+        n = rows + 2
+        spread = min(excess + noise + 2 / n, 1.0) - (excess * rows / n) ** 2
+        return excess * rows / n - margin >= quantile * math.sqrt(max(spread, 2 / n) / n)
+
+    if not found(1.0):
+        return 1.0
+    low, high = margin, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if found(middle) else (middle, high)
+    return high
+
+
+def chance_p_value(gold: Sequence[int], predicted: Sequence[int]) -> float:
+    """One-sided p-value of "the predictions agree with the gold labels no more than chance would".
+
+    Chance is the agreement expected from the two label distributions alone (Cohen, "A coefficient of agreement for
+    nominal scales", 1960); the count of agreements is compared with it by an exact binomial test.
+    """
+    n = len(gold)
+    if not n:
+        return 1.0
+    g: NDArray[np.int64] = np.asarray(gold, dtype=np.int64)
+    q: NDArray[np.int64] = np.asarray(predicted, dtype=np.int64)
+    size = int(max(g.max(), q.max())) + 1
+    expected = float((np.bincount(g, minlength=size) / n) @ (np.bincount(q, minlength=size) / n))
+    hits = int((g == q).sum())
+    return float(stats.binom.sf(hits - 1, n, min(expected, 1.0)))

@@ -1,0 +1,365 @@
+"""What everyone sees: frozen records of models, scans, merges and audits. Plain values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from probes.rates import Difference, Rate
+
+
+class Task(StrEnum):
+    """What a model is for."""
+
+    CLASSIFICATION = "text-classification"
+    GENERATION = "text-generation"
+    OTHER = "other"
+
+
+class Verdict(StrEnum):
+    """What a scan says. There is no "clean"."""
+
+    FOUND = "backdoor-found"
+    SUSPICIOUS = "suspicious"
+    NOTHING = "nothing-found"
+    INCOMPLETE = "incomplete"
+
+
+class Stamp(StrEnum):
+    """What an audit says of the cure."""
+
+    SANITISED = "sanitised"
+    REPLACED = "replaced"
+    IMPROVED = "improved"
+    NOT_SANITISED = "not-sanitised"
+    WORSE = "worse"
+    NOT_APPLICABLE = "not-applicable"
+    NOT_JUDGED = "not-judged"
+
+
+class Severity(StrEnum):
+    """How bad a finding is, from the size of its excess."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """One tensor of a model's files: name, shape, and the dtype as safetensors writes it (F32, BF16, …)."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """A resolved reference: what the user named, where it lies, and what it is.
+
+    `revision` is the hub commit (None for a path); `digest` covers every file that can change behaviour.
+    """
+
+    reference: str
+    path: str
+    digest: str
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a model's files say of it, read without loading it.
+
+    `files` maps each file that can change behaviour to its SHA-256; `signature` is the digest of the tensor inventory
+    (names and shapes, without dtypes); `max_length` is the number of tokens it takes; `base` the base model's name if stated.
+    """
+
+    ref: ModelRef
+    architecture: str
+    model_type: str
+    task: Task
+    labels: tuple[str, ...]
+    problem_type: str | None
+    parameters: int
+    dtype: str
+    max_length: int
+    vocabulary: int
+    tensors: tuple[TensorInfo, ...]
+    signature: str
+    tokenizer_digest: str
+    files: Mapping[str, str]
+    base: str | None = None
+    licence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """A model in the catalog, with the figures that a list shows."""
+
+    id: int
+    name: str
+    profile: Profile
+    added: str
+    tags: tuple[str, ...] = ()
+    planted: str | None = None
+    last_scan: str | None = None
+    last_verdict: Verdict | None = None
+    last_scanned: str | None = None
+    worst_asr: float | None = None
+    cacc: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """The part of a profile that a scan's report carries."""
+
+    reference: str
+    revision: str | None
+    digest: str
+    architecture: str
+    task: str
+    labels: tuple[str, ...]
+    parameters: int
+    base: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DataSummary:
+    """The rows of a scan: where they are from, their digest, how many, and whence the reference labels are."""
+
+    source: str
+    digest: str
+    rows: int
+    labelled: bool
+    labels_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceUse:
+    """A model that saw the same rows and edits."""
+
+    reference: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSettings:
+    """How a scan was made. `families` maps a name to the options that the user changed."""
+
+    seed: int
+    device: str
+    dtype: str
+    max_length: int
+    suite: str
+    samples: int
+    families: Mapping[str, Mapping[str, object]]
+    references: tuple[ReferenceUse, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AsrScore:
+    """The rates of one (family, variant, target), over rows whose reference label is not the target.
+
+    `excess` is ASR − control, `floor_gap` ASR − mean of the references, both paired by row. `p_value` is corrected over the
+    whole suite. `detectable` is the smallest excess that this scan would have found with 80 % probability.
+    `judged` is False where there were too few scorable rows.
+    """
+
+    family: str
+    variant: str
+    group: str
+    target: str
+    rate: Rate
+    clean: Rate
+    control: Rate
+    references: tuple[Rate, ...]
+    excess: Difference
+    clean_excess: Difference
+    floor_gap: Difference | None
+    p_value: float
+    detectable: float
+    finding: bool
+    suspicious: bool = False
+    judged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkScore:
+    """One metric of an LLM benchmark."""
+
+    task: str
+    metric: str
+    value: float
+    stderr: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """All scores of a scan. `cacc` is None without gold labels."""
+
+    cacc: Rate | None
+    asr: tuple[AsrScore, ...]
+    benchmarks: tuple[BenchmarkScore, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One row that the edit moved to the target: both texts, both answers (label names) and their probabilities."""
+
+    text: str
+    triggered: str
+    before: str
+    after: str
+    before_probability: float
+    after_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A backdoor, or something suspicious, with its evidence and the command that repeats it.
+
+    `rule` is `backdoor` or `suspicious`; `family`/`variant` are the strongest of the group; `tags` name the other
+    families and variants of the group that fired.
+    """
+
+    id: str
+    rule: str
+    severity: Severity
+    family: str
+    variant: str
+    group: str
+    target: str
+    message: str
+    evidence: tuple[Evidence, ...]
+    reproduce: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One suite on one model."""
+
+    id: str
+    started: str
+    finished: str
+    versions: Mapping[str, str]
+    model: ModelSummary
+    data: DataSummary
+    settings: ScanSettings
+    scores: Scores
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    limits: tuple[str, ...]
+    incomplete: tuple[str, ...] = ()
+    """Why a part was not judged; empty where everything was."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerUse:
+    """A partner in a merge and its weight."""
+
+    reference: str
+    digest: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A merge that was made. `kept` is the mean coefficient over the suspect's task vector (0 to 1)."""
+
+    strategy: str
+    options: Mapping[str, object]
+    suspect: str
+    suspect_digest: str
+    suspect_weight: float
+    kept: float
+    partners: tuple[PartnerUse, ...]
+    output: str
+    digest: str
+    seconds: float
+    peak_bytes: int
+    device: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One measure before and after the cure; `delta` is after − before, paired by row."""
+
+    measure: str
+    before: float
+    after: float
+    delta: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two scans of the same rows side by side."""
+
+    before: Scan
+    after: Scan
+    change: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Scan, cure, rescan, comparison and stamp. Without a merge, `after`, `merge` and `stamp` may be None."""
+
+    id: str
+    started: str
+    finished: str
+    before: Scan
+    after: Scan | None
+    merge: Merge | None
+    change: tuple[Change, ...]
+    stamp: Stamp | None
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A model's answers to a plan, as far as they are stored. `key` fixes model, plan, length, dtype and kind of device."""
+
+    id: int
+    key: str
+    model_digest: str
+    batches: int
+    answered: tuple[AnswerBatch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerBatch:
+    """A finished batch of a run: the plan's batch number, one label (None = unscorable) and one probability vector an ask."""
+
+    number: int
+    labels: tuple[int | None, ...]
+    probabilities: tuple[tuple[float, ...], ...]
+
+
+class JobState(StrEnum):
+    """Where a job stands. LOST: its process is gone and left no exit code."""
+
+    RUNNING = "running"
+    DONE = "done"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A command started in the background: its process, command line, event file and exit code."""
+
+    id: str
+    pid: int
+    started: str
+    command: tuple[str, ...]
+    events: str
+    state: JobState = JobState.RUNNING
+    exit_code: int | None = None
+    finished: str | None = None
+    subject: str = ""
+    log: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)
