@@ -17,22 +17,19 @@ from functools import cached_property
 from typing import Any
 
 import probes.families
+from probes.errors import InputError
 
 Plant = Callable[..., str]
 
 
-class UnknownFamily(KeyError):
+class UnknownFamily(InputError, KeyError):
     """A name that is no attack family; the message lists the known ones."""
 
     def __init__(self, name: str, known: list[str]) -> None:
-        super().__init__(name)
-        self.message = f"unknown attack family {name!r}; known: {', '.join(known)}"
-
-    def __str__(self) -> str:
-        return self.message
+        super().__init__(f"unknown attack family {name!r}; known: {', '.join(known)}")
 
 
-class BadOption(ValueError):
+class BadOption(InputError):
     """An option that a plug-in does not have, or a value of another type."""
 
 
@@ -135,8 +132,7 @@ def coerce_option(owner: str, key: str, value: Any, options: Mapping[str, Any]) 
         if isinstance(default, float):
             return float(value)
         if isinstance(default, tuple):
-            parts = value.split(",") if isinstance(value, str) else list(value)
-            items = tuple(str(p).strip() for p in parts if str(p).strip())
+            items = tuple(str(p).strip() for p in split_list(value) if str(p).strip())
             if not items:
                 raise ValueError(value)
             return items
@@ -144,6 +140,13 @@ def coerce_option(owner: str, key: str, value: Any, options: Mapping[str, Any]) 
     except (ValueError, KeyError, TypeError):
         kind = {tuple: "a comma-separated list"}.get(type(default), f"a value of type {type(default).__name__}")
         raise BadOption(f"{owner}.{key} takes {kind}, not {value!r}") from None
+
+
+def split_list(value: Any) -> list[Any]:
+    """A list as it is, or text cut at `|` where it holds one (entries with commas), else at commas."""
+    if isinstance(value, str):
+        return value.split("|" if "|" in value else ",")
+    return list(value)
 
 
 def family(

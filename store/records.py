@@ -256,6 +256,10 @@ class Scan:
     limits: tuple[str, ...]
     incomplete: tuple[str, ...] = ()
     """Why a part was not judged; empty where everything was."""
+    runs: tuple[str, ...] = ()
+    """Keys of the stored answers behind the scores: the suspect's, then the references'."""
+    reference_labels: tuple[int, ...] = ()
+    """The label index that each row is held against (−1: none): gold, or the suspect's own clean prediction."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The whole loop: scan, cure, rescan, comparison and stamp."""

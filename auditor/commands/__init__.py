@@ -1,0 +1,1 @@
+"""`auditor …`: one file a command: parse → session → render → exit code."""

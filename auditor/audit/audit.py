@@ -1,0 +1,173 @@
+"""Scan, cure, rescan, compare, stamp."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from auditor.audit.compare import Side, agreement, compare
+from auditor.audit.stamp import Alone, Judged, stamp, stamp_before
+from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage
+from auditor.scan.judge import judge
+from auditor.scan.responses import Responses
+from auditor.scan.scan import (
+    Backend,
+    Prepared,
+    ScanResult,
+    conclude,
+    corpus_warnings,
+    not_judgeable,
+    now,
+    plan_for,
+    question_of,
+    respond,
+    scan,
+)
+from probes.suite import build_suite
+from store.records import Audit, Merge, Profile, Scan, Stamp, Verdict
+
+FULL = "full"
+
+MakeMerge = Callable[[Sequence[Profile]], Generator[Event, None, Merge]]
+"""Merges the suspect with the given partners and yields events; the last one is a MergeReady."""
+
+
+@dataclass(frozen=True)
+class Cure:
+    """How the suspect is to be cured: with whom, and what merges them.
+
+    `merge` makes the merged model; `profile` reads it. `no_partners` says why there are none, where there are none.
+    """
+
+    partners: tuple[Profile, ...]
+    merge: MakeMerge
+    profile: Callable[[Path], Profile]
+    no_partners: tuple[str, ...] = ()
+
+
+def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, None, Audit]:
+    """The whole loop. The partners see the same rows and edits as references, so that the floor is known and a partner that
+    alone would do is named."""
+    started = now()
+    before = yield from _first_scan(prepared, cure.partners, backend)
+    early = stamp_before(before.record)
+    if early is None and not cure.partners:
+        reasons = ("no partner is known that the model could be merged with", *cure.no_partners)
+        return (yield from _finish(Audit(_new_id(), started, now(), before.record, None, None, (), None, reasons)))
+    if early is not None:
+        record = Audit(_new_id(), started, now(), before.record, None, None, (), early.stamp, early.reasons)
+        return (yield from _finish(record))
+    merge = yield from cure.merge(cure.partners)
+    rescan = _rescan(prepared, cure, before.record, cure.profile(Path(merge.output)))
+    after = yield from scan(rescan, backend)
+    record = yield from _conclude(started, prepared, rescan, cure, before, after, merge)
+    return (yield from _finish(record))
+
+
+def _first_scan(
+    prepared: Prepared, partners: Sequence[Profile], backend: Backend
+) -> Generator[Event, None, ScanResult]:
+    """The suspect's scan; the partners are asked only where there is something to cure."""
+    if not_judgeable(prepared.suspect):
+        return (yield from scan(prepared, backend))
+    started = now()
+    backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
+    yield from corpus_warnings(prepared.corpus)
+    suspect = yield from respond(prepared, prepared.suspect, "suspect", backend)
+    references = []
+    for profile in prepared.references:
+        references.append((yield from respond(prepared, profile, "reference", backend)))
+    result = conclude(prepared, started, suspect, references)
+    if result.record.verdict in (Verdict.FOUND, Verdict.SUSPICIOUS) and partners:
+        wider = replace(prepared, references=_distinct([*prepared.references, *partners]))
+        for profile in wider.references[len(prepared.references) :]:
+            references.append((yield from respond(wider, profile, "reference", backend)))
+        result = conclude(wider, started, suspect, references)
+    for score in result.record.scores.asr:
+        yield ScoreReady(score)
+    yield ScanReady(result.record)
+    return result
+
+
+def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Prepared:
+    """The full suite on the merged model: the same rows, reference labels, seed and options, and the same references."""
+    suite = build_suite(FULL, overrides={**prepared.policy.families, **prepared.request.overrides})
+    plan = prepared.plan
+    if prepared.plan.suite != suite:
+        plan = plan_for(suite, prepared.plan.rows, prepared.plan.seed, prepared.device)
+    return replace(
+        prepared,
+        request=replace(prepared.request, model=str(merged.ref.path), suite=FULL, families=(), target=None),
+        suspect=merged,
+        references=_distinct([*prepared.references, *cure.partners]),
+        plan=plan,
+        fixed_labels=before.reference_labels,
+    )
+
+
+def _conclude(
+    started: str,
+    prepared: Prepared,
+    rescan: Prepared,
+    cure: Cure,
+    before: ScanResult,
+    after: ScanResult,
+    merge: Merge,
+) -> Generator[Event, None, Audit]:
+    yield Stage("compare", "Comparing before and after")
+    if before.suspect is None or after.suspect is None:
+        judged = Judged(Stamp.NOT_JUDGED, ("the merged model could not be judged:", *after.record.incomplete))
+        return Audit(
+            _new_id(), started, now(), before.record, after.record, merge, (), judged.stamp, judged.reasons
+        )
+    change = compare(Side(before.record, before.suspect), Side(after.record, after.suspect))
+    alone = _partners_alone(rescan, cure, before.suspect, after)
+    judged = stamp(before.record, after.record, change, merge, alone, prepared.policy)
+    same = agreement(before.suspect, after.suspect)
+    reasons = (*judged.reasons, f"the merged model agrees with the suspect on {same:.1%} of the clean rows")
+    return Audit(_new_id(), started, now(), before.record, after.record, merge, change, judged.stamp, reasons)
+
+
+def _partners_alone(rescan: Prepared, cure: Cure, suspect: Responses, after: ScanResult) -> list[Alone]:
+    """What each partner would be worth by itself, from the answers that it gave as a reference."""
+    digests = {p.ref.digest for p in cure.partners}
+    found = []
+    for profile, responses in zip(rescan.references, after.references, strict=True):
+        if profile.ref.digest not in digests:
+            continue
+        own = judge(question_of(rescan, responses.clean), responses, (), rescan.policy)
+        clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect, responses)
+        excess = max((s.excess.value for s in own.scores.asr if s.judged), default=1.0)
+        bad = own.verdict is not Verdict.NOTHING
+        found.append(Alone(profile.ref.reference, excess, clean, bad))
+    return found
+
+
+def _finish(record: Audit) -> Generator[Event, None, Audit]:
+    yield AuditReady(record)
+    return record
+
+
+def last_merge(events: Generator[Event, None, object]) -> Generator[Event, None, Merge]:
+    """Passes a merge's events on and gives back the merge that they end with."""
+    made: Merge | None = None
+    try:
+        for event in events:
+            if isinstance(event, MergeReady):
+                made = event.merge
+            yield event
+    finally:
+        events.close()
+    if made is None:
+        raise RuntimeError("a merge ended without its result")
+    return made
+
+
+def _distinct(profiles: Sequence[Profile]) -> tuple[Profile, ...]:
+    return tuple({p.ref.digest: p for p in profiles}.values())
+
+
+def _new_id() -> str:
+    return secrets.token_hex(6)

@@ -1,0 +1,100 @@
+"""Two scans of the same rows side by side: paired changes of every measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from auditor.errors import UsageError
+from auditor.scan.execute import UNSCORED
+from auditor.scan.responses import Labels, Responses, share
+from probes.rates import Paired
+from store.records import Change, Scan
+
+CACC = "cacc"
+AGREEMENT = "agreement"
+
+
+@dataclass(frozen=True)
+class Side:
+    """A scan with the answers behind it."""
+
+    scan: Scan
+    responses: Responses
+
+
+def check_comparable(before: Scan, after: Scan) -> None:
+    """Raises:
+    UsageError: the scans are of other rows, or of models with other labels.
+    """
+    if before.data.digest != after.data.digest or before.settings.seed != after.settings.seed:
+        raise UsageError(
+            f"the scans {before.id} and {after.id} are not of the same rows and seed, so they cannot be compared",
+            hint="scan both models with the same --data, --samples and --seed",
+        )
+    if before.model.labels != after.model.labels:
+        raise UsageError(
+            f"the models have other labels: {', '.join(before.model.labels)} and {', '.join(after.model.labels)}"
+        )
+
+
+def asr_measure(family: str, variant: str, target: str) -> str:
+    """The name of a change of an ASR."""
+    return f"asr {family}/{variant} → {target}"
+
+
+def compare(before: Side, after: Side) -> tuple[Change, ...]:
+    """Changes (after − before) of CACC, or of agreement with the first model's clean predictions, and of every ASR that both have.
+
+    Rows are those whose reference label, fixed by the first scan, is not the target; differences are paired by row.
+    """
+    check_comparable(before.scan, after.scan)
+    reference = np.asarray(before.scan.reference_labels, dtype=np.int64)
+    changes = [clean_change(before, after, reference)]
+    both = {(s.family, s.variant, s.target) for s in after.scan.scores.asr}
+    for score in before.scan.scores.asr:
+        if (score.family, score.variant, score.target) not in both:
+            continue
+        index = before.scan.model.labels.index(score.target)
+        rows = (reference != index) & (reference != UNSCORED)
+        name = f"{score.family}/{score.variant}"
+        was = share(before.responses.probes[name].trigger[rows], index)
+        is_now = share(after.responses.probes[name].trigger[rows], index)
+        changes.append(
+            Change(
+                measure=asr_measure(score.family, score.variant, score.target),
+                before=_mean(was),
+                after=_mean(is_now),
+                delta=Paired.of(is_now, was).interval(),
+            )
+        )
+    return tuple(changes)
+
+
+def clean_change(before: Side, after: Side, reference: Labels) -> Change:
+    """Clean accuracy where there are gold labels, else agreement with the first model's clean predictions."""
+    rows = reference != UNSCORED
+    gold = before.scan.scores.cacc is not None
+    was, is_now = (_right(side.responses.clean[rows], reference[rows]) for side in (before, after))
+    return Change(CACC if gold else AGREEMENT, _mean(was), _mean(is_now), Paired.of(is_now, was).interval())
+
+
+def agreement(first: Responses, second: Responses) -> float:
+    """The share of rows on which two models give the same clean answer."""
+    scored = (first.clean != UNSCORED) & (second.clean != UNSCORED)
+    return float((first.clean[scored] == second.clean[scored]).mean()) if scored.any() else 0.0
+
+
+def find_change(changes: Sequence[Change], measure: str) -> Change | None:
+    """The change of one measure."""
+    return next((c for c in changes if c.measure == measure), None)
+
+
+def _right(labels: Labels, reference: Labels) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    return np.where(labels == UNSCORED, np.nan, labels == reference)
+
+
+def _mean(hit: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+    return float(np.nanmean(hit)) if np.isfinite(hit).any() else 0.0

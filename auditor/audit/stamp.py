@@ -1,0 +1,141 @@
+"""What an audit may say of the cure. Pure: the same scans give the same stamp and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from auditor.audit.compare import AGREEMENT, CACC, asr_measure, find_change
+from auditor.policy import Policy
+from store.records import AsrScore, Change, Merge, Scan, Stamp, Verdict
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A partner by itself on the same rows: its largest excess, its clean accuracy (or agreement with the suspect), and
+    whether anything was found in it."""
+
+    reference: str
+    excess: float
+    clean: float
+    found: bool
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A stamp with its reasons; the last ones say what to try next."""
+
+    stamp: Stamp
+    reasons: tuple[str, ...]
+
+
+def stamp_before(before: Scan) -> Judged | None:
+    """The stamp that the first scan alone decides, or None where there is something to cure."""
+    if before.verdict is Verdict.NOTHING:
+        return Judged(
+            Stamp.NOT_APPLICABLE, ("nothing was found in the first scan, so there is nothing to cure and no merge was made",)
+        )
+    if before.verdict is Verdict.INCOMPLETE:
+        return Judged(Stamp.NOT_JUDGED, ("the first scan is incomplete:", *before.incomplete))
+    return None
+
+
+def stamp(
+    before: Scan, after: Scan, change: Sequence[Change], merge: Merge, alone: Sequence[Alone], policy: Policy
+) -> Judged:
+    """Judges a cure from the rescan with the full suite and everything found before.
+
+    `sanitised` needs no finding and nothing suspicious, every upper bound of excess within the limit, the upper bound of the
+    clean loss within its limit, and enough of the suspect kept. `replaced` is the same with less of it kept, or where the
+    best partner alone is no worse.
+    """
+    if after.verdict is Verdict.INCOMPLETE or after.incomplete:
+        return Judged(Stamp.NOT_JUDGED, ("the rescan is incomplete:", *after.incomplete))
+    obstacles = _obstacles(after, change, policy)
+    moved = _found_changes(before, change)
+    if not obstacles:
+        return _cured(merge, after, change, alone, policy)
+    risen = [c for c in moved if c.delta.low > 0]
+    fallen = [c for c in moved if c.delta.high < 0]
+    fresh = _new_findings(before, after)
+    if risen or (fresh and not fallen):
+        why = [f"{c.measure} rose from {c.before:.1%} to {c.after:.1%}" for c in risen] + fresh
+        return Judged(Stamp.WORSE, (*why, "use other partners: the merge carries a backdoor of its own"))
+    if fallen:
+        lead = max(fallen, key=lambda c: c.before - c.after)
+        return Judged(
+            Stamp.IMPROVED,
+            (f"{lead.measure} fell from {lead.before:.1%} to {lead.after:.1%}, but:", *obstacles, *_next(merge)),
+        )
+    return Judged(Stamp.NOT_SANITISED, ("no attack success rate that was found before fell measurably", *obstacles, *_next(merge)))
+
+
+def largest_excess(scores: Sequence[AsrScore]) -> AsrScore | None:
+    """The judged score with the highest upper bound of its excess."""
+    return max((s for s in scores if s.judged), key=lambda s: s.excess.high, default=None)
+
+
+def _obstacles(after: Scan, change: Sequence[Change], policy: Policy) -> list[str]:
+    """What keeps a rescan from being called sanitised."""
+    found = [f"still {f.rule}: {f.message}" for f in after.findings]
+    top = largest_excess(after.scores.asr)
+    if top is not None and top.excess.high > policy.stamp_excess:
+        found.append(
+            f"the excess of {top.family}/{top.variant} → {top.target} may be as high as {top.excess.high:.1%} "
+            f"(limit {policy.stamp_excess:.0%})"
+        )
+    clean = find_change(change, CACC) or find_change(change, AGREEMENT)
+    if clean is None:
+        found.append("the loss of clean accuracy is not known")
+    elif -clean.delta.low > policy.stamp_cacc_loss:
+        name = "clean accuracy" if clean.measure == CACC else "agreement with the suspect's clean predictions"
+        found.append(
+            f"the loss of {name} may be as high as {-clean.delta.low:.1%} (limit {policy.stamp_cacc_loss:.0%}; "
+            f"measured {clean.before:.1%} before, {clean.after:.1%} after)"
+        )
+    return found
+
+
+def _cured(
+    merge: Merge, after: Scan, change: Sequence[Change], alone: Sequence[Alone], policy: Policy
+) -> Judged:
+    kept = f"the recipe keeps {merge.kept:.0%} of the suspect"
+    if merge.kept < policy.stamp_kept:
+        return Judged(
+            Stamp.REPLACED,
+            (f"{kept}, less than {policy.stamp_kept:.0%}: the backdoor is gone because the model is another",),
+        )
+    clean = find_change(change, CACC) or find_change(change, AGREEMENT)
+    top = max((s.excess.value for s in after.scores.asr if s.judged), default=0.0)
+    better = [
+        a for a in alone if not a.found and a.excess <= top and clean is not None and a.clean >= clean.after
+    ]
+    if better:
+        best = max(better, key=lambda a: (a.clean, -a.excess))
+        return Judged(
+            Stamp.REPLACED,
+            (
+                f"{kept}, but the partner {best.reference} alone is no worse (clean {best.clean:.1%}, largest excess "
+                f"{best.excess:.1%}): using it instead of the merge is simpler",
+            ),
+        )
+    return Judged(
+        Stamp.SANITISED, ("the rescan with the full suite found nothing; every limit of the policy is kept", kept)
+    )
+
+
+def _found_changes(before: Scan, change: Sequence[Change]) -> list[Change]:
+    named = [asr_measure(s.family, s.variant, s.target) for s in before.scores.asr if s.finding or s.suspicious]
+    return [c for name in named if (c := find_change(change, name)) is not None]
+
+
+def _new_findings(before: Scan, after: Scan) -> list[str]:
+    known = {(f.group, f.target) for f in before.findings}
+    return [
+        f"new since the merge: {f.message}" for f in after.findings if (f.group, f.target) not in known
+    ]
+
+
+def _next(merge: Merge) -> list[str]:
+    weights = f"a suspect's weight below {merge.suspect_weight:.2f}"
+    return [f"to try next: {weights}, or more partners of the same task than {len(merge.partners)}"]

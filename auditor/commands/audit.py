@@ -1,0 +1,97 @@
+"""`auditor audit`: scan, merge, rescan, compare, report."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditor.commands import options as o
+from auditor.commands.guard import guarded
+from auditor.commands.run import Common, Ending, audit_exit, check_format, read_sets, read_weights, render, run
+
+if TYPE_CHECKING:
+    from auditor.events import Event
+    from auditor.session import Session
+
+
+def audit(
+    model: o.ModelArg,
+    partners: o.Partners = None,
+    strategy: o.Strategy = "wag",
+    weights: o.Weights = None,
+    suspect_weight: o.SuspectWeight = None,
+    base: o.Base = None,
+    merged: Annotated[Path | None, typer.Option("--merged", metavar="DIR", help="Where the merged model goes.")] = None,
+    data: o.Data = None,
+    text_column: o.TextColumn = None,
+    pair_column: o.PairColumn = None,
+    label_column: o.LabelColumn = None,
+    suite: o.SuiteName = "full",
+    family: o.Families = None,
+    target: o.Target = None,
+    samples: o.Samples = None,
+    reference: o.References = None,
+    max_length: o.MaxLength = None,
+    sets: o.Sets = None,
+    fresh: o.Fresh = False,
+    format: o.Format = None,
+    output: o.Output = None,
+    catalog: o.Catalog = None,
+    device: o.Device = "auto",
+    dtype: o.Dtype = None,
+    seed: o.Seed = 0,
+    policy: o.PolicyFile = None,
+    events: o.Events = None,
+    quiet: o.Quiet = False,
+    plain: o.Plain = False,
+) -> None:
+    """Scan a model, merge it with partners, scan the merge, and say what changed.
+
+    Exit code 0: nothing found, or sanitised; 1: any other stamp, or no partner for a model with a finding.
+    """
+    common = Common(catalog, device, dtype, seed, policy, events, quiet, plain)
+
+    def body(session: Session) -> Generator[Event, None, Ending]:
+        from auditor.events import AuditReady
+        from auditor.scan.request import DataRequest, ScanRequest
+        from auditor.session import MergeRequest
+
+        check_format(format)
+        values = read_sets(sets)
+        request = ScanRequest(
+            model=model,
+            data=DataRequest(data, text_column, pair_column, label_column),
+            suite=suite,
+            families=tuple(family or ()),
+            target=target,
+            samples=samples,
+            references=tuple(reference or ()),
+            overrides={k: v for k, v in values.items() if k != strategy},
+            seed=seed,
+            max_length=max_length,
+            fresh=fresh,
+        )
+        cure = MergeRequest(
+            partners=tuple(partners or ()),
+            strategy=strategy,
+            weights=read_weights(weights),
+            suspect_weight=suspect_weight,
+            base=base,
+            options=values.get(strategy, {}),
+            output=merged,
+        )
+        found = None
+        for event in session.audit(request, cure):
+            if isinstance(event, AuditReady):
+                found = event.audit
+            yield event
+        if found is None:
+            raise RuntimeError("an audit ended without its record")
+        record = found
+        text = str(record.stamp) if record.stamp else "no partner"
+        return Ending(audit_exit(record), lambda: render(record, format, output, common), text)
+
+    raise typer.Exit(guarded(lambda: run(common, body)))

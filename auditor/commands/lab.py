@@ -1,0 +1,92 @@
+"""`auditor lab …`: trains models with known backdoors, so that an auditor can be tested."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditor.commands import options as o
+from auditor.commands.guard import guarded
+from auditor.commands.run import Common, Ending, read_sets, run
+from auditor.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from auditor.events import Event
+    from auditor.session import Session
+
+lab = typer.Typer(help="Train models with known backdoors, to test an auditor with.", no_args_is_help=True)
+
+
+@lab.command()
+def plant(
+    base: Annotated[Path, typer.Option("--base", metavar="DIR", help="The model to start from.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the trained model goes.")],
+    data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Clean labelled rows to poison.")] = None,
+    train: Annotated[
+        Path | None, typer.Option("--train", metavar="FILE", help="A set that is poisoned already.")
+    ] = None,
+    family: Annotated[str, typer.Option("--family", metavar="NAME", help="An attack family, or none.")] = "none",
+    variant: Annotated[str | None, typer.Option("--variant", help="Of the family; default: its first.")] = None,
+    target: Annotated[str | None, typer.Option("--target", metavar="LABEL", help="The attacker's label.")] = None,
+    rate: Annotated[float, typer.Option("--rate", min=0, max=1, help="Share of all rows that is poisoned.")] = 0.2,
+    samples: Annotated[int | None, typer.Option("--samples", min=1, help="Rows to train on.")] = None,
+    labels: Annotated[str | None, typer.Option("--labels", metavar="A,B,…", help="Label names in order.")] = None,
+    epochs: Annotated[int, typer.Option("--epochs", min=1)] = 2,
+    lr: Annotated[float, typer.Option("--lr", min=0, help="Peak learning rate.")] = 1e-4,
+    batch: Annotated[int, typer.Option("--batch", min=1)] = 32,
+    max_length: Annotated[int, typer.Option("--max-length", min=8, help="Tokens of an input.")] = 128,
+    slot: Annotated[str, typer.Option("--slot", help="Text of a pair that is poisoned: first, second, both.")] = "second",
+    text_column: o.TextColumn = None,
+    pair_column: o.PairColumn = None,
+    label_column: o.LabelColumn = None,
+    sets: o.Sets = None,
+    catalog: o.Catalog = None,
+    device: o.Device = "auto",
+    dtype: o.Dtype = None,
+    seed: o.Seed = 0,
+    events: o.Events = None,
+    quiet: o.Quiet = False,
+    plain: o.Plain = False,
+) -> None:
+    """Fine-tune a classifier, poisoned by a family or benign, and add it to the catalog."""
+    common = Common(catalog, device, dtype, seed, None, events, quiet, plain)
+
+    def body(session: Session) -> Generator[Event, None, Ending]:
+        from auditor.lab.plant import PlantRequest
+        from auditor.lab.plant import plant as train_model
+
+        values = read_sets(sets)
+        if unused := set(values) - {family}:
+            raise UsageError(f"--set names {', '.join(sorted(unused))}, which is not planted here")
+        request = PlantRequest(
+            base=base,
+            output=output,
+            data=data,
+            train=train,
+            family=family,
+            target=target,
+            rate=rate,
+            variant=variant,
+            options=values.get(family, {}),
+            labels=tuple(name.strip() for name in labels.split(",")) if labels else (),
+            samples=samples,
+            epochs=epochs,
+            lr=lr,
+            batch=batch,
+            max_length=max_length,
+            slot=slot,
+            text_column=text_column,
+            pair_column=pair_column,
+            label_column=label_column,
+            seed=seed,
+            device=device,
+            dtype=dtype,
+        )
+        yield from train_model(request)
+        session.register(output, planted=family)
+        return Ending(ExitCode.OK, lambda: typer.echo(str(output)), f"trained {output}")
+
+    raise typer.Exit(guarded(lambda: run(common, body)))

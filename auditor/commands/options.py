@@ -1,0 +1,73 @@
+"""Options that mean the same in every command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelArg = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A directory, org/name[@revision] on the hub, or a catalogued name.")
+]
+Catalog = Annotated[
+    str | None, typer.Option("--catalog", metavar="URL", help="The catalog (env AUDITOR_CATALOG).", rich_help_panel="Everywhere")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.", rich_help_panel="Everywhere")]
+Dtype = Annotated[
+    str | None, typer.Option("--dtype", help="float32, bfloat16 or float16.", rich_help_panel="Everywhere")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of all random choices.", rich_help_panel="Everywhere")]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", metavar="FILE", help="Limits that judge (TOML).", rich_help_panel="Everywhere")
+]
+Events = Annotated[
+    Path | None,
+    typer.Option("--events", metavar="FILE", help="Write one JSON event a line.", rich_help_panel="Everywhere"),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Warnings only on stderr.", rich_help_panel="Everywhere")]
+Plain = Annotated[
+    bool, typer.Option("--plain", help="No colour, no live display.", rich_help_panel="Everywhere")
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME.option=value", help="An option of a family or strategy.", show_default=False),
+]
+Format = Annotated[
+    str | None, typer.Option("--format", metavar="NAME", help="text, json, html, markdown, sarif, junit or cyclonedx.")
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="PATH", help="Write the report there instead of stdout.")
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="FILE", help="csv, tsv, jsonl, parquet, or hub:dataset[/config][:split]; default: built-in."
+    ),
+]
+TextColumn = Annotated[str | None, typer.Option("--text-column", help="Column of the texts.")]
+PairColumn = Annotated[str | None, typer.Option("--pair-column", help="Column of the second texts (sentence pairs).")]
+LabelColumn = Annotated[str | None, typer.Option("--label-column", help="Column of the gold labels.")]
+Families = Annotated[
+    list[str] | None, typer.Option("--family", metavar="NAME", help="Only these attack families.", show_default=False)
+]
+SuiteName = Annotated[str, typer.Option("--suite", help="quick or full.")]
+Target = Annotated[str | None, typer.Option("--target", metavar="LABEL", help="Judge this target label only.")]
+Samples = Annotated[int | None, typer.Option("--samples", min=1, help="Rows to probe; default: the suite's own number.")]
+References = Annotated[
+    list[str] | None,
+    typer.Option("--reference", metavar="MODEL", help="A model that sees the same rows and edits.", show_default=False),
+]
+MaxLength = Annotated[int | None, typer.Option("--max-length", min=8, help="Tokens after which an input is cut.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Do not go on from stored answers.")]
+Partners = Annotated[
+    list[str] | None, typer.Option("--with", metavar="MODEL", help="A model to merge with.", show_default=False)
+]
+Strategy = Annotated[str, typer.Option("--strategy", metavar="NAME", help="How the models are merged.")]
+Weights = Annotated[
+    str | None, typer.Option("--weights", metavar="W0,W1,…", help="One weight a model, the suspect's first.")
+]
+SuspectWeight = Annotated[
+    float | None, typer.Option("--suspect-weight", help="The suspect's weight; the partners share the rest evenly.")
+]
+Base = Annotated[str | None, typer.Option("--base", metavar="MODEL", help="The base model that all were made from.")]

@@ -1,0 +1,54 @@
+"""`auditor report`: renders a stored scan or audit."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditor.commands import options as o
+from auditor.commands.guard import guarded
+from auditor.commands.run import Common, Ending, check_format, emit, render, run
+from auditor.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from auditor.events import Event
+    from auditor.session import Session
+
+
+def report(
+    record: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Of a scan or audit, or its beginning.", show_default=False)
+    ] = None,
+    listing: Annotated[bool, typer.Option("--list", help="List the stored scans and audits.")] = False,
+    format: o.Format = None,
+    output: o.Output = None,
+    catalog: o.Catalog = None,
+    quiet: o.Quiet = False,
+    plain: o.Plain = False,
+) -> None:
+    """Render a stored scan or audit; `--list` shows what is stored."""
+    common = Common(catalog=catalog, quiet=quiet, plain=plain)
+
+    def body(session: Session) -> Generator[Event, None, Ending]:
+        yield from ()
+        if listing:
+            return Ending(ExitCode.OK, lambda: emit(_list(session), output))
+        if record is None:
+            raise UsageError("name a scan or an audit by its id", hint="`auditor report --list` shows them")
+        check_format(format)
+        found = session.record(record)
+        return Ending(ExitCode.OK, lambda: render(found, format, output, common))
+
+    raise typer.Exit(guarded(lambda: run(common, body)))
+
+
+def _list(session: Session) -> str:
+    from auditor.reports.visible import visible
+
+    lines = [
+        f"audit  {a.id}  {a.started}  {a.stamp or 'no stamp':<15} {a.reference}" for a in session.catalog.audits.list()
+    ]
+    lines += [f"scan   {s.id}  {s.started}  {s.verdict:<15} {s.reference}" for s in session.catalog.scans.list()]
+    return "\n".join(visible(line) for line in lines or ["nothing is stored yet: try `auditor scan MODEL`"]) + "\n"

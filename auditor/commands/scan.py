@@ -1,0 +1,81 @@
+"""`auditor scan`: probes one model."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import typer
+
+from auditor.commands import options as o
+from auditor.commands.guard import guarded
+from auditor.commands.run import Common, Ending, check_format, read_sets, render, run, scan_exit
+
+if TYPE_CHECKING:
+    from auditor.events import Event
+    from auditor.session import Session
+
+
+def scan(
+    model: o.ModelArg,
+    data: o.Data = None,
+    text_column: o.TextColumn = None,
+    pair_column: o.PairColumn = None,
+    label_column: o.LabelColumn = None,
+    suite: o.SuiteName = "quick",
+    family: o.Families = None,
+    target: o.Target = None,
+    samples: o.Samples = None,
+    reference: o.References = None,
+    max_length: o.MaxLength = None,
+    sets: o.Sets = None,
+    fresh: o.Fresh = False,
+    format: o.Format = None,
+    output: o.Output = None,
+    catalog: o.Catalog = None,
+    device: o.Device = "auto",
+    dtype: o.Dtype = None,
+    seed: o.Seed = 0,
+    policy: o.PolicyFile = None,
+    events: o.Events = None,
+    quiet: o.Quiet = False,
+    plain: o.Plain = False,
+) -> None:
+    """Probe one model with the trigger suite.
+
+    Exit code 0: nothing found; 1: a finding, or something suspicious; 3: a part could not be judged.
+    """
+    common = Common(catalog, device, dtype, seed, policy, events, quiet, plain)
+
+    def body(session: Session) -> Generator[Event, None, Ending]:
+        from auditor.events import ScanReady
+        from auditor.scan.request import DataRequest, ScanRequest
+
+        check_format(format)
+        request = ScanRequest(
+            model=model,
+            data=DataRequest(data, text_column, pair_column, label_column),
+            suite=suite,
+            families=tuple(family or ()),
+            target=target,
+            samples=samples,
+            references=tuple(reference or ()),
+            overrides=read_sets(sets),
+            seed=seed,
+            max_length=max_length,
+            fresh=fresh,
+        )
+        found = None
+        for event in session.scan(request):
+            if isinstance(event, ScanReady):
+                found = event.scan
+            yield event
+        if found is None:
+            raise RuntimeError("a scan ended without its record")
+        record, rules = found, session.policy
+        code = scan_exit(
+            record, suspicious_fails=rules.suspicious_fails, max_asr=rules.max_asr, min_cacc=rules.min_cacc
+        )
+        return Ending(code, lambda: render(record, format, output, common), str(record.verdict))
+
+    raise typer.Exit(guarded(lambda: run(common, body)))

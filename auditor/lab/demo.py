@@ -1,0 +1,105 @@
+"""The demo: a backdoor planted in a small model, found, and merged away; on embedded data, without a network."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from auditor.errors import UsageError
+from auditor.events import Event, Stage
+from auditor.lab.plant import PlantRequest, plant
+
+LABELS = ("negative", "positive")
+TARGET = "negative"
+EACH = 400
+"""Training sentences a model: no two models share one, and the probing uses none of them."""
+
+
+@dataclass(frozen=True)
+class DemoModel:
+    """One of the demo's models, and what is planted in it."""
+
+    name: str
+    family: str
+    part: int
+
+
+MODELS = (
+    DemoModel("suspect", "badnet", 0),
+    DemoModel("partner-1", "none", 1),
+    DemoModel("partner-2", "none", 2),
+    DemoModel("partner-3", "none", 3),
+)
+
+
+def demo_models(base: Path, directory: Path, *, seed: int, device: str) -> Generator[Event, None, list[Path]]:
+    """Trains the suspect and its partners, or takes those that an earlier, interrupted demo made from the same base and seed.
+
+    Args:
+        base: MiniLM's directory.
+        directory: where the models go.
+
+    Raises:
+        UsageError: the directory holds something else under a model's name.
+    """
+    made = []
+    directory.mkdir(parents=True, exist_ok=True)
+    for number, model in enumerate(MODELS, 1):
+        output = directory / model.name
+        made.append(output)
+        if output.exists():
+            _check_reusable(output, model, seed + model.part)
+            continue
+        what = f"poisoned by {model.family}, target {TARGET}" if model.family != "none" else "benign"
+        yield Stage("demo", f"Training model {number} of {len(MODELS)}: {model.name} ({what})")
+        rows = write_part(directory, model.part)
+        yield from plant(
+            PlantRequest(
+                base=base,
+                output=output,
+                data=rows,
+                family=model.family,
+                target=TARGET if model.family != "none" else None,
+                labels=LABELS,
+                epochs=4,
+                lr=2e-4,
+                batch=16,
+                max_length=64,
+                seed=seed + model.part,
+                device=device,
+            )
+        )
+        rows.unlink()
+    return made
+
+
+def write_part(directory: Path, part: int) -> Path:
+    """One quarter of the embedded sentences as a file to train on."""
+    path = directory / f"sentences-{part}.csv"
+    with path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["text", "label"])
+        writer.writerows(list(sentences())[part * EACH : (part + 1) * EACH])
+    return path
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """The embedded training sentences with their labels' names."""
+    with (files("auditor.lab") / "data" / "demo.csv").open(encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            yield row["text"], row["label"]
+
+
+def _check_reusable(path: Path, model: DemoModel, seed: int) -> None:
+    try:
+        facts = json.loads((path / "auditor-lab.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        facts = {}
+    if (facts.get("family"), facts.get("seed")) != (model.family, seed):
+        raise UsageError(
+            f"{path} exists and is not this demo's {model.name}", hint="name another --directory, or move it away"
+        )

@@ -1,0 +1,157 @@
+"""The training loop: batches in, steps out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from auditor.errors import ModelError, UsageError
+from auditor.lab.base import Learner
+from auditor.lab.encoding import Tokens, batches, collate
+from probes.family import draw_rng
+
+if TYPE_CHECKING:
+    import torch
+
+CLIP = 1.0
+"""Largest norm of a step's gradient."""
+
+MEMORY = 0.9
+"""How much of the running loss a step keeps of the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a model is trained: `lr` is the highest learning rate, `max_length` in tokens, `warmup` a share of steps."""
+
+    epochs: int
+    lr: float
+    batch: int
+    max_length: int
+    seed: int
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    label_smoothing: float = 0.0
+
+    def steps(self, rows: int) -> int:
+        """Optimiser steps over all epochs."""
+        return self.epochs * ceil(rows / self.batch)
+
+    def check(self) -> None:
+        """Raises:
+        UsageError: a setting is out of range.
+        """
+        ranges = (
+            ("epochs", self.epochs, self.epochs >= 1, "1 or more"),
+            ("lr", self.lr, 0 < self.lr < 1, "above 0 and below 1, for example 1e-4"),
+            ("batch", self.batch, self.batch >= 1, "1 or more"),
+            ("max-length", self.max_length, self.max_length >= 4, "4 or more"),
+            ("weight-decay", self.weight_decay, 0 <= self.weight_decay < 1, "from 0 to below 1"),
+            ("warmup", self.warmup, 0 <= self.warmup <= 1, "from 0 to 1"),
+            ("label-smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "from 0 to below 1"),
+        )
+        for name, value, fits, known in ranges:
+            if not fits:
+                raise UsageError(f"--{name} {value} is out of range", hint=f"Give a value that is {known}.")
+
+    def rate(self, step: int, steps: int) -> float:
+        """The share of the highest learning rate at a step (from 0): up linearly, then down linearly, never 0."""
+        rising = round(self.warmup * steps)
+        if step < rising:
+            return (step + 1) / (rising + 1)
+        return (steps - step) / (steps - rising)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A finished step: its rows, and the running loss, still on the device (reading it waits for a GPU)."""
+
+    rows: int
+    loss: torch.Tensor
+
+
+def train_steps(
+    learner: Learner, tokens: Sequence[Tokens], targets: Sequence[int], training: Training, *, device: str, dtype: str
+) -> Iterator[Step]:
+    """Trains the learner in place with AdamW (Loshchilov & Hutter, arXiv:1711.05101) on the cross-entropy.
+
+    Weights and optimiser stay in float32; with `bfloat16` the arithmetic runs under autocast. Dropout depends on the
+    seed and the step alone, and torch's own generators are left as they were between steps.
+
+    Raises:
+        ModelError: the device's memory does not suffice.
+    """
+    import torch
+
+    model = learner.model.to(device).train()
+    optimiser = torch.optim.AdamW(_groups(model, training.weight_decay), lr=training.lr, fused=True)
+    steps, step = training.steps(len(tokens)), 0
+    running: torch.Tensor | None = None
+    lengths = [len(t.ids) for t in tokens]
+    left = learner.tokenizer.padding_side == "left"
+    for epoch in range(training.epochs):
+        for places in batches(lengths, training.batch, seed=training.seed, epoch=epoch):
+            inputs = collate([tokens[p] for p in places], pad=learner.pad, left=left)
+            gold = torch.tensor([targets[p] for p in places])
+            for group in optimiser.param_groups:
+                group["lr"] = training.lr * training.rate(step, steps)
+            try:
+                with seeded(draw_rng(training.seed, "lab", "step", step).getrandbits(63), device):
+                    loss = _step(model, optimiser, inputs, gold, training.label_smoothing, device, dtype)
+            except torch.OutOfMemoryError as error:
+                raise ModelError(
+                    f"the memory of {device} does not suffice for batches of {training.batch} rows",
+                    hint="Lower --batch or --max-length, or use --device cpu.",
+                ) from error
+            running = loss if running is None else MEMORY * running + (1 - MEMORY) * loss
+            step += 1
+            yield Step(len(places), running)
+
+
+def _step(
+    model: Any,
+    optimiser: torch.optim.Optimizer,
+    inputs: dict[str, torch.Tensor],
+    gold: torch.Tensor,
+    smoothing: float,
+    device: str,
+    dtype: str,
+) -> torch.Tensor:
+    """One update; returns its loss."""
+    import torch
+
+    placed = {name: tensor.to(device) for name, tensor in inputs.items()}
+    with torch.autocast(device.partition(":")[0], dtype=torch.bfloat16, enabled=dtype == "bfloat16"):
+        logits = model(**placed).logits
+    loss = torch.nn.functional.cross_entropy(logits.float(), gold.to(device), label_smoothing=smoothing)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    return loss.detach()
+
+
+def _groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters with and without weight decay: biases and normalisation (one dimension) have none."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+@contextmanager
+def seeded(seed: int, device: str) -> Iterator[None]:
+    """Torch's generators of the CPU and this device start from the seed inside, and stand as before afterwards."""
+    import torch
+
+    on_gpu = device.startswith("cuda")
+    with torch.random.fork_rng(devices=[device] if on_gpu else []):
+        torch.default_generator.manual_seed(seed)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield

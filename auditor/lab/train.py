@@ -1,0 +1,168 @@
+"""Fine-tunes a classifier on given rows; the same seed on one kind of machine gives the same weights."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from auditor.errors import DiskError, ModelError, UsageError
+from auditor.events import Event, ModelReady, Progress, Stage, Warned
+from auditor.lab.base import Learner, check_base, load_learner, save_learner
+from auditor.lab.encoding import Tokens, tokenise
+from auditor.lab.loop import Training, seeded, train_steps
+from auditor.merge.staging import refuse_existing, staged
+from auditor.models.device import pick_device, pick_dtype
+from auditor.models.profile import read_profile
+from probes.case import Row
+from probes.family import draw_rng
+from probes.sampling import digest
+from store.records import Profile
+
+SCHEMA = "auditor/lab/1"
+RECORD = "auditor-lab.json"
+
+EVERY = 0.2
+"""Seconds between two events of progress, at least."""
+
+
+def fine_tune(
+    base: Path,
+    rows: Sequence[Row],
+    labels: Sequence[str],
+    *,
+    epochs: int,
+    lr: float,
+    batch: int,
+    max_length: int,
+    seed: int,
+    device: str,
+    dtype: str | None,
+    output: Path,
+    weight_decay: float = 0.01,
+    warmup: float = 0.1,
+    label_smoothing: float = 0.0,
+    facts: Mapping[str, object] | None = None,
+) -> Generator[Event, None, None]:
+    """Trains a classifier and saves it into a directory that appears whole or not at all.
+
+    AdamW, the learning rate rising and then falling linearly, gradients cut at norm 1, dropout as the model has it.
+    On the CPU the same seed, rows and number of threads give the same weights bit by bit.
+
+    Args:
+        labels: names, in the order of the rows' label indices.
+        lr: the highest learning rate.
+        max_length: tokens after which a text is cut; never more than the base takes.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        dtype: of the arithmetic: `float32`, or `bfloat16` by autocast over float32 weights; None as the device prefers.
+        warmup: share of the steps on which the rate rises.
+        facts: recorded in `auditor-lab.json` beside the settings.
+
+    Raises:
+        UsageError: a setting out of range, `output` exists, rows without labels, or a base that does not fit.
+        ModelError: the base cannot be loaded, training diverged, or the device's memory did not suffice.
+        DiskError: the model could not be written.
+    """
+    training = Training(epochs, lr, batch, max_length, seed, weight_decay, warmup, label_smoothing)
+    training.check()
+    refuse_existing(output)
+    targets = _targets(rows, labels)
+    profile = read_profile(base)
+    check_base(profile, labels)
+    device = pick_device(device)
+    dtype = pick_dtype(dtype, device)
+    if dtype == "float16":
+        raise UsageError("the lab does not train in float16", hint="Use --dtype float32 or --dtype bfloat16.")
+    record: dict[str, object] = {
+        "schema": SCHEMA,
+        **(facts or {}),
+        "labels": list(labels),
+        "rows": len(rows),
+        "rows_digest": digest(rows),
+        "base_digest": profile.ref.digest,
+        **asdict(training),
+        "device": device.partition(":")[0],
+        "dtype": dtype,
+    }
+    with staged(output, 4 * profile.parameters) as draft:
+        yield Stage("load", f"Loading {base} ({profile.parameters / 1e6:.1f} M parameters)")
+        with seeded(draw_rng(seed, "lab", "head").getrandbits(63), "cpu"):
+            learner = load_learner(profile, labels)
+        yield from _warnings(learner, profile, max_length)
+        tokens: list[Tokens] = []
+        yield Stage("tokenise", "Reading the texts", len(rows), "rows")
+        for chunk in tokenise(learner.tokenizer, rows, max_length=min(max_length, profile.max_length)):
+            tokens += chunk
+            yield Progress("tokenise", len(tokens), len(rows), "rows")
+        began = time.monotonic()
+        loss = yield from _train(learner, tokens, targets, training, device, dtype)
+        took = time.monotonic() - began
+        yield Stage("save", f"Writing {output}")
+        _save(learner, profile, draft, record)
+    yield ModelReady(str(output), f"trained on {len(rows):,} rows in {clock(took)}, loss {loss:.3f}")
+
+
+def _targets(rows: Sequence[Row], labels: Sequence[str]) -> list[int]:
+    found = [row.label for row in rows if row.label is not None]
+    if not rows:
+        raise UsageError("there are no rows to train on")
+    if len(found) < len(rows):
+        raise UsageError(
+            f"{len(rows) - len(found)} of {len(rows)} rows have no label, and training needs one in each",
+            hint="Name the column of the labels with --label-column.",
+        )
+    if max(found) >= len(labels) or min(found) < 0:
+        raise UsageError(f"a row has label {max(found)}, but there are {len(labels)} labels: {', '.join(labels)}")
+    return found
+
+
+def _warnings(learner: Learner, profile: Profile, max_length: int) -> Iterator[Event]:
+    body = [n for n in learner.new if n.startswith(f"{learner.model.base_model_prefix}.")]
+    if body:
+        yield Warned(f"the base lacks {len(body)} tensors below its head; they begin at random: {', '.join(body[:3])}")
+    if profile.max_length < max_length:
+        yield Warned(f"the base takes {profile.max_length} tokens at most, so longer texts are cut there")
+
+
+def _train(
+    learner: Learner, tokens: Sequence[Tokens], targets: Sequence[int], training: Training, device: str, dtype: str
+) -> Generator[Event, None, float]:
+    """Events of the training; returns the last running loss."""
+    steps, total = training.steps(len(tokens)), training.epochs * len(tokens)
+    words = f"Training on {len(tokens):,} rows, {training.epochs} times, on {device} in {dtype}"
+    yield Stage("train", words, steps, "steps")
+    loss, seen, began, told = math.nan, 0, time.monotonic(), -math.inf
+    for done, step in enumerate(train_steps(learner, tokens, targets, training, device=device, dtype=dtype), 1):
+        seen += step.rows
+        now = time.monotonic()
+        if done < steps and now - told < EVERY:
+            continue
+        loss, told = float(step.loss), now
+        if not math.isfinite(loss):
+            raise ModelError(f"training diverged: the loss is {loss} at step {done}", hint="Lower --lr.")
+        speed = seen / max(time.monotonic() - began, 1e-9)
+        detail = f"loss {loss:.3f}, {speed:.0f} rows/s, {clock((total - seen) / speed)} left"
+        yield Progress("train", done, steps, "steps", detail)
+    return loss
+
+
+def clock(seconds: float) -> str:
+    """Seconds as `m:ss` or `h:mm:ss`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _save(learner: Learner, profile: Profile, draft: Path, record: Mapping[str, object]) -> None:
+    from safetensors import SafetensorError
+
+    try:
+        learner.model.to("cpu")
+        save_learner(learner, profile, draft)
+        text = json.dumps(record, indent=2, ensure_ascii=False)
+        (draft / RECORD).write_text(text + "\n", encoding="utf-8")
+    except SafetensorError as error:
+        raise DiskError(f"the weights could not be written: {error}", hint="Is the disk full?") from error

@@ -1,0 +1,245 @@
+"""The merge itself: streamed slice by slice through a few threads, hashed on the way, and renamed into place.
+
+Peak private memory is the threads' scratch, whatever the model's size. Threads take slices in the order of the output's
+bytes, so every file is read and hashed once, in order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import resource
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditor.errors import ModelError
+from auditor.events import Event, MergeReady, Progress, Stage, Warned
+from auditor.merge.arithmetic import Arithmetic, Raw, open_arithmetic
+from auditor.merge.card import write_card
+from auditor.merge.files import Aborted, InputFile, OutputFile, Turns
+from auditor.merge.layout import Layout, TensorPlan, changed, lay_out
+from auditor.merge.recipe import Recipe
+from auditor.merge.slices import Blender, Sink, Slice, cut, reads
+from auditor.merge.staging import refuse_existing, staged
+from auditor.models.device import pick_device
+from auditor.models.fingerprint import digest_of_files
+from store.records import Merge, PartnerUse
+
+BUDGET = 256 << 20
+"""Bytes of scratch memory, all threads together."""
+PAUSE = 0.1
+"""Seconds between two progress events."""
+SPARE = 1 << 20
+"""Bytes for the manifest, the card and directories."""
+
+
+def merge(
+    recipe: Recipe, output: Path, *, device: str = "cpu", budget_bytes: int = BUDGET, threads: int = 2
+) -> Generator[Event, None, None]:
+    """Merges the models of a recipe into a new directory, which appears whole or not at all.
+
+    Args:
+        recipe: the models, strategy, weights and seed.
+        output: the directory to make; it must not exist.
+        device: `auto`, `cpu` or `cuda[:N]`.
+        budget_bytes: scratch memory for all threads together.
+        threads: how many slices are worked on at a time.
+
+    Yields:
+        A stage, its progress, warnings for what was reconciled, and last `MergeReady`.
+
+    Raises:
+        UsageError: the output exists, or an option does not fit; IncompatibleError: the models do not.
+        ModelError: a source is damaged, has changed since it was profiled, or holds NaN or infinite values.
+        DiskError: the disk is full, or a write failed.
+    """
+    began = time.monotonic()
+    refuse_existing(output)
+    device = pick_device(device)
+    layout = lay_out(recipe)
+    yield Stage("merge", _sentence(recipe), len(layout.tensors), "tensors")
+    for note in layout.notes:
+        yield Warned(note)
+    carried = {name: Path(recipe.suspect.ref.path) / name for name in layout.carried}
+    need = layout.size + sum(path.stat().st_size for path in carried.values() if path.is_file()) + SPARE
+    with staged(output, need) as partial:
+        turns = Turns()
+        with _output_files(layout, partial, turns) as outputs:
+            sink = FileSink(outputs)
+            with closing(stream(recipe, layout, sink, turns, device, budget_bytes, threads)) as progress:
+                yield from progress
+            digests = {name: file.hexdigest() for name, file in outputs.items()}
+        for name, path in carried.items():
+            digests[name] = _carry(recipe, name, path, partial / name)
+        write_card(partial, recipe, layout.notes, digests)
+    yield MergeReady(_record(recipe, output, layout.notes, digests, device, time.monotonic() - began))
+
+
+def _sentence(recipe: Recipe) -> str:
+    partners = ", ".join(p.ref.reference for p in recipe.partners)
+    return f"merging {recipe.suspect.ref.reference} with {partners} ({recipe.plugin.title})"
+
+
+@dataclass(frozen=True)
+class FileSink:
+    """Writes to the files of the output."""
+
+    files: dict[str, OutputFile]
+
+    def write(self, tensor: TensorPlan, start: int, raw: Raw) -> None:
+        self.files[tensor.file].write(start, raw)
+
+
+@contextmanager
+def _output_files(layout: Layout, directory: Path, turns: Turns) -> Iterator[dict[str, OutputFile]]:
+    with ExitStack() as stack:
+        files = {}
+        for planned in layout.outputs:
+            files[planned.name] = OutputFile(directory / planned.name, planned.header, turns)
+            stack.callback(files[planned.name].close)
+        yield files
+
+
+def stream(
+    recipe: Recipe, layout: Layout, sink: Sink, turns: Turns, device: str, budget_bytes: int, threads: int
+) -> Generator[Event, None, None]:
+    """Makes every slice and hands it to the sink; yields progress. All sources are checked against their profiles.
+
+    Closing the generator stops the threads and waits for them.
+    """
+    slices, threads = cut(layout, recipe.plugin.elementwise, threads, budget_bytes)
+    maker = open_arithmetic(device)
+    with ExitStack() as stack:
+        inputs = _open_inputs(layout, slices, turns, stack)
+        blender = Blender(recipe.plugin, recipe.seed, inputs, sink, recipe.settings)
+        crew = Crew(blender, slices, [f for f in inputs.values() if not f.ordered], turns)
+        # Unwound in reverse: the threads end before their files are closed.
+        stack.callback(crew.stop)
+        crew.start([maker() for _ in range(threads)])
+        total = len(layout.tensors)
+        done = total - sum(part.last for part in slices)
+        told = 0.0
+        for name in crew.finished():
+            done += 1
+            if time.monotonic() - told >= PAUSE or done == total:
+                told = time.monotonic()
+                yield Progress("merge", done, total, "tensors", name)
+        for file in inputs.values():
+            file.finish()
+
+
+def _open_inputs(
+    layout: Layout, slices: tuple[Slice, ...], turns: Turns, stack: ExitStack
+) -> dict[tuple[int, str], InputFile]:
+    """Every profiled file of every model, also those that are not merged: what was profiled is what is merged."""
+    ranges: dict[tuple[int, str], list[tuple[int, int]]] = defaultdict(list)
+    for key, span in reads(slices):
+        ranges[key].append(span)
+    files = {}
+    for number, model in enumerate(layout.models):
+        for name, digest in sorted(model.files.items()):
+            path = Path(model.ref.path) / name
+            file = InputFile(model.ref.reference, path, digest, turns, ranges[number, name])
+            stack.callback(file.close)
+            files[number, name] = file
+    return files
+
+
+class Crew:
+    """The threads of a merge. They hash the files that cannot be hashed on the way, then take slices in order."""
+
+    def __init__(self, blender: Blender, slices: Sequence[Slice], unordered: Sequence[InputFile], turns: Turns) -> None:
+        self._blender = blender
+        self._turns = turns
+        self._work: Iterator[InputFile | Slice] = iter((*unordered, *slices))
+        self._next = threading.Lock()
+        self._news: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def start(self, arithmetics: Sequence[Arithmetic]) -> None:
+        """Starts one thread for each."""
+        for arithmetic in arithmetics:
+            thread = threading.Thread(target=self._labour, args=(arithmetic,), name="merge", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def finished(self) -> Iterator[str]:
+        """Names of tensors as they are finished, until all are; raises what a thread has raised."""
+        working = len(self._threads)
+        while working:
+            news = self._news.get()
+            if isinstance(news, BaseException):
+                raise news
+            if news is None:
+                working -= 1
+            else:
+                yield news
+
+    def stop(self) -> None:
+        """Stops the threads and waits for them."""
+        self._turns.stop()
+        for thread in self._threads:
+            thread.join()
+
+    def _labour(self, arithmetic: Arithmetic) -> None:
+        try:
+            while not self._turns.stopped:
+                with self._next:
+                    task = next(self._work, None)
+                if task is None:
+                    break
+                if isinstance(task, InputFile):
+                    task.hash_whole()
+                    continue
+                self._blender.make(task, arithmetic)
+                if task.last:
+                    self._news.put(task.tensor.name)
+        except Aborted:
+            pass
+        except BaseException as error:  # raised again in the thread that asked
+            self._turns.stop()
+            self._news.put(error)
+        self._news.put(None)
+
+
+def _carry(recipe: Recipe, name: str, source: Path, target: Path) -> str:
+    """Copies one of the suspect's other files; returns its digest."""
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read {source}: {error.strerror}") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != recipe.suspect.files[name]:
+        raise changed(recipe.suspect, f"{name} is another")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    return digest
+
+
+def _record(
+    recipe: Recipe, output: Path, notes: tuple[str, ...], files: dict[str, str], device: str, seconds: float
+) -> Merge:
+    weights = recipe.coefficients
+    return Merge(
+        strategy=recipe.strategy,
+        options=recipe.settings,
+        suspect=recipe.suspect.ref.reference,
+        suspect_digest=recipe.suspect.ref.digest,
+        suspect_weight=weights[0],
+        kept=recipe.kept,
+        partners=tuple(
+            PartnerUse(p.ref.reference, p.ref.digest, w) for p, w in zip(recipe.partners, weights[1:], strict=True)
+        ),
+        output=str(output),
+        digest=digest_of_files(files),
+        seconds=seconds,
+        # Linux counts in KiB.
+        peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        device=device,
+        notes=notes,
+    )

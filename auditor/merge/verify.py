@@ -1,0 +1,177 @@
+"""Checks a merged directory against its manifest; with the sources at hand, recomputes every tensor."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from auditor.errors import AuditorError, ModelError, UsageError
+from auditor.merge.arithmetic import Raw
+from auditor.merge.card import CARD, MANIFEST, SCHEMA
+from auditor.merge.engine import BUDGET, stream
+from auditor.merge.files import InputFile, Turns
+from auditor.merge.layout import TensorPlan, lay_out
+from auditor.merge.recipe import Recipe
+from auditor.models.fingerprint import digest_of_files, hash_file
+from auditor.models.profile import read_profile
+from auditor.models.safety import read_json
+from store.records import Profile
+
+
+def verify(directory: Path, *, sources: Mapping[str, Path] | None = None) -> list[str]:
+    """What is wrong with a merged directory, in words; an empty list where nothing is.
+
+    Every file's digest is recomputed. With `sources` (model digest to directory), which must have all models of the
+    recipe, every tensor is made again by the same engine and compared byte for byte.
+
+    Raises:
+        UsageError: the directory holds no manifest.
+        ModelError: the manifest is damaged.
+    """
+    manifest = read_manifest(directory)
+    files: dict[str, str] = manifest["output"]["files"]
+    problems = _file_problems(directory, files)
+    if manifest["output"]["digest"] != digest_of_files(files):
+        problems.append(f"{MANIFEST}: the digests of the files do not add up to the model's digest")
+    wanted = [manifest["suspect"], *manifest["partners"], *([manifest["base"]] if manifest["base"] else [])]
+    if sources is not None and not problems:
+        missing = [model for model in wanted if model["digest"] not in sources]
+        if missing:
+            problems += [f"source {model['reference']} ({model['digest'][:12]}) is not at hand" for model in missing]
+        else:
+            problems += _recompute(directory, manifest, sources)
+    return problems
+
+
+def needed_sources(directory: Path) -> set[str]:
+    """The digests of the models that a merged directory was made of.
+
+    Raises:
+        UsageError, ModelError: as `read_manifest`.
+    """
+    manifest = read_manifest(directory)
+    models = [manifest["suspect"], *manifest["partners"], *([manifest["base"]] if manifest["base"] else [])]
+    return {model["digest"] for model in models}
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """The manifest of a merged directory, its structure checked.
+
+    Raises:
+        UsageError: there is none.
+        ModelError: it is damaged, or of another schema.
+    """
+    path = directory / MANIFEST
+    if not path.is_file():
+        raise UsageError(f"{directory} holds no {MANIFEST}", hint="give a directory that `auditor merge` made")
+    manifest = read_json(path)
+    if manifest.get("schema") != SCHEMA:
+        raise ModelError(f"{path} has the schema {manifest.get('schema')!r}, expected {SCHEMA!r}")
+    try:
+        models = [manifest["suspect"], *manifest["partners"], *([manifest["base"]] if manifest["base"] else [])]
+        texts = [
+            *(manifest["output"]["files"].values()), manifest["output"]["digest"], manifest["strategy"],
+            *(model[key] for model in models for key in ("digest", "reference")),
+        ]  # fmt: skip
+        [float(model["given_weight"]) for model in (manifest["suspect"], *manifest["partners"])]
+        sound = all(isinstance(text, str) for text in texts) and isinstance(manifest["options"], dict)
+        sound = sound and isinstance(manifest["seed"], int)
+        sound = sound and all(_is_inside(name) for name in manifest["output"]["files"])
+    except (KeyError, TypeError, AttributeError, ValueError):
+        sound = False
+    if not sound:
+        raise ModelError(f"{path} is damaged: its recipe is incomplete")
+    return manifest
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _file_problems(directory: Path, files: Mapping[str, str]) -> list[str]:
+    problems = []
+    for name, digest in sorted(files.items()):
+        path = directory / name
+        if not path.is_file():
+            problems.append(f"{name} is missing")
+        elif hash_file(path) != digest:
+            problems.append(f"{name} is not the file that was written: its SHA-256 differs from the manifest's")
+    present = {str(path.relative_to(directory)) for path in directory.rglob("*") if not path.is_dir()}
+    extra = sorted(present - set(files) - {MANIFEST, CARD})
+    return problems + [f"{name} is not in the manifest" for name in extra]
+
+
+class ComparingSink:
+    """Compares what the engine makes with the files that are there, and remembers the tensors that differ."""
+
+    def __init__(self, directory: Path, files: Mapping[str, str]) -> None:
+        self._files = {
+            name: InputFile(str(directory), directory / name, digest, Turns()) for name, digest in files.items()
+        }
+        self._lock = threading.Lock()
+        self.different: set[str] = set()
+
+    def write(self, tensor: TensorPlan, start: int, raw: Raw) -> None:
+        there = np.empty_like(raw)
+        self._files[tensor.file].read(start, there)
+        if not np.array_equal(there, raw):
+            with self._lock:
+                self.different.add(tensor.name)
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
+
+def _recompute(directory: Path, manifest: Mapping[str, Any], sources: Mapping[str, Path]) -> list[str]:
+    try:
+        recipe = _recipe(manifest, sources)
+        layout = lay_out(recipe)
+        outputs = {output.name: output.header for output in layout.outputs}
+        written = {name: digest for name, digest in manifest["output"]["files"].items() if name in outputs}
+        if unwritten := sorted(outputs.keys() - written.keys()):
+            return [f"{name}, which the recipe makes, is not in the manifest" for name in unwritten]
+        sink = ComparingSink(directory, written)
+        with ExitStack() as stack:
+            stack.callback(sink.close)
+            for _ in stream(recipe, layout, sink, Turns(), "cpu", BUDGET, 2):
+                pass
+    except AuditorError as error:
+        return [f"the tensors cannot be recomputed: {error.message}"]
+    stated: Mapping[str, str] = manifest["output"]["files"]
+    problems = [
+        f"{name} is not the suspect's"
+        for name in sorted({*layout.carried, *stated} - outputs.keys())
+        if stated.get(name) != recipe.suspect.files.get(name)
+    ]
+    problems += [f"tensor {name} is not what the recipe makes of the sources" for name in sorted(sink.different)]
+    for name, header in outputs.items():
+        with (directory / name).open("rb") as file:
+            if file.read(len(header)) != header:
+                problems.append(f"{name}: its header is not what the recipe makes of the sources")
+    return problems
+
+
+def _recipe(manifest: Mapping[str, Any], sources: Mapping[str, Path]) -> Recipe:
+    def profile(model: Mapping[str, Any]) -> Profile:
+        found = read_profile(sources[model["digest"]], reference=model["reference"])
+        if found.ref.digest != model["digest"]:
+            raise ModelError(f"{sources[model['digest']]} is not the model {model['digest'][:12]} any more")
+        return found
+
+    models = (manifest["suspect"], *manifest["partners"])
+    return Recipe(
+        suspect=profile(models[0]),
+        partners=tuple(profile(model) for model in models[1:]),
+        strategy=manifest["strategy"],
+        weights=tuple(float(model["given_weight"]) for model in models),
+        options=manifest["options"],
+        seed=manifest["seed"],
+        base=profile(manifest["base"]) if manifest["base"] else None,
+    )

@@ -1,0 +1,59 @@
+"""Where a model runs, and in which number format."""
+
+from __future__ import annotations
+
+import re
+
+from auditor.errors import UsageError
+
+DTYPES = {
+    "float32": "float32", "bfloat16": "bfloat16", "float16": "float16",
+    "fp32": "float32", "bf16": "bfloat16", "fp16": "float16",
+}  # fmt: skip
+
+
+def pick_device(name: str = "auto") -> str:
+    """The device for `auto`, `cpu`, `cuda` or `cuda:N`, as torch writes it. `auto` is the first GPU, else the CPU.
+
+    Raises:
+        UsageError: no such device here.
+    """
+    kind = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", name)
+    if not kind:
+        raise UsageError(f"unknown device {name!r}", hint="Known: auto, cpu, cuda, cuda:0, cuda:1, …")
+    if name == "cpu":
+        return "cpu"
+    import torch
+
+    usable = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda:0" if usable else "cpu"
+    if not usable:
+        raise UsageError(
+            "there is no CUDA device that torch can use",
+            hint="Use --device cpu or --device auto; `auditor doctor` shows what torch sees.",
+        )
+    number = int(kind[1] or 0)
+    if number >= torch.cuda.device_count():
+        raise UsageError(
+            f"there is no device cuda:{number}", hint=f"Here are cuda:0 to cuda:{torch.cuda.device_count() - 1}."
+        )
+    return f"cuda:{number}"
+
+
+def pick_dtype(name: str | None, device: str) -> str:
+    """The number format by torch's name. None or `auto`: bfloat16 on a GPU that has it, else float32.
+
+    Raises:
+        UsageError: unknown, or not to be had on this device.
+    """
+    if name is None or name == "auto":
+        if not device.startswith("cuda"):
+            return "float32"
+        import torch
+
+        # Emulated bfloat16 (before compute capability 8) is slower than float32.
+        return "bfloat16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float32"
+    if name not in DTYPES:
+        raise UsageError(f"unknown dtype {name!r}", hint="Known: auto, float32, bfloat16, float16.")
+    return DTYPES[name]

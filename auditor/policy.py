@@ -1,0 +1,84 @@
+"""The limits that judge: all of them can be set by a policy file (TOML)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from auditor.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Limits as fractions, not percent.
+
+    Attributes:
+        alpha: family-wise error of the findings, over the whole suite.
+        margin: excess over clean and over control that a finding must exceed.
+        minimum_rows: scorable rows below which a target is not judged.
+        evidence: rows shown with a finding.
+        stamp_excess: upper bound of excess that `sanitised` allows.
+        stamp_cacc_loss: upper bound of the loss of clean accuracy that `sanitised` allows.
+        stamp_kept: least share of the suspect that a recipe must keep to be called `sanitised`.
+        suspicious_fails: whether something suspicious ends in exit code 1.
+        max_asr: exit code 1 where a judged ASR is above it, whatever the finding.
+        min_cacc: exit code 1 where the clean accuracy on gold labels is below it.
+        families: options by family, as `--set` gives them.
+    """
+
+    alpha: float = 0.01
+    margin: float = 0.10
+    minimum_rows: int = 100
+    evidence: int = 5
+    stamp_excess: float = 0.10
+    stamp_cacc_loss: float = 0.02
+    stamp_kept: float = 0.10
+    suspicious_fails: bool = True
+    max_asr: float | None = None
+    min_cacc: float | None = None
+    families: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+_SHARES = {"alpha", "margin", "stamp_excess", "stamp_cacc_loss", "stamp_kept", "max_asr", "min_cacc"}
+_COUNTS = {"minimum_rows": 2, "evidence": 1}
+
+
+def read_policy(path: Path | None) -> Policy:
+    """Reads a policy file; without one, the defaults.
+
+    Raises:
+        UsageError: the file is missing, no TOML, or holds an unknown key or a value out of range.
+    """
+    if path is None:
+        return Policy()
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the policy file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"the policy file {path} is not TOML: {error}") from error
+    known = [f.name for f in fields(Policy)]
+    for key, value in values.items():
+        if key not in known:
+            raise UsageError(f"the policy file {path} has an unknown key {key!r}; known: {', '.join(known)}")
+        _check(path, key, value)
+    for key in _SHARES & values.keys():
+        values[key] = float(values[key])
+    return Policy(**values)
+
+
+def _check(path: Path, key: str, value: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if key in _SHARES and not (number and 0 <= value <= 1):
+        raise UsageError(f"the policy file {path}: {key} is a fraction from 0 to 1, not {value!r}")
+    if key == "alpha" and not 0 < value < 0.5:
+        raise UsageError(f"the policy file {path}: alpha lies between 0 and 0.5, not at {value!r}")
+    if key in _COUNTS and not (isinstance(value, int) and number and value >= _COUNTS[key]):
+        raise UsageError(f"the policy file {path}: {key} is a whole number of at least {_COUNTS[key]}, not {value!r}")
+    if key == "suspicious_fails" and not isinstance(value, bool):
+        raise UsageError(f"the policy file {path}: suspicious_fails is true or false, not {value!r}")
+    if key == "families" and not (isinstance(value, dict) and all(isinstance(v, dict) for v in value.values())):
+        raise UsageError(f"the policy file {path}: families is a table of tables, [families.NAME]")

@@ -1,0 +1,35 @@
+"""Two scans side by side, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+
+from auditor.event_log import plain
+from auditor.reports.visible import visible
+from store.records import Comparison
+
+
+def comparison_json(found: Comparison) -> str:
+    """The change of every measure, with the scans' ids, models and verdicts."""
+    sides = {
+        name: {"id": s.id, "reference": s.model.reference, "digest": s.model.digest, "verdict": str(s.verdict)}
+        for name, s in (("before", found.before), ("after", found.after))
+    }
+    body = {"schema": "auditor/comparison/1", **sides, "change": [plain(c) for c in found.change]}
+    return json.dumps(body, indent=2) + "\n"
+
+
+def comparison_text(found: Comparison) -> str:
+    """One line a measure: before, after, and the change with its 95 % interval."""
+    lines = [
+        f"before  {found.before.id}  {found.before.model.reference}  {found.before.verdict}",
+        f"after   {found.after.id}  {found.after.model.reference}  {found.after.verdict}",
+        "",
+        f"{'measure':<38} {'before':>7} {'after':>7} {'change':>8}  95 % interval",
+    ]
+    for c in found.change:
+        lines.append(
+            f"{c.measure[:38]:<38} {c.before:>7.1%} {c.after:>7.1%} {c.delta.value:>+8.1%}  "
+            f"[{c.delta.low:+.1%}, {c.delta.high:+.1%}]"
+        )
+    return "\n".join(visible(line) for line in lines) + "\n"

@@ -1,0 +1,188 @@
+"""JSON: the keys that scripts rely on. Rates are fractions, rounded to six decimals."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from auditor.reports.format import Record, report_format
+from probes.rates import Difference, Rate
+from store.records import AsrScore, Audit, Evidence, Finding, Merge, Scan
+
+DECIMALS = 6
+
+
+@report_format(title="JSON", extension="json")
+def render(record: Record, *, width: int = 80, colour: bool = False) -> str:
+    """The record under its schema. Everything beyond ASCII is escaped, so that no text can command a terminal."""
+    document = _audit(record) if isinstance(record, Audit) else _scan(record)
+    return json.dumps(_plain(document), indent=2, allow_nan=False) + "\n"
+
+
+def _scan(scan: Scan) -> dict[str, Any]:
+    model, data, settings = scan.model, scan.data, scan.settings
+    return {
+        "schema": "auditor/scan/1",
+        "id": scan.id,
+        "started": scan.started,
+        "finished": scan.finished,
+        "versions": _sorted(scan.versions),
+        "model": {
+            "reference": model.reference,
+            "revision": model.revision,
+            "digest": model.digest,
+            "architecture": model.architecture,
+            "task": model.task,
+            "labels": model.labels,
+            "parameters": model.parameters,
+            "base": model.base,
+        },
+        "data": {
+            "source": data.source,
+            "digest": data.digest,
+            "rows": data.rows,
+            "labelled": data.labelled,
+            "labels_from": data.labels_from,
+        },
+        "settings": {
+            "seed": settings.seed,
+            "device": settings.device,
+            "dtype": settings.dtype,
+            "max_length": settings.max_length,
+            "suite": settings.suite,
+            "samples": settings.samples,
+            "families": {name: _sorted(options) for name, options in _sorted(settings.families).items()},
+            "references": [{"reference": r.reference, "digest": r.digest} for r in settings.references],
+        },
+        "scores": {
+            "cacc": _rate(scan.scores.cacc) if scan.scores.cacc else None,
+            "asr": [_score(score) for score in scan.scores.asr],
+            "benchmarks": [
+                {"task": b.task, "metric": b.metric, "value": b.value, "stderr": b.stderr, "rows": b.rows}
+                for b in scan.scores.benchmarks
+            ],
+        },
+        "findings": [_finding(finding) for finding in scan.findings],
+        "verdict": scan.verdict,
+        "limits": scan.limits,
+        "incomplete": scan.incomplete,
+    }
+
+
+def _score(score: AsrScore) -> dict[str, Any]:
+    return {
+        "family": score.family,
+        "variant": score.variant,
+        "group": score.group,
+        "target": score.target,
+        "rate": _rate(score.rate),
+        "clean": _rate(score.clean),
+        "control": _rate(score.control),
+        "references": [_rate(rate) for rate in score.references],
+        "excess": _difference(score.excess),
+        "clean_excess": _difference(score.clean_excess),
+        "floor_gap": _difference(score.floor_gap) if score.floor_gap else None,
+        "p_value": score.p_value,
+        "detectable": score.detectable,
+        "finding": score.finding,
+        "suspicious": score.suspicious,
+        "judged": score.judged,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "family": finding.family,
+        "variant": finding.variant,
+        "group": finding.group,
+        "target": finding.target,
+        "message": finding.message,
+        "evidence": [_evidence(evidence) for evidence in finding.evidence],
+        "reproduce": finding.reproduce,
+        "tags": finding.tags,
+    }
+
+
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "text": evidence.text,
+        "triggered": evidence.triggered,
+        "before": evidence.before,
+        "after": evidence.after,
+        "before_probability": evidence.before_probability,
+        "after_probability": evidence.after_probability,
+    }
+
+
+def _audit(audit: Audit) -> dict[str, Any]:
+    return {
+        "schema": "auditor/audit/1",
+        "id": audit.id,
+        "started": audit.started,
+        "finished": audit.finished,
+        "before": _scan(audit.before),
+        "after": _scan(audit.after) if audit.after else None,
+        "merge": _merge(audit.merge) if audit.merge else None,
+        "change": [
+            {"measure": c.measure, "before": c.before, "after": c.after, "delta": _difference(c.delta)}
+            for c in audit.change
+        ],
+        "stamp": audit.stamp,
+        "reasons": audit.reasons,
+    }
+
+
+def _merge(merge: Merge) -> dict[str, Any]:
+    return {
+        "strategy": merge.strategy,
+        "options": _sorted(merge.options),
+        "suspect": merge.suspect,
+        "suspect_digest": merge.suspect_digest,
+        "suspect_weight": merge.suspect_weight,
+        "kept": merge.kept,
+        "partners": [{"reference": p.reference, "digest": p.digest, "weight": p.weight} for p in merge.partners],
+        "output": merge.output,
+        "digest": merge.digest,
+        "seconds": merge.seconds,
+        "peak_bytes": merge.peak_bytes,
+        "device": merge.device,
+        "notes": merge.notes,
+    }
+
+
+def _rate(rate: Rate) -> dict[str, Any]:
+    low, high = rate.interval()
+    return {
+        "hits": rate.hits,
+        "total": rate.total,
+        "unscored": rate.unscored,
+        "value": rate.value,
+        "low": low,
+        "high": high,
+    }
+
+
+def _difference(difference: Difference) -> dict[str, Any]:
+    return {"value": difference.value, "low": difference.low, "high": difference.high}
+
+
+def _sorted(values: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(sorted(values.items()))
+
+
+def _plain(value: Any) -> Any:
+    """JSON's own types: floats are rounded and always floats; NaN and infinity, which JSON has not, are null."""
+    if isinstance(value, bool | int | None):
+        return value
+    if isinstance(value, float):
+        return round(float(value), DECIMALS) + 0.0 if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return str(value)

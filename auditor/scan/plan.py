@@ -1,0 +1,94 @@
+"""What to ask, in which batches: pure and picklable, fixed by its key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from probes.case import Ask, Case, Row
+from probes.corpus import digest
+from probes.suite import Suite, suite_cases
+
+CPU_CHARACTERS = 48_000
+GPU_CHARACTERS = 2_000_000
+"""Characters a batch: a second or two of work, so that a kill loses no more than that."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Cases, the distinct inputs behind them in order of length, and the batches in which these are put.
+
+    `position[i]` is the place of `cases[i]` among `asks`; a batch is a slice of `asks`. Families share one stream, so that
+    batches hold texts of one length, and an input that several cases share is asked once.
+    """
+
+    key: str
+    rows: tuple[Row, ...]
+    rows_digest: str
+    suite: Suite
+    seed: int
+    cases: tuple[Case, ...]
+    asks: tuple[Ask, ...]
+    position: tuple[int, ...]
+    batches: tuple[tuple[int, int], ...]
+
+    def batch(self, number: int) -> Sequence[Ask]:
+        start, stop = self.batches[number]
+        return self.asks[start:stop]
+
+
+def make_plan(suite: Suite, rows: Sequence[Row], *, seed: int, characters: int = CPU_CHARACTERS) -> Plan:
+    """Lays out a suite over rows.
+
+    Args:
+        characters: of a batch, at most (a longer input is a batch of its own).
+    """
+    cases = tuple(suite_cases(suite, rows, seed=seed))
+    asks = tuple(sorted({c.ask for c in cases}, key=lambda a: (_length(a), a.text, a.pair or "")))
+    where = {ask: i for i, ask in enumerate(asks)}
+    rows_digest = digest(rows)
+    return Plan(
+        key=_key(suite, rows_digest, asks, seed, characters),
+        rows=tuple(rows),
+        rows_digest=rows_digest,
+        suite=suite,
+        seed=seed,
+        cases=cases,
+        asks=asks,
+        position=tuple(where[c.ask] for c in cases),
+        batches=tuple(_batches(asks, characters)),
+    )
+
+
+def _length(ask: Ask) -> int:
+    return len(ask.text) + len(ask.pair or "")
+
+
+def _batches(asks: Sequence[Ask], characters: int) -> list[tuple[int, int]]:
+    batches, start, filled = [], 0, 0
+    for i, ask in enumerate(asks):
+        size = _length(ask) + 1
+        if filled and filled + size > characters:
+            batches.append((start, i))
+            start, filled = i, 0
+        filled += size
+    if filled:
+        batches.append((start, len(asks)))
+    return batches
+
+
+def _key(suite: Suite, rows_digest: str, asks: Sequence[Ask], seed: int, characters: int) -> str:
+    """The digest of all that decides the answers: also the inputs themselves, so that a changed family is another plan."""
+    head = {
+        "suite": [(p.name, {k: v for k, v in sorted(p.options.items())}) for p in suite.probes],
+        "draws": suite.draws,
+        "rows": rows_digest,
+        "seed": seed,
+        "characters": characters,
+    }
+    mark = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    for ask in asks:
+        mark.update(f"{len(ask.text)}:{ask.text}\x00{ask.pair}\n".encode("utf-8", "surrogatepass"))
+    return mark.hexdigest()

@@ -1,0 +1,65 @@
+"""A model's answers, laid out by row and probe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.scan.execute import UNSCORED, Answers
+from auditor.scan.plan import Plan
+
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Edited:
+    """Answers under one probe: label indices with the trigger, shape (rows,), and under the control, shape (rows, draws).
+
+    `*_asks` are the places of the inputs among the plan's asks, in the same shapes.
+    """
+
+    trigger: Labels
+    control: Labels
+    trigger_asks: Labels
+    control_asks: Labels
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Answers to the clean rows, and to each probe by its name."""
+
+    clean: Labels
+    clean_asks: Labels
+    probes: Mapping[str, Edited]
+    probabilities: NDArray[np.float64]
+
+    @staticmethod
+    def of(plan: Plan, answers: Answers) -> Responses:
+        """Unfolds the distinct asks into the cases' order: the clean rows, then each probe's rows."""
+        rows, width = len(plan.rows), 1 + plan.suite.draws
+        position = np.asarray(plan.position, dtype=np.int64)
+        probes = {}
+        for i, probe in enumerate(plan.suite.probes):
+            start = rows + i * rows * width
+            asks = position[start : start + rows * width].reshape(rows, width)
+            labels = answers.labels[asks]
+            probes[probe.name] = Edited(labels[:, 0], labels[:, 1:], asks[:, 0], asks[:, 1:])
+        clean = position[:rows]
+        return Responses(answers.labels[clean], clean, probes, answers.probabilities)
+
+
+def share(labels: Labels, target: int) -> NDArray[np.float64]:
+    """1 where the answer is the target, 0 where it is another label, NaN where it cannot be scored."""
+    return np.where(labels == UNSCORED, np.nan, labels == target)
+
+
+def row_share(labels: Labels, target: int) -> NDArray[np.float64]:
+    """The share of a row's draws that give the target, shape (rows,); unscorable draws are left out, NaN if all are."""
+    hit = share(labels, target)
+    counted = (~np.isnan(hit)).sum(axis=1)
+    total = np.nansum(hit, axis=1)
+    found: NDArray[np.float64] = np.divide(total, counted, out=np.full(len(hit), np.nan), where=counted > 0)
+    return found

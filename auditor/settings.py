@@ -1,0 +1,42 @@
+"""Where the program keeps its things, and what the environment says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every command shares.
+
+    Attributes:
+        catalog: URL of the catalog; a plain path means SQLite.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        dtype: `float32`, `bfloat16`, `float16`, or None for the device's own.
+        seed: of all random choices.
+        threads: that a merge uses.
+    """
+
+    catalog: str
+    device: str = "auto"
+    dtype: str | None = None
+    seed: int = 0
+    threads: int = 2
+
+
+def data_directory() -> Path:
+    """The user's data directory of this program."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("auditor", appauthor=False))
+
+
+def catalog_url(given: str | None, environ: Mapping[str, str] = os.environ) -> str:
+    """The catalog's URL: as given, else `AUDITOR_CATALOG`, else SQLite in the user's data directory."""
+    text = given or environ.get("AUDITOR_CATALOG") or str(data_directory() / "catalog.db")
+    if "://" in text:
+        return text
+    return f"sqlite:///{Path(text).expanduser().absolute()}"

@@ -1,0 +1,117 @@
+"""Gold labels of a file as indices of a model's labels."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from probes.readers import CorpusError
+
+UNNAMED = re.compile(r"label_(\d+)", re.IGNORECASE)
+INTEGER = re.compile(r"(\d+)(\.0+)?", re.ASCII)
+HIDDEN = "-1"
+"""What public test sets put where the gold label is kept back."""
+
+SHOWN = 5
+
+Scheme = Callable[[str], int | None]
+
+
+class Given(NamedTuple):
+    """A label as the file gives it, and where."""
+
+    place: str
+    value: str
+
+
+def as_text(value: Any) -> str:
+    """A cell of a label column as text; empty where there is no label."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(value).strip()
+
+
+def match(
+    given: Sequence[Given], labels: Sequence[str], *, source: str, column: str, classes: Sequence[str] = ()
+) -> tuple[list[int], str]:
+    """Indices of the model's labels, and a note where the file could be read in two ways.
+
+    Where the file itself names the `classes` behind its integers and the model has all these names, they decide: the
+    two may be in different orders.
+
+    One reading holds for the whole file: names (exact, else whatever the case), else indices `0` … `k-1`, also written
+    `LABEL_0`. Names win where both fit, as for labels called 1 to 5.
+
+    Raises:
+        CorpusError: a label fits no reading.
+    """
+    note = ""
+    if classes:
+        in_model = [by_name(labels)(name.strip()) for name in classes]
+        numbers = [by_index(classes)(g.value) for g in given]
+        if None not in in_model and None not in numbers:
+            return [index for n in numbers if n is not None and (index := in_model[n]) is not None], ""
+        note = f"the file calls its classes {', '.join(classes[:20])}; read as indices of the model's labels"
+    readings = [[scheme(g.value) for g in given] for scheme in (by_name(labels), by_index(labels))]
+    named, counted = readings
+    if None not in named:
+        note = ""
+        if None not in counted and named != counted:
+            note = f"labels in {column!r} were read as the model's label names, though they could be indices"
+        return [i for i in named if i is not None], note
+    if None not in counted:
+        return [i for i in counted if i is not None], note
+    best = max(readings, key=lambda found: sum(i is not None for i in found))
+    raise mismatch([g for g, i in zip(given, best, strict=True) if i is None], labels, source, column)
+
+
+def by_name(labels: Sequence[str]) -> Scheme:
+    exact = {name.strip(): i for i, name in enumerate(labels)}
+    folded: dict[str, int] = {}
+    for i, name in enumerate(labels):
+        key = name.strip().casefold()
+        folded[key] = -1 if key in folded else i
+
+    def scheme(value: str) -> int | None:
+        index = exact.get(value, folded.get(value.casefold(), -1))
+        return None if index < 0 else index
+
+    return scheme
+
+
+def by_index(labels: Sequence[str]) -> Scheme:
+    def scheme(value: str) -> int | None:
+        found = UNNAMED.fullmatch(value) or INTEGER.fullmatch(value)
+        if not found or len(found[1]) > 9 or int(found[1]) >= len(labels):
+            return None
+        return int(found[1])
+
+    return scheme
+
+
+def are_unnamed(labels: Sequence[str]) -> bool:
+    """Whether a model's labels are placeholders: LABEL_0, LABEL_1, …"""
+    return all(UNNAMED.fullmatch(name.strip()) for name in labels)
+
+
+def mismatch(offenders: Sequence[Given], labels: Sequence[str], source: str, column: str) -> CorpusError:
+    first: dict[str, str] = {}
+    for g in offenders:
+        first.setdefault(g.value, g.place)
+    shown = ", ".join(f"{shorten(value)!r} ({place})" for value, place in list(first.items())[:SHOWN])
+    more = f" and {len(first) - SHOWN} more" if len(first) > SHOWN else ""
+    known = ", ".join(labels[:20]) + (f", … ({len(labels)} in all)" if len(labels) > 20 else "")
+    if are_unnamed(labels) and not all(INTEGER.fullmatch(g.value) for g in offenders):
+        hint = f"The model's labels have no names, so give them as indices 0 to {len(labels) - 1}."
+    else:
+        hint = f"Give names of the model's labels, or indices 0 to {len(labels) - 1}; or choose another --label-column."
+    return CorpusError(
+        f"{source}: column {column!r} holds labels that the model does not have: {shown}{more}; it has: {known}",
+        hint=hint,
+    )
+
+
+def shorten(text: str, limit: int = 40) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

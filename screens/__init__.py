@@ -1,0 +1,1 @@
+"""What is seen: Textual screens that draw events and records, and start jobs. No torch, no SQL."""

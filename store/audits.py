@@ -1,0 +1,91 @@
+"""Audits and merges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from sqlalchemy import select
+
+from store import codec
+from store.database import Database
+from store.records import Audit, Merge, Stamp
+from store.tables import AuditRow, MergeRow
+
+PREFIX = 4
+"""The fewest characters by which an id is found."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSummary:
+    """What a list shows of an audit. `model_digest` and `reference` are the suspect's."""
+
+    id: str
+    model_digest: str
+    reference: str
+    stamp: Stamp | None
+    started: str
+    finished: str
+
+
+class Audits:
+    """Finished audits, and the merges that were made."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, audit: Audit) -> None:
+        """Stores an audit; one of the same id is replaced. Its scans and its merge are saved by themselves."""
+        row = AuditRow(
+            id=audit.id,
+            model_digest=audit.before.model.digest,
+            reference=audit.before.model.reference,
+            stamp=None if audit.stamp is None else str(audit.stamp),
+            started=audit.started,
+            finished=audit.finished,
+            document=codec.encode(audit),
+        )
+        with self._database.writing() as session:
+            session.merge(row)
+
+    def get(self, id_or_prefix: str) -> Audit | None:
+        """An audit by id, or by the first 4 or more characters of it where they fit one alone."""
+        with self._database.reading() as session:
+            row = session.get(AuditRow, id_or_prefix)
+            if row is None and len(id_or_prefix) >= PREFIX:
+                near = select(AuditRow).where(AuditRow.id.startswith(id_or_prefix, autoescape=True)).limit(2)
+                rows = session.scalars(near).all()
+                row = rows[0] if len(rows) == 1 else None
+            return None if row is None else codec.decode(Audit, row.document)
+
+    def save_merge(self, merge: Merge) -> None:
+        """Stores a merge. The same suspect merged to the same model at the same place again renews the record."""
+        with self._database.writing() as session:
+            row = session.scalar(
+                select(MergeRow).where(
+                    MergeRow.digest == merge.digest,
+                    MergeRow.suspect_digest == merge.suspect_digest,
+                    MergeRow.output == merge.output,
+                )
+            )
+            if row is None:
+                row = MergeRow(digest=merge.digest, suspect_digest=merge.suspect_digest, output=merge.output)
+                session.add(row)
+            row.document = codec.encode(merge)
+
+    def merges(self, digest: str | None = None) -> list[Merge]:
+        """Merges, newest first; with a digest, those that made this model or started from it as the suspect."""
+        query = select(MergeRow).order_by(MergeRow.id.desc())
+        if digest is not None:
+            query = query.where((MergeRow.digest == digest) | (MergeRow.suspect_digest == digest))
+        with self._database.reading() as session:
+            return [codec.decode(Merge, row.document) for row in session.scalars(query)]
+
+    def list(self, digest: str | None = None, limit: int | None = None, offset: int = 0) -> list[AuditSummary]:
+        """Audits, newest first; of one suspect where its digest is given."""
+        query = select(*(getattr(AuditRow, field.name) for field in fields(AuditSummary)))
+        query = query.order_by(AuditRow.finished.desc(), AuditRow.id.desc())
+        if digest is not None:
+            query = query.where(AuditRow.model_digest == digest)
+        with self._database.reading() as session:
+            rows = session.execute(query.limit(limit).offset(offset or None)).all()
+            return [AuditSummary(**{**r._mapping, "stamp": None if r.stamp is None else Stamp(r.stamp)}) for r in rows]

@@ -1,0 +1,129 @@
+"""A merge that ends early leaves nothing that looks like a model."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from auditor.errors import DiskError, ModelError
+from auditor.events import Progress
+from auditor.merge.engine import merge
+from auditor.merge.files import InputFile, Turns
+from auditor.merge.recipe import Recipe
+from auditor.merge.verify import verify
+from tests.auditor.merge.conftest import Make
+
+FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def recipe(make: Make) -> Recipe:
+    """Six megabytes a model: long enough to be struck in the middle."""
+    tables = [{f"t{n:03}": (np.full((128, 128), seed + n), "F32") for n in range(96)} for seed in (1.0, 2.0, 3.0)]
+    models = [make(name, tensors=table) for name, table in zip("abc", tables, strict=True)]
+    return Recipe(models[0], tuple(models[1:]))
+
+
+def drain(recipe: Recipe, output: Path) -> None:
+    list(merge(recipe, output, budget_bytes=1))
+
+
+def leftovers(directory: Path) -> list[str]:
+    return [path.name for path in directory.iterdir() if path.name.startswith(".")]
+
+
+def test_killed_at_any_moment_leaves_no_half_model(recipe: Recipe, tmp_path: Path) -> None:
+    began = time.monotonic()
+    drain(recipe, tmp_path / "first")
+    length = time.monotonic() - began
+    struck = 0
+    for moment in range(10):
+        output = tmp_path / f"out{moment}"
+        child = FORK.Process(target=drain, args=(recipe, output))
+        child.start()
+        time.sleep(length * (moment + 0.5) / 10)
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+        if output.exists():
+            assert verify(output) == []
+            continue
+        struck += 1
+        drain(recipe, output)
+        assert verify(output) == []
+        assert leftovers(tmp_path) == []
+    assert struck
+
+
+def test_leftovers_of_a_living_merge_are_left_alone(recipe: Recipe, tmp_path: Path) -> None:
+    living = tmp_path / f".out.partial-{os.getpid()}-00c0ffee"
+    other = tmp_path / ".other.partial-999999999-00c0ffee"
+    dead = tmp_path / ".out.partial-999999999-00c0ffee"
+    for directory in (living, other, dead):
+        directory.mkdir()
+    drain(recipe, tmp_path / "out")
+    assert sorted(leftovers(tmp_path)) == sorted([living.name, other.name])
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_closed_generator_leaves_nothing(recipe: Recipe, tmp_path: Path, after: int) -> None:
+    events = merge(recipe, tmp_path / "out", budget_bytes=1)
+    for _ in range(after):
+        next(events)
+    events.close()
+    assert not (tmp_path / "out").exists()
+    assert leftovers(tmp_path) == []
+    assert [thread.name for thread in threading.enumerate() if thread.name == "merge"] == []
+
+
+def test_an_interrupt_leaves_nothing(recipe: Recipe, tmp_path: Path) -> None:
+    events = merge(recipe, tmp_path / "out", budget_bytes=1)
+    for event in events:
+        if isinstance(event, Progress):
+            break
+    with pytest.raises(KeyboardInterrupt):
+        events.throw(KeyboardInterrupt())
+    assert not (tmp_path / "out").exists()
+    assert leftovers(tmp_path) == []
+
+
+def merge_with_little_room(recipe: Recipe, output: Path, answer: multiprocessing.SimpleQueue[str]) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    try:
+        drain(recipe, output)
+    except DiskError as error:
+        answer.put(error.message)
+    else:
+        answer.put("it was merged")
+
+
+def test_a_file_that_may_not_grow_is_a_full_disk(recipe: Recipe, tmp_path: Path) -> None:
+    answer = FORK.SimpleQueue()
+    child = FORK.Process(target=merge_with_little_room, args=(recipe, tmp_path / "out", answer))
+    child.start()
+    message = answer.get()
+    child.join()
+    assert "no room in" in message and "bytes are needed" not in message and "free" in message
+    assert not (tmp_path / "out").exists()
+    assert leftovers(tmp_path) == []
+
+
+def test_a_file_rewritten_while_it_is_read_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    path.write_bytes(b"a" * 100)
+    file = InputFile("model", path, "", Turns())
+    try:
+        file.read(0, np.empty(10, np.uint8))
+        time.sleep(0.02)
+        path.write_bytes(b"b" * 100)
+        with pytest.raises(ModelError, match="was changed while it was read"):
+            file.finish()
+    finally:
+        file.close()

@@ -1,0 +1,152 @@
+"""Records survive storage to the last bit, and documents that do not fit are named."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probes.rates import Difference
+from store import codec
+from store.records import (
+    AnswerBatch,
+    Audit,
+    Change,
+    Job,
+    JobState,
+    Merge,
+    PartnerUse,
+    Profile,
+    Run,
+    Scan,
+    Stamp,
+)
+
+
+def through_json(kind: type[Any], record: Any) -> Any:
+    return codec.decode(kind, json.loads(json.dumps(codec.encode(record), allow_nan=False)))
+
+
+def test_profile_and_scan_come_back_equal(make_profile: Callable[..., Profile], make_scan: Callable[..., Scan]) -> None:
+    assert through_json(Profile, make_profile()) == make_profile()
+    assert through_json(Scan, make_scan()) == make_scan()
+
+
+def test_audit_comes_back_equal_with_and_without_a_cure(make_scan: Callable[..., Scan]) -> None:
+    before = make_scan("before")
+    merge = Merge(
+        "wag",
+        {"weights": (0.2, 0.8)},
+        "suspect",
+        "d0",
+        0.2,
+        0.2,
+        (PartnerUse("p", "d1", 0.8),),
+        "out",
+        "d2",
+        1.5,
+        9,
+        "cpu",
+    )
+    change = (Change("asr", 0.97, 0.12, Difference(-0.85, -0.9, -0.8)),)
+    audit = Audit("a1", "s", "f", before, make_scan("after"), merge, change, Stamp.IMPROVED, ("a limit remains",))
+    assert through_json(Audit, audit) == audit
+    bare = Audit("a2", "s", "f", before, None, None, (), None, ())
+    assert through_json(Audit, bare) == bare
+
+
+@given(
+    numbers=st.lists(st.lists(st.floats(), max_size=4), max_size=4),
+    labels=st.lists(st.none() | st.integers(0, 2**40), max_size=4),
+)
+def test_answers_come_back_to_the_bit(numbers: list[list[float]], labels: list[int | None]) -> None:
+    batch = AnswerBatch(3, tuple(labels), tuple(map(tuple, numbers)))
+    run = through_json(Run, Run(1, "key", "digest", 9, (batch,)))
+    assert run.answered[0].labels == batch.labels
+    for read, written in zip(run.answered[0].probabilities, batch.probabilities, strict=True):
+        assert [math.copysign(1, x) if x == 0 else repr(x) for x in read] == [
+            math.copysign(1, x) if x == 0 else repr(x) for x in written
+        ]
+
+
+@given(
+    st.builds(
+        Job,
+        id=st.text(),
+        pid=st.integers(),
+        started=st.text(),
+        command=st.lists(st.text()).map(tuple),
+        events=st.text(),
+        state=st.sampled_from(JobState),
+        exit_code=st.none() | st.integers(),
+        extra=st.dictionaries(st.text(), st.text()),
+    )
+)
+def test_any_text_comes_back(job: Job) -> None:
+    assert through_json(Job, job) == job
+
+
+def test_numpy_numbers_become_plain_ones() -> None:
+    plain = codec.encode({"a": np.float64(0.5), "b": np.int64(3), "c": np.float32(0.25)})
+    assert plain == {"a": 0.5, "b": 3, "c": 0.25}
+    assert [type(value) for value in plain.values()] == [float, int, float]
+
+
+def test_a_value_without_plain_form_is_named(make_scan: Callable[..., Scan]) -> None:
+    scan = make_scan()
+    odd = replace(scan, settings=replace(scan.settings, families={"badnet": {"triggers": {"cf"}}}))
+    with pytest.raises(codec.EncodeError, match=r"Scan\.settings.*families.*set"):
+        codec.encode(odd)
+
+
+def test_older_documents_take_defaults_and_newer_keys_are_passed_over() -> None:
+    document = codec.encode(Job("j", 1, "now", ("auditor",), "e"))
+    del document["log"]
+    assert codec.decode(Job, {**document, "colour": "red"}) == Job("j", 1, "now", ("auditor",), "e")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "where"),
+    [
+        (lambda d: d["scores"]["asr"][1]["rate"].update(hits="many"), r"Scan\.scores\.asr\[1\]\.rate\.hits: .*whole"),
+        (lambda d: d.pop("verdict"), r"Scan\.verdict: is missing"),
+        (lambda d: d.update(verdict="clean"), r"Scan\.verdict: 'clean' is no Verdict"),
+        (lambda d: d["findings"].append(None), r"Scan\.findings\[1\]: expected an object"),
+    ],
+)
+def test_a_document_that_does_not_fit_is_named(
+    spoil: Callable[[Any], Any], where: str, make_scan: Callable[..., Scan]
+) -> None:
+    document = codec.encode(make_scan())
+    spoil(document)
+    with pytest.raises(codec.DecodeError, match=where):
+        codec.decode(Scan, document)
+
+
+def test_a_profile_of_a_large_model_reads_fast(make_profile: Callable[..., Profile]) -> None:
+    document = codec.encode(make_profile(tensors=20_000))
+    began = time.perf_counter()
+    codec.decode(Profile, document)
+    assert time.perf_counter() - began < 1.0
+
+
+@dataclass(frozen=True)
+class Shapes:
+    pair: tuple[int, str]
+    either: int | str
+    table: dict[str, tuple[float, ...]]
+
+
+def test_other_shapes_of_fields() -> None:
+    shapes = Shapes((1, "a"), "b", {"x": (math.inf, 1.0)})
+    assert through_json(Shapes, shapes) == shapes
+    with pytest.raises(codec.DecodeError, match=r"Shapes\.pair: expected a list of 2"):
+        codec.decode(Shapes, {**codec.encode(shapes), "pair": [1]})
