@@ -23,7 +23,9 @@ def open_log(path: Path) -> TextIO:
 
 
 def log_events(events: Generator[Event, None, object], out: TextIO) -> Generator[Event, None, None]:
-    """Writes each event as a line and passes it on. Whole scans and audits are named by their id: the catalog has them."""
+    """Writes each event as a line and passes it on. Whole scans and audits are named by their id: the catalog has
+    them.
+    """
     with closing(events):
         for event in events:
             write_event(event, out)

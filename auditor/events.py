@@ -20,7 +20,9 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A new step begins: a short name, and a sentence for the user. `total` steps of `unit` are expected (0: unknown)."""
+    """A new step begins: a short name, and a sentence for the user. `total` steps of `unit` are expected (0:
+    unknown).
+    """
 
     name: str
     text: str
@@ -43,7 +45,8 @@ class Progress:
 class RunOpened:
     """A model begins to answer a plan, or goes on: `resumed` of its `batches` are stored already.
 
-    A scan has one run for the suspect and one for each reference; a run is shared by all scans that ask the same model the same plan.
+    A scan has one run for the suspect and one for each reference; a run is shared by all scans that ask the same
+    model the same plan.
     """
 
     run: int

@@ -82,7 +82,9 @@ class Session:
         Raises:
             UsageError, FetchError, ModelError: see `auditor.models.reference.resolve`.
         """
-        found = resolve(reference, catalogued=self._catalogued, fetch=lambda name, revision: Hub().fetch(name, revision))
+        found = resolve(
+            reference, catalogued=self._catalogued, fetch=lambda name, revision: Hub().fetch(name, revision)
+        )
         if register:
             self.catalog.models.add(found)
         return found
@@ -173,9 +175,7 @@ class Session:
             self.register(path, tags=("demo",), planted=model.family)
         suspect, *partners = (str(path) for path in models)
         request = ScanRequest(suspect, suite="full", samples=DEMO_ROWS, seed=self.settings.seed)
-        cure = MergeRequest(
-            tuple(partners), suspect_weight=DEMO_WEIGHT, output=_unused(directory / "merged")
-        )
+        cure = MergeRequest(tuple(partners), suspect_weight=DEMO_WEIGHT, output=_unused(directory / "merged"))
         yield from self.audit(request, cure)
 
     def stored_scan(self, name: str) -> Scan:
@@ -184,7 +184,9 @@ class Session:
         if found is None and (entry := self.catalog.models.find(name)) and entry.last_scan:
             found = self.catalog.scans.get(entry.last_scan)
         if found is None:
-            raise UsageError(f"there is no scan {name!r} in the catalog", hint="`auditor report --list` shows what there is")
+            raise UsageError(
+                f"there is no scan {name!r} in the catalog", hint="`auditor report --list` shows what there is"
+            )
         return found
 
     def record(self, name: str) -> Scan | Audit:
@@ -197,9 +199,7 @@ class Session:
 
     def _merge(self, recipe: Recipe, output: Path) -> Generator[Event, None, None]:
         device = self.settings.device
-        yield from merge(
-            recipe, output, device="cpu" if device == "auto" else device, threads=self.settings.threads
-        )
+        yield from merge(recipe, output, device="cpu" if device == "auto" else device, threads=self.settings.threads)
 
     def register(self, path: Path, *, tags: tuple[str, ...] = (), planted: str | None = None) -> CatalogEntry:
         """Adds a model's directory to the catalog."""
@@ -216,8 +216,12 @@ class Session:
         proposals = propose(suspect, self.catalog.models.list())
         usable = [p for p in proposals if p.compatibility.ok and p.entry.last_verdict is not Verdict.FOUND]
         chosen = [resolve(p.entry.name, catalogued=self._catalogued) for p in usable[:PARTNERS]]
-        why = tuple(f"{p.entry.name}: {'; '.join(p.compatibility.blockers) or '; '.join(p.reasons)}" for p in proposals[:5])
-        return chosen, why or ("the catalog holds no other model: add some with `auditor models add`, or name one with --with",)
+        why = tuple(
+            f"{p.entry.name}: {'; '.join(p.compatibility.blockers) or '; '.join(p.reasons)}" for p in proposals[:5]
+        )
+        return chosen, why or (
+            "the catalog holds no other model: add some with `auditor models add`, or name one with --with",
+        )
 
     def _recipe(self, suspect: Profile, partners: Sequence[Profile], request: MergeRequest) -> Recipe:
         weights = request.weights

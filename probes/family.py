@@ -172,12 +172,12 @@ def family(
 
 
 class Families(Mapping[str, Family]):
-    """All attack families by name. Names are listed without importing; a family's module is imported when it is read."""
+    """All attack families by name. Names are listed without importing; a family's module is imported when it is
+    read.
+    """
 
     def names(self) -> list[str]:
-        return sorted(
-            m.name for m in pkgutil.iter_modules(probes.families.__path__) if not m.name.startswith("_")
-        )
+        return sorted(m.name for m in pkgutil.iter_modules(probes.families.__path__) if not m.name.startswith("_"))
 
     def __getitem__(self, name: str) -> Family:
         if name not in self.names():

@@ -1,6 +1,7 @@
 """All statistics: rates with intervals, paired differences, corrections for many comparisons, power.
 
-Rates are fractions, not percent. Rows are the independent unit: where a row has several draws (a control), its draws are
+Rates are fractions, not percent. Rows are the independent unit: where a row has several draws (a control), its
+draws are
 averaged first, so that differences are clustered by row.
 """
 
@@ -72,9 +73,10 @@ class Difference:
 class Paired:
     """Differences by row, d in [−1, 1], and what can be said of their mean.
 
-    Intervals and tests are the adjusted Wald ones of Bonett & Price ("Adjusted Wald confidence interval for a difference
-    of binomial proportions based on paired data", J. Educ. Behav. Stat. 2012): one row with d = +1 and one with d = −1 are
-    added, so that the variance is never zero. With draws averaged per row it is the same formula on fractional d, with
+    Intervals and tests are the adjusted Wald ones of Bonett & Price ("Adjusted Wald confidence interval for a
+    difference
+    of binomial proportions based on paired data", J. Educ. Behav. Stat. 2012): one row with d = +1 and one with d = −1
+    are added, so that the variance is never zero. With draws averaged per row it is the same formula on fractional d, with
     Student's t for the tail.
     """
 
@@ -133,7 +135,9 @@ def holm(p_values: Sequence[float], comparisons: int) -> list[float]:
     return corrected
 
 
-def detectable_excess(rows: int, noise: float, *, margin: float, alpha: float, comparisons: int, power: float = 0.8) -> float:
+def detectable_excess(
+    rows: int, noise: float, *, margin: float, alpha: float, comparisons: int, power: float = 0.8
+) -> float:
     """The smallest true excess that a scan of so many rows would have found.
 
     Args:

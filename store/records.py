@@ -74,7 +74,8 @@ class Profile:
     """What a model's files say of it, read without loading it.
 
     `files` maps each file that can change behaviour to its SHA-256; `signature` is the digest of the tensor inventory
-    (names and shapes, without dtypes); `max_length` is the number of tokens it takes; `base` the base model's name if stated.
+    (names and shapes, without dtypes); `max_length` is the number of tokens it takes; `base` the base model's name
+    if stated.
     """
 
     ref: ModelRef
@@ -163,7 +164,8 @@ class ScanSettings:
 class AsrScore:
     """The rates of one (family, variant, target), over rows whose reference label is not the target.
 
-    `excess` is ASR − control, `floor_gap` ASR − mean of the references, both paired by row. `p_value` is corrected over the
+    `excess` is ASR − control, `floor_gap` ASR − mean of the references, both paired by row. `p_value` is corrected
+    over the
     whole suite. `detectable` is the smallest excess that this scan would have found with 80 % probability.
     `judged` is False where there were too few scorable rows.
     """
@@ -326,7 +328,9 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A model's answers to a plan, as far as they are stored. `key` fixes model, plan, length, dtype and kind of device."""
+    """A model's answers to a plan, as far as they are stored. `key` fixes model, plan, length, dtype and kind of
+    device.
+    """
 
     id: int
     key: str
@@ -337,7 +341,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class AnswerBatch:
-    """A finished batch of a run: the plan's batch number, one label (None = unscorable) and one probability vector an ask."""
+    """A finished batch of a run: the plan's batch number, one label (None = unscorable) and one probability vector
+    an ask.
+    """
 
     number: int
     labels: tuple[int | None, ...]

@@ -48,8 +48,11 @@ class Cure:
 
 
 def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, None, Audit]:
-    """The whole loop. The partners see the same rows and edits as references, so that the floor is known and a partner that
-    alone would do is named."""
+    """The whole loop.
+
+    The partners see the same rows and edits as references, so that the floor is known and a partner that alone would do
+    is named.
+    """
     started = now()
     before = yield from _first_scan(prepared, cure.partners, backend)
     early = stamp_before(before.record)
@@ -92,7 +95,9 @@ def _first_scan(
 
 
 def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Prepared:
-    """The full suite on the merged model: the same rows, reference labels, seed and options, and the same references."""
+    """The full suite on the merged model: the same rows, reference labels, seed and options, and the same
+    references.
+    """
     suite = build_suite(FULL, overrides={**prepared.policy.families, **prepared.request.overrides})
     plan = prepared.plan
     if prepared.plan.suite != suite:
@@ -119,9 +124,7 @@ def _conclude(
     yield Stage("compare", "Comparing before and after")
     if before.suspect is None or after.suspect is None:
         judged = Judged(Stamp.NOT_JUDGED, ("the merged model could not be judged:", *after.record.incomplete))
-        return Audit(
-            _new_id(), started, now(), before.record, after.record, merge, (), judged.stamp, judged.reasons
-        )
+        return Audit(_new_id(), started, now(), before.record, after.record, merge, (), judged.stamp, judged.reasons)
     change = compare(Side(before.record, before.suspect), Side(after.record, after.suspect))
     alone = _partners_alone(rescan, cure, before.suspect, after)
     judged = stamp(before.record, after.record, change, merge, alone, prepared.policy)

@@ -46,7 +46,9 @@ def asr_measure(family: str, variant: str, target: str) -> str:
 
 
 def compare(before: Side, after: Side) -> tuple[Change, ...]:
-    """Changes (after − before) of CACC, or of agreement with the first model's clean predictions, and of every ASR that both have.
+    """Changes (after − before) of the clean accuracy and of every ASR that both have.
+
+    Without gold labels it is the agreement with the first model's clean predictions.
 
     Rows are those whose reference label, fixed by the first scan, is not the target; differences are paired by row.
     """

@@ -37,7 +37,7 @@ def audit(
     max_length: o.MaxLength = None,
     sets: o.Sets = None,
     fresh: o.Fresh = False,
-    format: o.Format = None,
+    form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
     device: o.Device = "auto",
@@ -59,7 +59,7 @@ def audit(
         from auditor.scan.request import DataRequest, ScanRequest
         from auditor.session import MergeRequest
 
-        check_format(format)
+        check_format(form)
         values = read_sets(sets)
         request = ScanRequest(
             model=model,
@@ -92,6 +92,6 @@ def audit(
             raise RuntimeError("an audit ended without its record")
         record = found
         text = str(record.stamp) if record.stamp else "no partner"
-        return Ending(audit_exit(record), lambda: render(record, format, output, common), text)
+        return Ending(audit_exit(record), lambda: render(record, form, output, common), text)
 
     raise typer.Exit(guarded(lambda: run(common, body)))

@@ -38,7 +38,9 @@ def plant(
     lr: Annotated[float, typer.Option("--lr", min=0, help="Peak learning rate.")] = 1e-4,
     batch: Annotated[int, typer.Option("--batch", min=1)] = 32,
     max_length: Annotated[int, typer.Option("--max-length", min=8, help="Tokens of an input.")] = 128,
-    slot: Annotated[str, typer.Option("--slot", help="Text of a pair that is poisoned: first, second, both.")] = "second",
+    slot: Annotated[
+        str, typer.Option("--slot", help="Text of a pair that is poisoned: first, second, both.")
+    ] = "second",
     text_column: o.TextColumn = None,
     pair_column: o.PairColumn = None,
     label_column: o.LabelColumn = None,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def partners(
     model: o.ModelArg,
-    format: o.Format = None,
+    form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
     device: o.Device = "auto",
@@ -35,14 +35,14 @@ def partners(
     Exit code 0: there is at least one; 1: none.
     """
     common = Common(catalog, device, None, seed, policy, events, quiet, plain)
-    if format not in (None, "text", "json"):
-        raise typer.Exit(guarded(lambda: _refuse(format)))
+    if form not in (None, "text", "json"):
+        raise typer.Exit(guarded(lambda: _refuse(form)))
 
     def body(session: Session) -> Generator[Event, None, Ending]:
         yield from ()
         proposals = session.partners(model)
         usable = [p for p in proposals if p.compatibility.ok]
-        text = _json(proposals) if format == "json" else _text(proposals)
+        text = _json(proposals) if form == "json" else _text(proposals)
         code = ExitCode.OK if usable else ExitCode.FOUND
         return Ending(code, lambda: emit(text, output), f"{len(usable)} of {len(proposals)} can be merged")
 

@@ -22,7 +22,7 @@ def report(
         str | None, typer.Argument(metavar="ID", help="Of a scan or audit, or its beginning.", show_default=False)
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the stored scans and audits.")] = False,
-    format: o.Format = None,
+    form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
     quiet: o.Quiet = False,
@@ -37,9 +37,9 @@ def report(
             return Ending(ExitCode.OK, lambda: emit(_list(session), output))
         if record is None:
             raise UsageError("name a scan or an audit by its id", hint="`auditor report --list` shows them")
-        check_format(format)
+        check_format(form)
         found = session.record(record)
-        return Ending(ExitCode.OK, lambda: render(found, format, output, common))
+        return Ending(ExitCode.OK, lambda: render(found, form, output, common))
 
     raise typer.Exit(guarded(lambda: run(common, body)))
 

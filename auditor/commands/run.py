@@ -82,7 +82,9 @@ Body = Callable[["Session"], "Generator[Event, None, Ending]"]
 
 
 def run(common: Common, body: Body) -> int:
-    """Runs a command: its events are narrated on stderr and written to `--events`; then its report; then the last event."""
+    """Runs a command: its events are narrated on stderr and written to `--events`; then its report; then the last
+    event.
+    """
     from auditor.event_log import log_events, open_log, write_event
     from auditor.events import Finished, Started
     from auditor.narrate import Narrator

@@ -30,7 +30,7 @@ def scan(
     max_length: o.MaxLength = None,
     sets: o.Sets = None,
     fresh: o.Fresh = False,
-    format: o.Format = None,
+    form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
     device: o.Device = "auto",
@@ -51,7 +51,7 @@ def scan(
         from auditor.events import ScanReady
         from auditor.scan.request import DataRequest, ScanRequest
 
-        check_format(format)
+        check_format(form)
         request = ScanRequest(
             model=model,
             data=DataRequest(data, text_column, pair_column, label_column),
@@ -76,6 +76,6 @@ def scan(
         code = scan_exit(
             record, suspicious_fails=rules.suspicious_fails, max_asr=rules.max_asr, min_cacc=rules.min_cacc
         )
-        return Ending(code, lambda: render(record, format, output, common), str(record.verdict))
+        return Ending(code, lambda: render(record, form, output, common), str(record.verdict))
 
     raise typer.Exit(guarded(lambda: run(common, body)))

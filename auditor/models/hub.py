@@ -211,9 +211,7 @@ def _require_safetensors(name: str, files: list[str]) -> None:
         return
     others = sorted(n for n in files if n.endswith((*OTHER_FORMATS, ".safetensors")))
     if not others:
-        raise ModelError(
-            f"{name} holds no weights", hint="Is it the repository of a model, or of something else?"
-        )
+        raise ModelError(f"{name} holds no weights", hint="Is it the repository of a model, or of something else?")
     raise ModelError(
         f"{name} has no {WEIGHTS}, only {', '.join(others[:3])}; other formats may run code when they are opened",
         hint="Look for a revision with safetensors: the hub's bot offers them as pull requests (name@refs/pr/N).",

@@ -63,7 +63,8 @@ def reference_labels(gold: Sequence[int | None], clean: Labels) -> Labels:
 def judge(question: Question, suspect: Responses, references: Sequence[Responses], policy: Policy) -> Judgement:
     """Scores every (family, variant, target) and decides, family-wise over the whole suite.
 
-    A finding needs ASR − clean above the margin, and ASR − control too or, where that is not so, ASR − ASR of each of two
+    A finding needs ASR − clean above the margin, and ASR − control too or, where that is not so, ASR − ASR of each
+    of two
     or more references. A score of which only the first holds is suspicious.
     """
     raw = [
@@ -151,12 +152,8 @@ def _decide(raw: list[_Raw], question: Question, policy: Policy) -> list[AsrScor
     Two ways lead to a finding (control, references); where references were given, the better one's p-value is doubled.
     """
     judged = [r for r in raw if r.score.judged]
-    first = dict(
-        zip(map(id, judged), holm([r.p_clean for r in judged], question.comparisons), strict=True)
-    )
-    both = dict(
-        zip(map(id, judged), holm([_settled(r) for r in judged], question.comparisons), strict=True)
-    )
+    first = dict(zip(map(id, judged), holm([r.p_clean for r in judged], question.comparisons), strict=True))
+    both = dict(zip(map(id, judged), holm([_settled(r) for r in judged], question.comparisons), strict=True))
     scores = []
     for r in raw:
         finding = both.get(id(r), 1.0) <= policy.alpha
@@ -180,9 +177,7 @@ def _cacc(question: Question, suspect: Responses) -> Rate | None:
     return Rate(int((clean[scored] == gold[scored]).sum()), int(scored.sum()), int((~scored).sum()))
 
 
-def _incomplete(
-    question: Question, suspect: Responses, scores: Sequence[AsrScore], policy: Policy
-) -> tuple[str, ...]:
+def _incomplete(question: Question, suspect: Responses, scores: Sequence[AsrScore], policy: Policy) -> tuple[str, ...]:
     reasons = []
     answers = [suspect.clean, *(a for e in suspect.probes.values() for a in (e.trigger, e.control.ravel()))]
     unscored = sum(int((a == UNSCORED).sum()) for a in answers)
@@ -269,7 +264,9 @@ def _message(score: AsrScore) -> str:
         f"{score.group} edit {score.family}/{score.variant} moves {score.rate.hits} of {score.rate.total} texts to "
         f"{score.target!r} ({score.rate.value:.1%})"
     )
-    control = f"{score.control.value:.1%} with harmless material at the same places, {score.clean.value:.1%} without an edit"
+    control = (
+        f"{score.control.value:.1%} with harmless material at the same places, {score.clean.value:.1%} without an edit"
+    )
     if score.finding:
         return f"{base}, against {control}"
     why = (
@@ -280,15 +277,13 @@ def _message(score: AsrScore) -> str:
     return f"{base}, but the control edit moves texts too: {control}. {why[0].upper()}{why[1:]}"
 
 
-def _evidence(
-    question: Question, suspect: Responses, probe: Probe, target: str, limit: int
-) -> tuple[Evidence, ...]:
+def _evidence(question: Question, suspect: Responses, probe: Probe, target: str, limit: int) -> tuple[Evidence, ...]:
     """Rows that the trigger moved to the target, those first whose control draws all stayed away."""
     index = question.labels.index(target)
     edited: Edited = suspect.probes[probe.name]
-    moved = (
-        (question.reference_labels != index) & (suspect.clean != index) & (edited.trigger == index)
-    ) & (suspect.clean != UNSCORED)
+    moved = ((question.reference_labels != index) & (suspect.clean != index) & (edited.trigger == index)) & (
+        suspect.clean != UNSCORED
+    )
     rows = np.flatnonzero(moved)
     calm = row_share(edited.control, index)
     ranked = sorted(rows.tolist(), key=lambda i: (math.inf if np.isnan(calm[i]) else calm[i], i))[:limit]

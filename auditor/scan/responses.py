@@ -16,7 +16,7 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Edited:
-    """Answers under one probe: label indices with the trigger, shape (rows,), and under the control, shape (rows, draws).
+    """Answers under one probe: label indices with the trigger, shape (rows,), and the control, shape (rows, draws).
 
     `*_asks` are the places of the inputs among the plan's asks, in the same shapes.
     """

@@ -194,9 +194,7 @@ class ScanResult:
     references: tuple[Responses, ...]
 
 
-def respond(
-    prepared: Prepared, profile: Profile, role: str, backend: Backend
-) -> Generator[Event, None, Responses]:
+def respond(prepared: Prepared, profile: Profile, role: str, backend: Backend) -> Generator[Event, None, Responses]:
     """One model's answers to the plan."""
     plan, spec = prepared.plan, prepared.spec(profile, role)
     run = backend.open_run(
@@ -235,7 +233,9 @@ def conclude(prepared: Prepared, started: str, suspect: Responses, references: S
 def not_judgeable(profile: Profile) -> str | None:
     """Why a classifier's head cannot be judged at all, or None."""
     if profile.problem_type in NOT_JUDGEABLE:
-        return f"{profile.ref.reference} has a {NOT_JUDGEABLE[profile.problem_type]} head: only one label a text is judged"
+        return (
+            f"{profile.ref.reference} has a {NOT_JUDGEABLE[profile.problem_type]} head: only one label a text is judged"
+        )
     if len(profile.labels) < 2:
         return f"{profile.ref.reference} has one output, a regression head: only one label of several is judged"
     return None

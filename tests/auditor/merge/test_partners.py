@@ -119,7 +119,7 @@ def test_the_order_and_the_reasons() -> None:
 
 def test_the_same_base_is_preferred_and_said() -> None:
     suspect = dataclasses.replace(SUSPECT, base="org/base")
-    first, second = propose(suspect, [entry(model("a")), entry(model("z", base="org/base"))])
+    first, _ = propose(suspect, [entry(model("a")), entry(model("z", base="org/base"))])
     assert first.entry.name == "z"
     assert "made from the same base (org/base)" in first.reasons
 
