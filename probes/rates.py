@@ -74,10 +74,9 @@ class Paired:
     """Differences by row, d in [−1, 1], and what can be said of their mean.
 
     Intervals and tests are the adjusted Wald ones of Bonett & Price ("Adjusted Wald confidence interval for a
-    difference
-    of binomial proportions based on paired data", J. Educ. Behav. Stat. 2012): one row with d = +1 and one with d = −1
-    are added, so that the variance is never zero. With draws averaged per row it is the same formula on fractional d, with
-    Student's t for the tail.
+    difference of binomial proportions based on paired data", J. Educ. Behav. Stat. 2012): one row with d = +1 and one
+    with d = −1 are added, so that the variance is never zero. With draws averaged per row it is the same formula on
+    fractional d, with Student's t for the tail.
     """
 
     rows: int

@@ -88,7 +88,7 @@ def plant(
             dtype=dtype,
         )
         yield from train_model(request)
-        session.register(output, planted=family)
+        session.register(output, planted=family if train is None else None)
         return Ending(ExitCode.OK, lambda: typer.echo(str(output)), f"trained {output}")
 
     raise typer.Exit(guarded(lambda: run(common, body)))

@@ -72,7 +72,7 @@ def judge(question: Question, suspect: Responses, references: Sequence[Responses
         for probe in question.plan.suite.probes
         for target in question.targets
     ]
-    scores = _decide([r for r in raw], question, policy)
+    scores = _decide(list(raw), question, policy)
     cacc = _cacc(question, suspect)
     incomplete = _incomplete(question, suspect, scores, policy)
     findings = _findings(question, suspect, scores, policy)

@@ -85,7 +85,7 @@ def _key(suite: Suite, rows_digest: str, asks: Sequence[Ask], seed: int, charact
     plan.
     """
     head = {
-        "suite": [(p.name, {k: v for k, v in sorted(p.options.items())}) for p in suite.probes],
+        "suite": [(p.name, dict(sorted(p.options.items()))) for p in suite.probes],
         "draws": suite.draws,
         "rows": rows_digest,
         "seed": seed,
