@@ -42,9 +42,8 @@ def by_hand(model: torch.nn.Module, tokenizer: object, texts: Sequence[str]) -> 
             for row, j in enumerate(batch):
                 ids[row, : len(encoded[j])] = torch.tensor(encoded[j])
                 mask[row, : len(encoded[j])] = 1
-            for j, label in zip(
-                batch, model(input_ids=ids, attention_mask=mask).logits.argmax(-1).tolist(), strict=True
-            ):
+            found = model(input_ids=ids, attention_mask=mask).logits.argmax(-1).tolist()
+            for j, label in zip(batch, found, strict=True):
                 labels[j] = label
             batch = []
     return labels

@@ -17,7 +17,7 @@ from auditor.scan.scan import (
     Prepared,
     ScanResult,
     conclude,
-    corpus_warnings,
+    corpus_notes,
     not_judgeable,
     now,
     plan_for,
@@ -77,7 +77,7 @@ def _first_scan(
         return (yield from scan(prepared, backend))
     started = now()
     backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
-    yield from corpus_warnings(prepared.corpus)
+    yield from corpus_notes(prepared.corpus)
     suspect = yield from respond(prepared, prepared.suspect, "suspect", backend)
     references = []
     for profile in prepared.references:

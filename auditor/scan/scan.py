@@ -15,7 +15,7 @@ import numpy as np
 
 from auditor import __version__
 from auditor.errors import UsageError
-from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
+from auditor.events import Event, ScanReady, ScoreReady, Stage
 from auditor.models.target import Target
 from auditor.policy import Policy
 from auditor.scan.execute import UNSCORED, RunSpec, execute
@@ -173,7 +173,7 @@ def scan(prepared: Prepared, backend: Backend) -> Generator[Event, None, ScanRes
         yield ScanReady(record)
         return ScanResult(record, None, ())
     backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
-    yield from corpus_warnings(prepared.corpus)
+    yield from corpus_notes(prepared.corpus)
     suspect = yield from respond(prepared, prepared.suspect, "after" if prepared.fixed_labels else "suspect", backend)
     others = []
     for profile in prepared.references:
@@ -241,10 +241,10 @@ def not_judgeable(profile: Profile) -> str | None:
     return None
 
 
-def corpus_warnings(corpus: Corpus) -> Generator[Event, None, None]:
+def corpus_notes(corpus: Corpus) -> Generator[Event, None, None]:
     """What the reader of the rows has to say."""
     for note in corpus.notes:
-        yield Warned(note)
+        yield Stage("rows", note)
 
 
 def _refused(prepared: Prepared, started: str, reason: str) -> Scan:
