@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 ModelArg = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A directory, org/name[@revision] on the hub, or a catalogued name.")
+    str, typer.Argument(metavar="MODEL", help="A directory, org/name\\[@revision] on the hub, or a catalogued name.")
 ]
 Catalog = Annotated[
     str | None,
@@ -42,7 +42,7 @@ Output = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        "--data", metavar="FILE", help="csv, tsv, jsonl, parquet, or hub:dataset[/config][:split]; default: built-in."
+        "--data", metavar="FILE", help="csv, tsv, jsonl, parquet, or hub:dataset\\[/config]\\[:split]; default: built-in."
     ),
 ]
 TextColumn = Annotated[str | None, typer.Option("--text-column", help="Column of the texts.")]
