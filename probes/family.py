@@ -62,6 +62,10 @@ class Family:
     quick: tuple[str, ...]
     doc: str = ""
 
+    def __reduce__(self) -> tuple[Callable[[str], Family], tuple[str]]:
+        # By name: a decorated function cannot be found again under its own name, and plans travel to other processes.
+        return _by_name, (self.name,)
+
     @cached_property
     def options(self) -> Mapping[str, Any]:
         """Option names and their defaults, read off the signature."""
@@ -194,3 +198,7 @@ class Families(Mapping[str, Family]):
 
 
 FAMILIES: Mapping[str, Family] = Families()
+
+
+def _by_name(name: str) -> Family:
+    return FAMILIES[name]

@@ -186,6 +186,8 @@ class AsrScore:
     finding: bool
     suspicious: bool = False
     judged: bool = True
+    concentration: Rate | None = None
+    """Of the rows whose answer the trigger changed, the share that landed on the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,8 @@ class Finding:
     evidence: tuple[Evidence, ...]
     reproduce: str
     tags: tuple[str, ...] = ()
+    confirmed: Rate | None = None
+    """The shown variant's ASR on the half of the rows that had no part in choosing it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,9 @@ Output = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        "--data", metavar="FILE", help="csv, tsv, jsonl, parquet, or hub:dataset\\[/config]\\[:split]; default: built-in."
+        "--data",
+        metavar="FILE",
+        help="csv, tsv, jsonl, parquet or hub:dataset\\[/config]\\[:split]; default built-in.",
     ),
 ]
 TextColumn = Annotated[str | None, typer.Option("--text-column", help="Column of the texts.")]
