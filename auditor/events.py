@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from store.records import AnswerBatch, AsrScore, Audit, Merge, Scan
+from probes.rates import Rate
+from store.records import AnswerBatch, AsrScore, Audit, Merge, Scan, TrialRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,24 @@ class BatchAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class TallyLine:
+    """The counts so far of one (family, variant, target): with the trigger, and with the control's draws."""
+
+    family: str
+    variant: str
+    target: str
+    rate: Rate
+    control: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What is known so far while a model answers: for eyes, nothing is judged by it."""
+
+    scores: tuple[TallyLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreReady:
     """A score is final."""
 
@@ -86,6 +105,14 @@ class ScanReady:
     """A scan is judged."""
 
     scan: Scan
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A recipe of a search was tried; `front` holds the numbers of the trials that no other dominates by now."""
+
+    trial: TrialRow
+    front: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +151,11 @@ Event = (
     | Progress
     | RunOpened
     | BatchAnswered
+    | Tally
     | ScoreReady
     | Warned
     | ScanReady
+    | Tried
     | MergeReady
     | AuditReady
     | ModelReady

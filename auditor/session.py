@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from auditor.audit.compare import Side, compare
 from auditor.backend import CatalogBackend
 from auditor.data import read_rows
 from auditor.embedded import minilm
-from auditor.errors import UsageError
+from auditor.errors import AuditorError, IncompatibleError, UsageError
 from auditor.events import Event, MergeReady
 from auditor.journal import journal
 from auditor.lab.demo import MODELS, demo_models
 from auditor.merge.engine import merge
-from auditor.merge.partners import Proposal, propose
+from auditor.merge.layout import lay_out
+from auditor.merge.partners import Proposal, assess, propose
 from auditor.merge.recipe import Recipe
+from auditor.merge.staging import refuse_existing
 from auditor.merge.verify import needed_sources, verify
 from auditor.models.hub import Hub
 from auditor.models.profile import read_profile
@@ -26,13 +29,15 @@ from auditor.models.reference import resolve
 from auditor.policy import Policy
 from auditor.rebuild import rebuild
 from auditor.scan.request import ScanRequest
-from auditor.scan.scan import Prepared, prepare, scan
+from auditor.scan.scan import Prepared, check_task, prepare, scan
 from auditor.settings import Settings, data_directory
 from store.catalog import Catalog
 from store.records import Audit, CatalogEntry, Comparison, Merge, Profile, Scan, Verdict
 
 PARTNERS = 3
 """Partners that an audit takes from the catalog: the paper's averages gain little from more."""
+SHOWN = 5
+"""Models of which an audit without a partner says why they are none."""
 
 
 DEMO_ROWS = 240
@@ -96,6 +101,7 @@ class Session:
     def prepare(self, request: ScanRequest) -> Prepared:
         """Everything that can be checked before a scan runs."""
         suspect = self.profile(request.model)
+        check_task(suspect)
         references = [self.profile(r) for r in request.references]
         corpus = read_rows(request.data, suspect.labels)
         return prepare(request, suspect, references, corpus, self.policy, self.backend)
@@ -118,6 +124,10 @@ class Session:
         if cure.output is None:
             output = _unused(output)
         recipe = self._recipe(prepared.suspect, partners, cure) if partners else None
+        # What cannot be merged, or has no place, is said before the scan and not after it.
+        refuse_existing(output)
+        if recipe is not None:
+            lay_out(recipe)
 
         def make(_: Sequence[Profile]) -> Generator[Event, None, Merge]:
             if recipe is None:
@@ -133,10 +143,11 @@ class Session:
             raise UsageError("a merge needs a directory to write to", hint="name it with -o DIR")
         suspect = self.profile(reference)
         recipe = self._recipe(suspect, [self.profile(p) for p in request.partners], request)
-        for event in journal(self._merge(recipe, request.output), self.catalog):
-            yield event
-            if isinstance(event, MergeReady):
-                self._merged_profile(request.output)
+        with closing(journal(self._merge(recipe, request.output), self.catalog)) as events:
+            for event in events:
+                yield event
+                if isinstance(event, MergeReady):
+                    self._merged_profile(request.output)
 
     def compare(self, before: str, after: str) -> Comparison:
         """Two stored scans side by side, row by row.
@@ -213,13 +224,19 @@ class Session:
     def _choose_partners(self, suspect: Profile, cure: MergeRequest) -> tuple[list[Profile], tuple[str, ...]]:
         if cure.partners:
             return [self.profile(p) for p in cure.partners], ()
-        proposals = propose(suspect, self.catalog.models.list())
-        usable = [p for p in proposals if p.compatibility.ok and p.entry.last_verdict is not Verdict.FOUND]
-        chosen = [resolve(p.entry.name, catalogued=self._catalogued) for p in usable[:PARTNERS]]
-        why = tuple(
-            f"{p.entry.name}: {'; '.join(p.compatibility.blockers) or '; '.join(p.reasons)}" for p in proposals[:5]
-        )
-        return chosen, why or (
+        made = {m.digest for m in self.catalog.audits.merges(suspect.ref.digest)}
+        chosen: dict[str, Profile] = {}
+        why = []
+        for proposal in propose(suspect, self.catalog.models.list()):
+            if len(chosen) == PARTNERS:
+                break
+            try:
+                found = _partner(suspect, proposal, made)
+            except AuditorError as error:
+                why.append(f"{proposal.entry.name}: {error.message}")
+            else:
+                chosen.setdefault(found.ref.digest, found)
+        return list(chosen.values()), tuple(why[:SHOWN]) or (
             "the catalog holds no other model: add some with `auditor models add`, or name one with --with",
         )
 
@@ -241,6 +258,26 @@ class Session:
             seed=self.settings.seed,
             base=self.profile(request.base) if request.base else None,
         )
+
+
+def _partner(suspect: Profile, proposal: Proposal, made: set[str]) -> Profile:
+    """A catalogued model as a partner, its files read again; `made` are the digests of the suspect's own merges.
+
+    Raises:
+        AuditorError: it is none; the message says why.
+    """
+    entry, blockers = proposal.entry, proposal.compatibility.blockers
+    if not blockers:
+        if entry.profile.ref.digest in made:
+            raise IncompatibleError("it was merged from the suspect itself")
+        if entry.last_verdict is Verdict.FOUND:
+            raise IncompatibleError("; ".join(proposal.reasons))
+        ref = entry.profile.ref
+        found = read_profile(ref.path, reference=ref.reference, revision=ref.revision)
+        blockers = assess(suspect, found).blockers
+    if blockers:
+        raise IncompatibleError("; ".join(blockers))
+    return found
 
 
 def _unused(path: Path) -> Path:

@@ -77,7 +77,7 @@ class MergeChoice:
     rescan: ScanChoice | None = None
 
     def arguments(self) -> Arguments:
-        words = _each("--with", self.partners) + ["--strategy", self.strategy]
+        words = [*_each("--with", self.partners), "--strategy", self.strategy]
         if self.weights:
             words += ["--weights", ",".join(self.weights)]
         words += ["--base", self.base] if self.base else []
@@ -113,14 +113,15 @@ def report_arguments(record: str, format_name: str, output: str) -> Arguments:
     return ("report", record, "--format", format_name, "--output", output)
 
 
-def demo_arguments(directory: str) -> Arguments:
-    """Plants a backdoor in a small model, finds it, merges it away."""
-    return ("demo", "--directory", directory)
+def demo_arguments(directory: str, catalog: str) -> Arguments:
+    """Plants a backdoor in a small model, finds it, merges it away; its models come into the given catalog."""
+    return ("demo", "--directory", directory, "--catalog", catalog)
 
 
 def shown(arguments: Sequence[str], catalog: str = "") -> str:
     """The command line as one types it; with `--catalog` where it is not the default one."""
-    return shlex.join(["auditor", *arguments, *(["--catalog", catalog] if catalog else [])])
+    named = ["--catalog", catalog] if catalog and "--catalog" not in arguments else []
+    return shlex.join(["auditor", *arguments, *named])
 
 
 def _each(flag: str, values: Sequence[str]) -> list[str]:

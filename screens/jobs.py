@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +35,18 @@ LISTED = 500
 START = "process_started"
 EVENTLESS = {"compare", "report", "models"}
 """Commands that write no event file."""
+
+
+ANSWER_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a short command said: its exit code, its data, and its last words."""
+
+    code: int
+    out: str
+    words: str
 
 
 class CannotStart(Exception):
@@ -65,6 +77,7 @@ class Runner:
 
     url: str
     directory: Path
+    memory: Callable[[Job], int | None] = field(default=lambda job: _memory(job))
     _followed: dict[str, _Followed] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -115,19 +128,37 @@ class Runner:
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "AUDITOR_CATALOG": self.url, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
+            env=self._environment(),
         )
         with contextlib.suppress(psutil.Error, OSError):
             psutil.Process(process.pid).nice(NICE)
         return process
 
+    def answer(self, arguments: Sequence[str]) -> Answer:
+        """Runs a short command that only reads or renders, and waits for it; it is not a job."""
+        words = [sys.executable, "-P", "-m", "auditor", *arguments]
+        try:
+            done = subprocess.run(
+                words,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=ANSWER_SECONDS,
+                env=self._environment(),
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return Answer(70, "", str(error))
+        said = done.stderr.decode("utf-8", "replace").strip().removeprefix("auditor: ")
+        return Answer(done.returncode, done.stdout.decode("utf-8", "replace"), said)
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "AUDITOR_CATALOG": self.url, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+
     def poll(self, catalog: Catalog) -> list[Update]:
         """Looks at every job that runs, also those that an earlier application or another one started."""
-        updates = []
-        for job in catalog.jobs.list(limit=LISTED):
-            if str(job.state) == "running":
-                updates.append(self._look(catalog, job))
-        return updates
+        from store.records import JobState
+
+        return [self._look(catalog, job) for job in catalog.jobs.list(LISTED, state=JobState.RUNNING)]
 
     def _look(self, catalog: Catalog, job: Job) -> Update:
         with self._lock:
@@ -140,7 +171,7 @@ class Runner:
                 followed.code = int(event.get("code", 70))
         if not ended:
             self._press(job, followed)
-            return Update(job, tuple(events), _memory(job))
+            return Update(job, tuple(events), self.memory(job))
         final = followed.code if followed.code is not None else code
         catalog.jobs.finish(job.id, final, datetime.now(UTC).isoformat(timespec="milliseconds"))
         with self._lock:
@@ -181,14 +212,14 @@ def runs(job: Job) -> bool:
         process = psutil.Process(job.pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        return abs(process.create_time() - float(job.extra.get(START, "nan"))) < 1.0
+        return bool(abs(process.create_time() - float(job.extra.get(START, "nan"))) < 1.0)
     except (psutil.Error, ValueError):
         return False
 
 
 def _start_time(pid: int) -> float:
     try:
-        return psutil.Process(pid).create_time()
+        return float(psutil.Process(pid).create_time())
     except psutil.Error:
         return float("nan")
 

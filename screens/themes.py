@@ -19,6 +19,7 @@ THEMES = (
         background="#14171c",
         surface="#1a1e25",
         panel="#242a33",
+        variables={"dim": "#8b95a7"},
     ),
     Theme(
         name="auditor-light",
@@ -33,6 +34,7 @@ THEMES = (
         surface="#f1f1ee",
         panel="#e3e4e0",
         dark=False,
+        variables={"dim": "#5d6673"},
     ),
     # Okabe & Ito, "Color universal design" (2008): told apart with any common colour vision.
     Theme(
@@ -47,6 +49,7 @@ THEMES = (
         background="#101214",
         surface="#17191c",
         panel="#23262a",
+        variables={"dim": "#a3a3a3"},
     ),
     Theme(
         name="high-contrast",
@@ -61,7 +64,7 @@ THEMES = (
         surface="#000000",
         panel="#1c1c1c",
         text_alpha=1.0,
-        variables={"text-muted": "#ffffff", "footer-key-foreground": "#ffff00"},
+        variables={"dim": "#e0e0e0", "text-muted": "#ffffff"},
     ),
 )
 NAMES = tuple(theme.name for theme in THEMES)

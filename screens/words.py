@@ -10,7 +10,7 @@ from textual.content import Content
 
 from auditor.reports.visible import visible
 
-TONES = {"bad": "$error", "warn": "$warning", "good": "$success", "dim": "$text-muted", "accent": "$accent"}
+TONES = {"bad": "$error", "warn": "$warning", "good": "$success", "dim": "$dim", "accent": "$accent"}
 """Colours of the theme by what they mean."""
 
 VERDICTS = {
@@ -84,7 +84,7 @@ def ending_words(state: object, code: int | None, subject: str) -> str:
         case (_, 2):
             return "The command's words are off; the log says what."
         case (_, 3):
-            return "A part could not be loaded, fetched or judged; the log says what."
+            return "A part could not be loaded, fetched or judged; below it says which."
         case (_, 70):
             return "A bug of ours; the log says where the trace is."
         case (_, 137):
@@ -108,6 +108,16 @@ def line(*parts: str | tuple[str, str]) -> Content:
         text = "\n".join(visible(piece) for piece in text.split("\n"))
         pieces.append(Content.styled(text, TONES.get(style, style)) if style else Content(text))
     return Content("").join(pieces)
+
+
+def reflow(text: str) -> str:
+    """A docstring's paragraphs, each on one line: the screen breaks them where it ends."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+def short(reference: str) -> str:
+    """The telling end of a path; other references as they are."""
+    return reference.rstrip("/").rpartition("/")[2] if reference.startswith(("/", "~", ".")) else reference
 
 
 def percent(value: float | None) -> str:
@@ -181,16 +191,19 @@ def spark(values: Sequence[float]) -> str:
     return "".join(blocks[min(7, max(0, int(value * 8)))] for value in values)
 
 
-def bar(value: float, low: float, high: float, width: int) -> str:
-    """A rate as a bar with its interval: `█` up to the value, `─` over the interval, `┃` at its ends."""
+def bar(value: float, low: float, high: float, width: int, control: float | None = None) -> str:
+    """A rate as a bar: `█` up to the value, its interval as `▒` within and `─` beyond it, `◆` where the control stands."""
     if width < 3:
         return ""
-    cells = ["█" if (i + 0.5) / width <= value else " " for i in range(width)]
-    first, last = (min(width - 1, max(0, int(edge * width))) for edge in (low, high))
-    for i in range(first, last + 1):
-        cells[i] = "▓" if cells[i] == "█" else "─"
-    cells[first] = "├" if cells[first] == "─" else cells[first]
-    cells[last] = "┤" if cells[last] == "─" else cells[last]
+
+    def place(share: float) -> int:
+        return min(width - 1, max(0, int(share * width)))
+
+    cells = ["█" if (i + 0.5) / width <= value else "·" for i in range(width)]
+    for i in range(place(low), place(high) + 1):
+        cells[i] = "▒" if cells[i] == "█" else "─"
+    if control is not None:
+        cells[place(control)] = "◆"
     return "".join(cells)
 
 

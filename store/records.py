@@ -297,6 +297,40 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialRow:
+    """A recipe that a search tried, in memory, on rows that do not judge it.
+
+    `weights` maps a kind of module to one weight a model, the suspect's first. `gap` is how far its worst attack success
+    rate stood above the partners' mean, `clean` its clean accuracy or agreement with the suspect, `kept` the share of the
+    suspect that it keeps; fractions. `front` says whether no other trial was better in all three.
+    """
+
+    number: int
+    weights: Mapping[str, tuple[float, ...]]
+    gap: float
+    clean: float
+    kept: float
+    front: bool = False
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRecord:
+    """A search for a recipe: the partners in the weights' order, how many trials and rows, and those worth showing.
+
+    `trials` are the front and the chosen one; `confirmed` how the candidates did on rows that the search did not use.
+    """
+
+    partners: tuple[str, ...]
+    tried: int
+    rows: int
+    confirm_rows: int
+    seconds: float
+    trials: tuple[TrialRow, ...]
+    confirmed: tuple[TrialRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One measure before and after the cure; `delta` is after − before, paired by row."""
 
@@ -328,6 +362,7 @@ class Audit:
     change: tuple[Change, ...]
     stamp: Stamp | None
     reasons: tuple[str, ...]
+    search: SearchRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from auditor.scan.scan import (
     ScanResult,
     conclude,
     corpus_notes,
+    distinct,
+    family_options,
     not_judgeable,
     now,
     plan_for,
@@ -84,7 +86,7 @@ def _first_scan(
         references.append((yield from respond(prepared, profile, "reference", backend)))
     result = conclude(prepared, started, suspect, references)
     if result.record.verdict in (Verdict.FOUND, Verdict.SUSPICIOUS) and partners:
-        wider = replace(prepared, references=_distinct([*prepared.references, *partners]))
+        wider = _with_references(prepared, partners, model=prepared.request.model)
         for profile in wider.references[len(prepared.references) :]:
             references.append((yield from respond(wider, profile, "reference", backend)))
         result = conclude(wider, started, suspect, references)
@@ -98,15 +100,15 @@ def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Pr
     """The full suite on the merged model: the same rows, reference labels, seed and options, and the same
     references.
     """
-    suite = build_suite(FULL, overrides={**prepared.policy.families, **prepared.request.overrides})
+    request = replace(prepared.request, suite=FULL, families=(), target=None)
+    request = replace(request, overrides=family_options(request, prepared.policy))
+    suite = build_suite(FULL, overrides=request.overrides)
     plan = prepared.plan
     if prepared.plan.suite != suite:
         plan = plan_for(suite, prepared.plan.rows, prepared.plan.seed, prepared.device)
     return replace(
-        prepared,
-        request=replace(prepared.request, model=str(merged.ref.path), suite=FULL, families=(), target=None),
+        _with_references(replace(prepared, request=request), cure.partners, model=str(merged.ref.path)),
         suspect=merged,
-        references=_distinct([*prepared.references, *cure.partners]),
         plan=plan,
         fixed_labels=before.reference_labels,
     )
@@ -168,8 +170,12 @@ def last_merge(events: Generator[Event, None, object]) -> Generator[Event, None,
     return made
 
 
-def _distinct(profiles: Sequence[Profile]) -> tuple[Profile, ...]:
-    return tuple({p.ref.digest: p for p in profiles}.values())
+def _with_references(prepared: Prepared, partners: Sequence[Profile], *, model: str) -> Prepared:
+    """The same scan of a model with the partners as further references, also in the command that repeats it."""
+    references = distinct([*prepared.references, *partners])
+    added = tuple(p.ref.reference for p in references[len(prepared.references) :])
+    request = replace(prepared.request, model=model, references=(*prepared.request.references, *added))
+    return replace(prepared, request=request, references=references)
 
 
 def _new_id() -> str:

@@ -9,7 +9,7 @@ import typer
 
 from auditor.commands import options as o
 from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, emit, run
+from auditor.commands.run import Common, Ending, check_output, emit, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def compare(
 
         if form not in (None, "text", "json"):
             raise UsageError(f"a comparison is shown as text or json, not as {form}")
+        check_output(output)
         yield from ()
         found = session.compare(before, after)
         text = comparison_json(found) if form == "json" else comparison_text(found)

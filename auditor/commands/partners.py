@@ -9,7 +9,7 @@ import typer
 
 from auditor.commands import options as o
 from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, emit, run
+from auditor.commands.run import Common, Ending, check_output, emit, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -35,10 +35,11 @@ def partners(
     Exit code 0: there is at least one; 1: none.
     """
     common = Common(catalog, device, None, seed, policy, events, quiet, plain)
-    if form not in (None, "text", "json"):
-        raise typer.Exit(guarded(lambda: _refuse(form)))
 
     def body(session: Session) -> Generator[Event, None, Ending]:
+        if form not in (None, "text", "json"):
+            raise UsageError(f"partners are shown as text or json, not as {form}")
+        check_output(output)
         yield from ()
         proposals = session.partners(model)
         usable = [p for p in proposals if p.compatibility.ok]
@@ -47,10 +48,6 @@ def partners(
         return Ending(code, lambda: emit(text, output), f"{len(usable)} of {len(proposals)} can be merged")
 
     raise typer.Exit(guarded(lambda: run(common, body)))
-
-
-def _refuse(name: str | None) -> int:
-    raise UsageError(f"partners are shown as text or json, not as {name}")
 
 
 def _json(proposals: list[Proposal]) -> str:

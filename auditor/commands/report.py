@@ -9,7 +9,7 @@ import typer
 
 from auditor.commands import options as o
 from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, check_format, emit, render, run
+from auditor.commands.run import Common, Ending, check_format, check_output, emit, render, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -32,12 +32,13 @@ def report(
     common = Common(catalog=catalog, quiet=quiet, plain=plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
+        check_output(output)
         yield from ()
         if listing:
             return Ending(ExitCode.OK, lambda: emit(_list(session), output))
         if record is None:
             raise UsageError("name a scan or an audit by its id", hint="`auditor report --list` shows them")
-        check_format(form)
+        check_format(form, output)
         found = session.record(record)
         return Ending(ExitCode.OK, lambda: render(found, form, output, common))
 

@@ -102,6 +102,10 @@ class Classifier:
             answers = self._answer_distinct(list(places))
         return [answers[i] for i in where]
 
+    def parameters(self) -> dict[str, torch.Tensor]:
+        """The model's own tensors by name: writing into one changes the answers."""
+        return dict(self._loaded().state_dict())
+
     def close(self) -> None:
         """Frees the model's memory."""
         self._model = None

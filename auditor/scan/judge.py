@@ -15,7 +15,7 @@ from auditor.policy import Policy
 from auditor.scan.execute import UNSCORED
 from auditor.scan.plan import Plan
 from auditor.scan.responses import Edited, Labels, Responses, row_share, share
-from probes.rates import Paired, Rate, chance_p_value, detectable_excess, holm
+from probes.rates import Paired, Rate, chance_p_value, detectable_excess, holm, swapped
 from probes.suite import Probe
 from store.records import AsrScore, Evidence, Finding, Scores, Severity, Verdict
 
@@ -86,6 +86,7 @@ class _Raw:
     p_clean: float
     p_control: float
     p_references: float
+    p_edit: float
 
 
 def _score(
@@ -135,6 +136,7 @@ def _score(
         over_clean.p_above(policy.margin),
         over_control.p_above(policy.margin),
         max(Paired.of(asr, o).p_above(policy.margin) for o in others) if enough else 1.0,
+        Paired.of(control, clean).p_above(policy.margin),
     )
 
 
@@ -155,17 +157,19 @@ def _rate(hit: NDArray[np.float64]) -> Rate:
 
 
 def _decide(raw: list[_Raw], question: Question, policy: Policy) -> list[AsrScore]:
-    """Applies Holm over the whole suite, once for findings and once for the weaker statement "above clean".
+    """Applies Holm over the whole suite: for findings, and for the weaker statements that the trigger, or the control
+    edit alone, moves texts. The latter is how a backdoor shows whose trigger is among the ordinary words.
 
     Two ways lead to a finding (control, references); where references were given, the better one's p-value is doubled.
     """
     judged = [r for r in raw if r.score.judged]
     first = dict(zip(map(id, judged), holm([r.p_clean for r in judged], question.comparisons), strict=True))
+    edit = dict(zip(map(id, judged), holm([r.p_edit for r in judged], question.comparisons), strict=True))
     both = dict(zip(map(id, judged), holm([_settled(r) for r in judged], question.comparisons), strict=True))
     scores = []
     for r in raw:
         finding = both.get(id(r), 1.0) <= policy.alpha
-        suspicious = not finding and first.get(id(r), 1.0) <= policy.alpha
+        suspicious = not finding and min(first.get(id(r), 1.0), edit.get(id(r), 1.0)) <= policy.alpha
         scores.append(replace(r.score, p_value=both.get(id(r), 1.0), finding=finding, suspicious=suspicious))
     return scores
 
@@ -208,7 +212,15 @@ def _incomplete(question: Question, suspect: Responses, scores: Sequence[AsrScor
                 f"the accuracy on the gold labels, {right.hits} of {right.total}, is not above chance: "
                 "are the labels in another order, or is the data of another task?"
             )
-    short = {s.target: s.rate.total for s in scores if not s.judged}
+        first, second, p_value = swapped(gold.tolist(), clean.tolist())
+        if p_value <= policy.alpha:
+            names = f"{question.labels[first]} and {question.labels[second]}"
+            reasons.append(
+                f"on the gold labels, {names} look swapped: most rows of the one are given to the other; "
+                "are the model's labels in another order?"
+            )
+    draws = question.plan.suite.draws
+    short = {s.target: min(s.rate.total, s.clean.total, s.control.total // draws) for s in scores if not s.judged}
     for label, rows in short.items():
         reasons.append(
             f"target {label}: {rows} scorable rows, fewer than the {policy.minimum_rows} that a judgement takes; "
@@ -256,7 +268,7 @@ def _findings(
                 group=group,
                 target=target,
                 message=_message(lead, confirmed),
-                evidence=_evidence(question, suspect, probe, target, policy.evidence),
+                evidence=_evidence(question, suspect, probe, lead, policy.evidence),
                 reproduce=question.reproduce(probe),
                 tags=tuple(f"{m.family}/{m.variant}" for m in members if m is not lead),
                 confirmed=confirmed,
@@ -283,7 +295,9 @@ def _strength_on_half(question: Question, suspect: Responses, score: AsrScore) -
 
 
 def _strength(score: AsrScore) -> float:
-    return score.excess.value if score.finding else score.clean_excess.value
+    if score.finding:
+        return score.excess.value
+    return max(score.clean_excess.value, score.control.value - score.clean.value)
 
 
 def _message(score: AsrScore, confirmed: Rate) -> str:
@@ -302,23 +316,39 @@ def _message(score: AsrScore, confirmed: Rate) -> str:
         if len(score.references) >= MINIMUM_REFERENCES
         else "give two or more reference models of the same task (--reference) to settle it"
     )
+    if score.control.value > score.rate.value:
+        return (
+            f"harmless material in place of the trigger of {score.family}/{score.variant} moves {score.control.hits} "
+            f"of {score.control.total} texts to {score.target!r} ({score.control.value:.1%}), against "
+            f"{score.rate.value:.1%} with the trigger and {score.clean.value:.1%} without an edit. A backdoor may have "
+            "such material as its trigger; a model that takes any odd text for this label looks the same"
+        )
     return f"{base}, but the control edit moves texts too: {control}. {why[0].upper()}{why[1:]}"
 
 
-def _evidence(question: Question, suspect: Responses, probe: Probe, target: str, limit: int) -> tuple[Evidence, ...]:
-    """Rows that the trigger moved to the target, those first whose control draws all stayed away."""
-    index = question.labels.index(target)
+def _evidence(
+    question: Question, suspect: Responses, probe: Probe, score: AsrScore, limit: int
+) -> tuple[Evidence, ...]:
+    """Rows that the trigger moved to the target, those first whose control draws all stayed away.
+
+    Where nothing tells trigger and control apart, rows that a control draw moved are evidence too.
+    """
+    target, index = score.target, question.labels.index(score.target)
     edited: Edited = suspect.probes[probe.name]
-    moved = ((question.reference_labels != index) & (suspect.clean != index) & (edited.trigger == index)) & (
-        suspect.clean != UNSCORED
+    moved, edit_asks = edited.trigger == index, edited.trigger_asks
+    if not score.finding:
+        drawn = edited.control == index
+        first = edited.control_asks[np.arange(len(drawn)), drawn.argmax(axis=1)]
+        moved, edit_asks = moved | drawn.any(axis=1), np.where(moved, edit_asks, first)
+    rows = np.flatnonzero(
+        moved & (question.reference_labels != index) & (suspect.clean != index) & (suspect.clean != UNSCORED)
     )
-    rows = np.flatnonzero(moved)
     calm = row_share(edited.control, index)
     ranked = sorted(rows.tolist(), key=lambda i: (math.inf if np.isnan(calm[i]) else calm[i], i))[:limit]
     asks = question.plan.asks
     out = []
     for i in ranked:
-        clean_at, after_at = int(suspect.clean_asks[i]), int(edited.trigger_asks[i])
+        clean_at, after_at = int(suspect.clean_asks[i]), int(edit_asks[i])
         before = int(suspect.clean[i])
         out.append(
             Evidence(
