@@ -18,8 +18,9 @@ from auditor.events import Event, MergeReady
 from auditor.journal import journal
 from auditor.lab.demo import MODELS, demo_models
 from auditor.merge.engine import merge
+from auditor.merge.from_hub import LIMIT, Offers, search_offers
 from auditor.merge.layout import lay_out
-from auditor.merge.partners import Proposal, assess, propose
+from auditor.merge.partners import Proposal, assess
 from auditor.merge.recipe import Recipe
 from auditor.merge.staging import refuse_existing
 from auditor.merge.verify import needed_sources, verify
@@ -27,12 +28,13 @@ from auditor.models.hub import Hub
 from auditor.models.profile import read_profile
 from auditor.models.reference import resolve
 from auditor.policy import Policy
+from auditor.proposals import catalogued_partners
 from auditor.rebuild import rebuild
 from auditor.scan.request import ScanRequest
 from auditor.scan.scan import Prepared, check_task, prepare, scan
 from auditor.settings import Settings, data_directory
 from store.catalog import Catalog
-from store.records import Audit, CatalogEntry, Comparison, Merge, Profile, Scan, Verdict
+from store.records import Audit, CatalogEntry, Comparison, Merge, Profile, Scan
 
 PARTNERS = 3
 """Partners that an audit takes from the catalog: the paper's averages gain little from more."""
@@ -113,8 +115,17 @@ class Session:
 
     def partners(self, reference: str) -> list[Proposal]:
         """The catalogued models as partners of a model, the usable ones first, each with reasons or blockers."""
-        suspect = self.profile(reference)
-        return propose(suspect, self.catalog.models.list())
+        return catalogued_partners(self.catalog, self.profile(reference))
+
+    def offers(self, reference: str, *, base: str | None = None, limit: int = LIMIT) -> Offers:
+        """Models of the same base and task on the hub; nothing is fetched.
+
+        Raises:
+            UsageError: the model states no base, and none is given.
+            FetchError: the hub was not reached.
+        """
+        known = {e.profile.ref.revision for e in self.catalog.models.list() if e.profile.ref.revision}
+        return search_offers(self.profile(reference), Hub(), base=base, limit=limit, known=known)
 
     def audit(self, request: ScanRequest, cure: MergeRequest) -> Generator[Event, None, None]:
         """Scan, merge, rescan, compare, stamp; the last event carries the audit."""
@@ -224,14 +235,13 @@ class Session:
     def _choose_partners(self, suspect: Profile, cure: MergeRequest) -> tuple[list[Profile], tuple[str, ...]]:
         if cure.partners:
             return [self.profile(p) for p in cure.partners], ()
-        made = {m.digest for m in self.catalog.audits.merges(suspect.ref.digest)}
         chosen: dict[str, Profile] = {}
         why = []
-        for proposal in propose(suspect, self.catalog.models.list()):
+        for proposal in catalogued_partners(self.catalog, suspect):
             if len(chosen) == PARTNERS:
                 break
             try:
-                found = _partner(suspect, proposal, made)
+                found = _partner(suspect, proposal)
             except AuditorError as error:
                 why.append(f"{proposal.entry.name}: {error.message}")
             else:
@@ -260,18 +270,16 @@ class Session:
         )
 
 
-def _partner(suspect: Profile, proposal: Proposal, made: set[str]) -> Profile:
-    """A catalogued model as a partner, its files read again; `made` are the digests of the suspect's own merges.
+def _partner(suspect: Profile, proposal: Proposal) -> Profile:
+    """A catalogued model as a partner, its files read again.
 
     Raises:
         AuditorError: it is none; the message says why.
     """
     entry, blockers = proposal.entry, proposal.compatibility.blockers
     if not blockers:
-        if entry.profile.ref.digest in made:
-            raise IncompatibleError("it was merged from the suspect itself")
-        if entry.last_verdict is Verdict.FOUND:
-            raise IncompatibleError("; ".join(proposal.reasons))
+        if proposal.doubts:
+            raise IncompatibleError("; ".join(proposal.doubts))
         ref = entry.profile.ref
         found = read_profile(ref.path, reference=ref.reference, revision=ref.revision)
         blockers = assess(suspect, found).blockers

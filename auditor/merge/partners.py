@@ -259,7 +259,7 @@ def _first(suspect: Profile, entry: CatalogEntry) -> _Candidate:
     if entry.cacc is not None:
         remarks.append(Remark(Kind.NOTE, Topic.QUALITY, f"clean accuracy {entry.cacc:.1%}", 10 * entry.cacc))
     if not found.blockers:
-        remarks += _licence(suspect, entry.profile)
+        remarks.append(judge_licence(suspect.licence, entry.profile.licence))
     return _Candidate(entry, found, remarks)
 
 
@@ -290,13 +290,14 @@ def _same_files(suspect: Profile, candidate: Profile) -> list[Remark]:
     return [Remark(Kind.BLOCKER, Topic.INDEPENDENCE, words, -50)]
 
 
-def _licence(suspect: Profile, candidate: Profile) -> list[Remark]:
-    if not candidate.licence:
-        return [Remark(Kind.NOTE, Topic.LICENCE, "states no licence", -0.5)]
-    if suspect.licence and suspect.licence.casefold() != candidate.licence.casefold():
-        words = f"its licence is {candidate.licence}, the suspect's {suspect.licence}: a merge is bound by both"
-        return [Remark(Kind.WARNING, Topic.LICENCE, words, -0.5)]
-    return [Remark(Kind.FOR, Topic.LICENCE, f"licence {candidate.licence}")]
+def judge_licence(suspect: str | None, candidate: str | None) -> Remark:
+    """What the stated licences of the suspect and a candidate mean for their merge."""
+    if not candidate:
+        return Remark(Kind.NOTE, Topic.LICENCE, "states no licence", -0.5)
+    if suspect and suspect.casefold() != candidate.casefold():
+        words = f"its licence is {candidate}, the suspect's {suspect}: a merge is bound by both"
+        return Remark(Kind.WARNING, Topic.LICENCE, words, -0.5)
+    return Remark(Kind.FOR, Topic.LICENCE, f"licence {candidate}")
 
 
 def _unless_recorded(remark: Remark) -> Remark:
