@@ -68,7 +68,7 @@ class Offers:
 def search_offers(
     suspect: Profile, hub: Hub, *, base: str | None = None, limit: int = LIMIT, known: Collection[str] = ()
 ) -> Offers:
-    """Asks the hub for models of the suspect's base and task. One question for the list, and one for each model in it.
+    """Asks the hub for models of the suspect's base and task: one question for the base, one for the list, one a model.
 
     Args:
         base: the base's name on the hub; the one that the suspect states by default.
@@ -95,9 +95,10 @@ def search_offers(
 
 
 def _full_name(hub: Hub, base: str) -> str:
-    """The base's name with its owner, by which models are tagged; names of old lack it."""
-    if "/" in base:
-        return base
+    """The base's name as models are tagged with it: names of old lack their owner, and some were changed.
+
+    It is also the question that tells at once, without the retries of a search, that no hub is there.
+    """
     try:
         return hub.info(base).name
     except UsageError:
@@ -132,7 +133,7 @@ def _remarks(
         remarks.append(Remark(Kind.WARNING, Topic.BASE, words, -3))
     if both := sorted(d for d in info.datasets if d.casefold() in datasets):
         words = f"trained on the same data as the suspect ({', '.join(both[:3])}): may carry the same backdoor"
-        remarks.append(Remark(Kind.WARNING, Topic.DATA, words, -3))
+        remarks.append(Remark(Kind.WARNING, Topic.DATA, words, -0.5))
     return remarks
 
 

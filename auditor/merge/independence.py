@@ -31,6 +31,8 @@ NEAR = 0.25
 OTHER_BASE = 0.1
 SAME_BASE = 0.5
 """Cosine of the inner matrices themselves: that of models with unrelated beginnings is 0."""
+STAND_INS = 12
+"""Models whose mean stands for a base, at most."""
 ENOUGH = 500
 """Sampled weights below which no base is told from another."""
 
@@ -78,7 +80,8 @@ def closeness(
 
     Args:
         base: the common base, where it is at hand.
-        others: further models that fit the suspect; their mean stands for a base that is not at hand.
+        others: further models that fit the suspect, no two alike (see `stand_ins`); their mean stands for a base that
+            is not at hand.
     """
     body = [s.name for s in sites if not s.head and s.name in suspect.values and s.name in candidate.values]
     heads = [s.name for s in sites if s.head and s.name in suspect.values and s.name in candidate.values]
@@ -95,6 +98,27 @@ def closeness(
         return _from_base(known, suspect.vector(shared), candidate.vector(shared), base.vector(shared))
     siblings = [v for o in others if all(n in o.values for n in body) and (v := o.vector(body)).size == own.size]
     return _from_siblings(known, own, theirs, siblings)
+
+
+def stand_ins(sites: Sequence[Site], suspect: Sample, models: Sequence[Sample]) -> list[Sample]:
+    """Of these models those whose mean may stand for the base: no two of them near each other, a dozen at most.
+
+    Many copies of one honest model would draw the mean to that model.
+    """
+    names = [s.name for s in sites if not s.head and s.name in suspect.values]
+    own = suspect.vector(names)
+    whole = [(m, m.vector(names)) for m in models if all(n in m.values for n in names)]
+    whole = [(m, v) for m, v in whole if v.size == own.size and _like(own, v)]
+    far = max((_apart(own, v) for _, v in whole), default=0.0)
+    kept: list[tuple[Sample, Weights]] = []
+    for model, vector in whole:
+        if len(kept) < STAND_INS and all(float(np.linalg.norm(vector - v)) >= NEAR * far * _norm(own) for _, v in kept):
+            kept.append((model, vector))
+    return [model for model, _ in kept]
+
+
+def _norm(values: Weights) -> float:
+    return float(np.linalg.norm(values))
 
 
 def _from_base(known: Closeness, own: Weights, theirs: Weights, base: Weights) -> Closeness:
@@ -146,12 +170,12 @@ def _size(sample: Sample, names: Sequence[str]) -> int:
 
 
 def _apart(own: Weights, theirs: Weights) -> float:
-    size = float(np.linalg.norm(own))
-    return float(np.linalg.norm(own - theirs)) / size if size else 0.0
+    size = _norm(own)
+    return _norm(own - theirs) / size if size else 0.0
 
 
 def _cosine(first: Weights, second: Weights) -> float | None:
-    sizes = float(np.linalg.norm(first)) * float(np.linalg.norm(second))
+    sizes = _norm(first) * _norm(second)
     return float(first @ second) / sizes if sizes > 0 and np.isfinite(sizes) else None
 
 
@@ -227,7 +251,7 @@ def _base_remarks(found: Closeness) -> list[Remark]:
         )
         return [Remark(Kind.DOUBT, Topic.BASE, words, -70)]
     if found.likeness >= SAME_BASE:
-        return [Remark(Kind.FOR, Topic.BASE, f"of the suspect's base by its weights (cosine {found.likeness:.3f})", 5)]
+        return [Remark(Kind.FOR, Topic.BASE, f"of the suspect's base by its weights (cosine {found.likeness:.3f})", 3)]
     return []
 
 
@@ -256,7 +280,7 @@ def judge_origin(
         remarks.append(Remark(Kind.WARNING, Topic.DATA, words, -15))
     elif both := sorted(candidate.datasets & suspect.datasets):
         words = f"trained on the same data as the suspect ({', '.join(both[:3])}): may carry the same backdoor"
-        remarks.append(Remark(Kind.WARNING, Topic.DATA, words, -3))
+        remarks.append(Remark(Kind.WARNING, Topic.DATA, words, -0.5))
     return remarks
 
 

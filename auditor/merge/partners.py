@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from auditor.errors import ModelError
-from auditor.merge.independence import closeness, is_based_on, judge_origin, judge_weights
+from auditor.merge.independence import closeness, is_based_on, judge_origin, judge_weights, stand_ins
 from auditor.merge.inventory import Match, match
 from auditor.merge.origin import Origin, ancestors, plain_name, read_origin, same_name
 from auditor.merge.remarks import Kind, Remark, Topic
@@ -189,15 +189,16 @@ class _Ranking:
 
     def _compare(self) -> None:
         """What the sampled weights say; again for all, since each new model helps to tell what is usual."""
-        looked = [c for c in self._candidates if c.sample is not None]
-        # What is known to hold the suspect would draw the stand-in for the base towards it.
-        apart = [c for c in looked if not any(r.kind is Kind.BLOCKER for r in c.closer or ())]
+        if self._own is None:
+            return
         name, base = self._base or ("the base", None)
-        for candidate in looked:
-            assert candidate.sample is not None
-            assert self._own is not None
-            others = [c.sample for c in apart if c is not candidate and c.sample is not None]
-            found = closeness(self._sites, self._own, candidate.sample, base, others)
+        looked = [(c, c.sample) for c in self._candidates if c.sample is not None]
+        # What is known to hold the suspect would draw the stand-in for the base towards it.
+        apart = [sample for c, sample in looked if not any(r.kind is Kind.BLOCKER for r in c.closer or ())]
+        others = [] if base else stand_ins(self._sites, self._own, apart)
+        for candidate, theirs in looked:
+            rest = [sample for sample in others if sample is not theirs]
+            found = closeness(self._sites, self._own, theirs, base, rest)
             grown = candidate.entry.profile.ref.digest in self._suspect_of
             remarks = judge_weights(found, name, grown_from=grown)
             told = [*candidate.remarks, *(candidate.closer or ())]
