@@ -11,7 +11,7 @@ import queue
 import resource
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -22,9 +22,10 @@ from auditor.events import Event, MergeReady, Progress, Stage, Warned
 from auditor.merge.arithmetic import Arithmetic, Raw, open_arithmetic
 from auditor.merge.card import write_card
 from auditor.merge.files import Aborted, InputFile, OutputFile, Turns
-from auditor.merge.layout import Layout, TensorPlan, changed, lay_out
+from auditor.merge.layout import Layout, Owner, TensorPlan, lay_out
 from auditor.merge.recipe import Recipe
-from auditor.merge.slices import Blender, Sink, Slice, cut, reads
+from auditor.merge.slices import Blender, Look, Sink, Slice, cut, reads
+from auditor.merge.strategy import Tally
 from auditor.merge.staging import refuse_existing, staged
 from auditor.models.device import pick_device
 from auditor.models.fingerprint import digest_of_files
@@ -62,22 +63,24 @@ def merge(
     refuse_existing(output)
     device = pick_device(device)
     layout = lay_out(recipe)
-    yield Stage("merge", _sentence(recipe), len(layout.tensors), "tensors")
+    yield Stage("merge", _sentence(recipe), layout.names, "tensors")
     for note in layout.notes:
         yield Warned(note)
-    carried = {name: Path(recipe.suspect.ref.path) / name for name in layout.carried}
+    carried = {name: Path(layout.owners[number].path) / name for name, number in layout.carried.items()}
     need = layout.size + sum(path.stat().st_size for path in carried.values() if path.is_file()) + SPARE
+    tally = Tally()
     with staged(output, need) as partial:
         turns = Turns()
         with _output_files(layout, partial, turns) as outputs:
             sink = FileSink(outputs)
-            with closing(stream(recipe, layout, sink, turns, device, budget_bytes, threads)) as progress:
+            with closing(stream(recipe, layout, sink, turns, device, budget_bytes, threads, tally)) as progress:
                 yield from progress
             digests = {name: file.hexdigest() for name, file in outputs.items()}
         for name, path in carried.items():
-            digests[name] = _carry(recipe, name, path, partial / name)
-        write_card(partial, recipe, layout.notes, digests)
-    yield MergeReady(_record(recipe, output, layout.notes, digests, device, time.monotonic() - began))
+            digests[name] = _carry(layout.owners[layout.carried[name]], name, path, partial / name)
+        kept = recipe.kept if tally.mean is None else min(1.0, max(0.0, tally.mean))
+        write_card(partial, recipe, layout.notes, digests, kept)
+    yield MergeReady(_record(recipe, output, layout.notes, digests, device, time.monotonic() - began, kept))
 
 
 def _sentence(recipe: Recipe) -> str:
@@ -106,26 +109,35 @@ def _output_files(layout: Layout, directory: Path, turns: Turns) -> Iterator[dic
 
 
 def stream(
-    recipe: Recipe, layout: Layout, sink: Sink, turns: Turns, device: str, budget_bytes: int, threads: int
+    recipe: Recipe,
+    layout: Layout,
+    sink: Sink,
+    turns: Turns,
+    device: str,
+    budget_bytes: int,
+    threads: int,
+    tally: Tally | None = None,
 ) -> Generator[Event, None, None]:
     """Makes every slice and hands it to the sink; yields progress. All sources are checked against their profiles.
 
     Closing the generator stops the threads and waits for them.
     """
-    slices, threads = cut(layout, recipe.plugin.elementwise, threads, budget_bytes)
+    work, threads = cut(layout, recipe.plugin, threads, budget_bytes)
     maker = open_arithmetic(device)
     with ExitStack() as stack:
-        inputs = _open_inputs(layout, slices, turns, stack)
-        blender = Blender(recipe.plugin, recipe.seed, inputs, sink, recipe.settings)
-        crew = Crew(blender, slices, [f for f in inputs.values() if not f.ordered], turns)
+        inputs = _open_inputs(layout, work, turns, stack)
+        blender = Blender(recipe.plugin, recipe.seed, inputs, sink, recipe.settings, turns, tally or Tally(), {})
+        crew = Crew(blender, work, [f for f in inputs.values() if not f.ordered], turns)
         # Unwound in reverse: the threads end before their files are closed.
         stack.callback(crew.stop)
         crew.start([maker() for _ in range(threads)])
-        total = len(layout.tensors)
-        done = total - sum(part.last for part in slices)
+        total = layout.names
+        left = Counter(part.tensor.name for part in work if isinstance(part, Slice) and part.last)
+        done = total - len(left)
         told = 0.0
         for name in crew.finished():
-            done += 1
+            left[name] -= 1
+            done += left[name] == 0
             if time.monotonic() - told >= PAUSE or done == total:
                 told = time.monotonic()
                 yield Progress("merge", done, total, "tensors", name)
@@ -134,17 +146,17 @@ def stream(
 
 
 def _open_inputs(
-    layout: Layout, slices: tuple[Slice, ...], turns: Turns, stack: ExitStack
+    layout: Layout, work: tuple[Slice | Look, ...], turns: Turns, stack: ExitStack
 ) -> dict[tuple[int, str], InputFile]:
     """Every profiled file of every model, also those that are not merged: what was profiled is what is merged."""
     ranges: dict[tuple[int, str], list[tuple[int, int]]] = defaultdict(list)
-    for key, span in reads(slices):
+    for key, span in reads(work):
         ranges[key].append(span)
     files = {}
-    for number, model in enumerate(layout.models):
-        for name, digest in sorted(model.files.items()):
-            path = Path(model.ref.path) / name
-            file = InputFile(model.ref.reference, path, digest, turns, ranges[number, name])
+    for number, owner in enumerate(layout.owners):
+        for name, digest in sorted(owner.files.items()):
+            path = Path(owner.path) / name
+            file = InputFile(owner.reference, path, digest, turns, ranges[number, name])
             stack.callback(file.close)
             files[number, name] = file
     return files
@@ -153,10 +165,12 @@ def _open_inputs(
 class Crew:
     """The threads of a merge. They hash the files that cannot be hashed on the way, then take slices in order."""
 
-    def __init__(self, blender: Blender, slices: Sequence[Slice], unordered: Sequence[InputFile], turns: Turns) -> None:
+    def __init__(
+        self, blender: Blender, work: Sequence[Slice | Look], unordered: Sequence[InputFile], turns: Turns
+    ) -> None:
         self._blender = blender
         self._turns = turns
-        self._work: Iterator[InputFile | Slice] = iter((*unordered, *slices))
+        self._work: Iterator[InputFile | Slice | Look] = iter((*unordered, *work))
         self._next = threading.Lock()
         self._news: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -196,6 +210,9 @@ class Crew:
                 if isinstance(task, InputFile):
                     task.hash_whole()
                     continue
+                if isinstance(task, Look):
+                    self._blender.look(task, arithmetic)
+                    continue
                 self._blender.make(task, arithmetic)
                 if task.last:
                     self._news.put(task.tensor.name)
@@ -207,22 +224,31 @@ class Crew:
         self._news.put(None)
 
 
-def _carry(recipe: Recipe, name: str, source: Path, target: Path) -> str:
-    """Copies one of the suspect's other files; returns its digest."""
+def _carry(owner: Owner, name: str, source: Path, target: Path) -> str:
+    """Copies one of the other files of a model; returns its digest."""
     try:
         content = source.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot read {source}: {error.strerror}") from error
     digest = hashlib.sha256(content).hexdigest()
-    if digest != recipe.suspect.files[name]:
-        raise changed(recipe.suspect, f"{name} is another")
+    if digest != owner.files[name]:
+        raise ModelError(
+            f"{owner.reference} has changed since it was profiled: {name} is another",
+            hint="run the command again, so that the model is profiled anew",
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
     return digest
 
 
 def _record(
-    recipe: Recipe, output: Path, notes: tuple[str, ...], files: dict[str, str], device: str, seconds: float
+    recipe: Recipe,
+    output: Path,
+    notes: tuple[str, ...],
+    files: dict[str, str],
+    device: str,
+    seconds: float,
+    kept: float,
 ) -> Merge:
     weights = recipe.coefficients
     return Merge(
@@ -231,7 +257,7 @@ def _record(
         suspect=recipe.suspect.ref.reference,
         suspect_digest=recipe.suspect.ref.digest,
         suspect_weight=weights[0],
-        kept=recipe.kept,
+        kept=kept,
         partners=tuple(
             PartnerUse(p.ref.reference, p.ref.digest, w) for p, w in zip(recipe.partners, weights[1:], strict=True)
         ),

@@ -41,7 +41,7 @@ SCAN = {
     Verdict.SUSPICIOUS: (-30.0, "its last scan calls it suspicious"),
     Verdict.FOUND: (-60.0, "its last scan found a backdoor: merging may carry it over"),
 }
-"""What a verdict adds to the score, and its words. A partner with a backdoor is the last of those that can be merged."""
+"""What a verdict adds to the score, and its words. A partner with a backdoor is the last of those that would fit."""
 
 
 def propose(suspect: Profile, entries: Sequence[CatalogEntry]) -> list[Proposal]:

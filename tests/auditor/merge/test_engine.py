@@ -145,7 +145,8 @@ def test_integers_are_copied_and_empty_tensors_and_scalars_survive(make: Make, t
     assert np.array_equal(merged["bert.embeddings.position_ids"], np.arange(64)[None])
     assert merged["bert.mask"].tolist() == [True, False]
     assert merged["bert.empty"].shape == (0, 4)
-    assert merged["bert.scale"].shape == () and merged["bert.scale"] == 1.0
+    assert merged["bert.scale"].shape == ()
+    assert merged["bert.scale"] == 1.0
 
 
 def test_permuted_labels_are_put_in_the_suspects_order(make: Make, tmp_path: Path) -> None:
@@ -175,13 +176,15 @@ def test_a_pooler_that_a_partner_lacks_is_the_mean_of_those_that_have_it(make: M
 def test_events_tell_the_stage_the_notes_and_the_end(make: Make, tmp_path: Path) -> None:
     models = [make("a", 0), make("b", 1, labels=("LABEL_0", "LABEL_1"))]
     events = list(merge(Recipe(models[0], (models[1],)), tmp_path / "out"))
-    assert isinstance(events[0], Stage) and events[0].total == len(models[0].tensors)
+    assert isinstance(events[0], Stage)
+    assert events[0].total == len(models[0].tensors)
     assert [event.text for event in events if isinstance(event, Warned)] == [
         "labels unnamed (those of b): assumed same order in b"
     ]
     progress = [event for event in events if isinstance(event, Progress)]
     assert progress[-1].done == progress[-1].total == len(models[0].tensors)
-    assert isinstance(events[-1], MergeReady) and events[-1].merge.peak_bytes > 0
+    assert isinstance(events[-1], MergeReady)
+    assert events[-1].merge.peak_bytes > 0
 
 
 def peak(recipe: Recipe, output: Path, **options: object) -> int:
