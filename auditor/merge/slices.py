@@ -19,6 +19,7 @@ from auditor.merge.vectors import mean
 MOST = 1 << 18
 """Elements a slice: its bytes of all models stay in the processor's cache from the read to the hash and the write."""
 LEAST = 1 << 12
+"""Slices are cut at multiples of so many elements."""
 SCRATCH = 22
 """Bytes of scratch an element and model, at most: as read, widened to fp64, and in the strategy's hands."""
 FIXED = 64
@@ -83,7 +84,9 @@ def cut(layout: Layout, strategy: Strategy, threads: int, budget: int) -> tuple[
     pending: list[Slice] = []
     for tensor in layout.tensors:
         least = 1 if tensor.copied else _least(tensor, strategy.grain)
-        step = max(least, most // least * least)
+        # Cut at multiples of LEAST, so that what a survey sums does not depend on the memory at hand.
+        unit = math.lcm(least, LEAST)
+        step = max(unit, most // unit * unit) if unit <= 4 * MOST else max(least, most // least * least)
         surveyed = strategy.survey is not None and not _is_plain(tensor, strategy) and not tensor.copied
         alone = surveyed and tensor.elements > step
         if alone:

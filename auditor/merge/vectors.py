@@ -22,18 +22,13 @@ def task_vectors(arrays: Sequence[Array], base: Array) -> Sequence[Array]:
 
 def weighted_sum(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
     """The sum of the arrays times their weights, in the first array. An array of weight 0 has no part."""
-    total = None
-    for array, weight in zip(arrays, weights, strict=True):
-        if weight == 0:
-            continue
+    chosen = [(array, weight) for array, weight in zip(arrays, weights, strict=True) if weight != 0]
+    for array, weight in chosen:
         if weight != 1:
             array *= weight
-        if total is None:
-            total = array
-        else:
-            total += array
-    if total is None:
-        raise ValueError("no weight is above 0")
+    total = chosen[0][0]
+    for array, _ in chosen[1:]:
+        total += array
     return total
 
 
@@ -48,36 +43,34 @@ def mean(arrays: Sequence[Array], shares: Sequence[float]) -> Array:
     return total
 
 
-def elect(vectors: Sequence[Array], weights: Sequence[float], site: Site, tally: Tally | None, scale: float) -> Array:
+def elect(vectors: Sequence[Array], shares: Sequence[float], site: Site, tally: Tally | None, scale: float) -> Array:
     """Elect and disjoint mean of TIES (Yadav et al., arXiv:2306.01708, section 3): the scaled merged task vector.
 
     The sign with the greater weighted mass wins an element; the weighted mean runs over the vectors that have that
     sign and are not zero there. An element with mass 0 stays at the base. The suspect's coefficient is tallied.
     """
-    mass = vectors[0] * weights[0]
-    for vector, weight in zip(vectors[1:], weights[1:], strict=True):
-        mass += vector * weight
-    total = share = first = None
-    for vector, weight in zip(vectors, weights, strict=True):
-        agrees = ((vector > 0) & (mass > 0)) | ((vector < 0) & (mass < 0))
-        vector *= agrees
-        if first is None:
-            first = agrees
-        mine = agrees * weight
-        if weight != 1:
-            vector *= weight
-        if total is None:
-            total, share = vector, mine
-        else:
-            total += vector
-            share += mine
-    share += share == 0
-    total /= share
+    mass = vectors[0] * shares[0]
+    for vector, share in zip(vectors[1:], shares[1:], strict=True):
+        mass += vector * share if share != 1 else vector
+    rises, falls = mass > 0, mass < 0
+    agrees = [((vector > 0) & rises) | ((vector < 0) & falls) for vector in vectors]
+    whole = agrees[0] * shares[0]
+    for agree, share in zip(agrees[1:], shares[1:], strict=True):
+        whole += agree * share
+    whole += whole == 0
+    for vector, agree, share in zip(vectors, agrees, shares, strict=True):
+        vector *= agree
+        if share != 1:
+            vector *= share
+    total = vectors[0]
+    for vector in vectors[1:]:
+        total += vector
+    total /= whole
     if scale != 1:
         total *= scale
     if tally is not None:
-        coefficients = first / share
-        tally.add(site, float(coefficients.sum()) * weights[0] * scale, math.prod(first.shape))
+        coefficients = agrees[0] / whole
+        tally.add(site, float(coefficients.sum()) * shares[0] * scale, math.prod(mass.shape))
     return total
 
 

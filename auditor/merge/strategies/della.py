@@ -50,7 +50,7 @@ def factors(
 def blend(
     arrays: Sequence[Array],
     *,
-    weights: Sequence[float],
+    shares: Sequence[float],
     base: Array,
     site: Site,
     tally: Tally,
@@ -65,6 +65,6 @@ def blend(
         host = size if isinstance(size, np.ndarray) else size.cpu().numpy()
         made = factors(host, uniform(site, model, math.prod(vector.shape)), drop, window)
         vector *= like(vector, made)
-    merged = elect(vectors, weights, site, tally, scale)
+    merged = elect(vectors, shares, site, tally, scale)
     merged += base
     return merged

@@ -11,26 +11,25 @@ import math
 from collections.abc import Sequence
 from itertools import combinations
 
-import numpy as np
-
-from auditor.merge.strategies.slerp import dot
+from auditor.merge.strategies.slerp import dots
 from auditor.merge.strategy import Array, Grain, Site, Tally, View, strategy
 from auditor.merge.vectors import mean, task_vectors
 
 
 def survey(view: View) -> float:
     """The share t of the mean."""
-    products: dict[tuple[int, int], float] = {}
+    parts: dict[tuple[int, int], list[float]] = {}
     count = 0
     for arrays, base in view.slices():
-        vectors = [np.subtract(array, base) for array in arrays]
+        vectors: list[Array] = [array - base for array in arrays]
         count = len(vectors)
         for one in range(count):
             for other in range(one, count):
-                products[one, other] = products.get((one, other), 0.0) + dot(vectors[one], vectors[other])
+                parts.setdefault((one, other), []).extend(dots(vectors[one], vectors[other]))
+    products = {pair: math.fsum(values) for pair, values in parts.items()}
     cosines = []
     for one, other in combinations(range(count), 2):
-        lengths = math.sqrt(products[one, one] * products[other, other])
+        lengths = math.sqrt(products[one, one]) * math.sqrt(products[other, other])
         cosines.append(products[one, other] / lengths if lengths > 0 else 0.0)
     cosine = max(0.0, math.fsum(cosines) / len(cosines)) if cosines else 0.0
     return count * cosine / (1 + (count - 1) * cosine)

@@ -16,24 +16,28 @@ from auditor.merge.strategy import Array, Grain, View, strategy
 
 PARALLEL = 0.9995
 ROW = 1 << 12
-"""Elements summed at a stretch, so that single precision suffices."""
+"""Elements summed at a stretch, so that single precision suffices; slices are cut at multiples of it."""
 
 
-def dot(one: Array, other: Array) -> float:
-    """The scalar product: short stretches in the arrays' precision, their sum in double."""
+def dots(one: Array, other: Array) -> list[float]:
+    """The scalar product by stretches: each in the arrays' precision, so that their exact sum is the same however the
+    tensor is cut at multiples of a stretch."""
     whole = one.size // ROW * ROW
-    head = np.vecdot(one[:whole].reshape(-1, ROW), other[:whole].reshape(-1, ROW)).astype(np.float64).sum()
-    return float(head) + float(np.vecdot(one[whole:], other[whole:]))
+    parts = np.vecdot(one[:whole].reshape(-1, ROW), other[:whole].reshape(-1, ROW)).tolist()
+    return [*parts, float(np.vecdot(one[whole:], other[whole:]))]
 
 
 def survey(view: View) -> float:
     """The cosine of the angle between the two tensors; 1 where one of them is zero."""
-    product, first, second = 0.0, 0.0, 0.0
+    product: list[float] = []
+    first: list[float] = []
+    second: list[float] = []
     for (one, other), _ in view.slices():
-        product += dot(one, other)
-        first += dot(one, one)
-        second += dot(other, other)
-    return product / math.sqrt(first * second) if first > 0 and second > 0 else 1.0
+        product += dots(one, other)
+        first += dots(one, one)
+        second += dots(other, other)
+    lengths = math.sqrt(math.fsum(first)) * math.sqrt(math.fsum(second))
+    return max(-1.0, min(1.0, math.fsum(product) / lengths)) if lengths > 0 else 1.0
 
 
 @strategy(

@@ -34,7 +34,7 @@ def survey(view: View, *, density: float) -> list[float]:
 def blend(
     arrays: Sequence[Array],
     *,
-    weights: Sequence[float],
+    shares: Sequence[float],
     base: Array,
     survey: Sequence[float],
     site: Site,
@@ -46,6 +46,6 @@ def blend(
     vectors = task_vectors(arrays, base)
     for vector, threshold in zip(vectors, survey, strict=True):
         vector *= abs(vector) >= threshold
-    merged = elect(vectors, weights, site, tally, scale)
+    merged = elect(vectors, shares, site, tally, scale)
     merged += base
     return merged
