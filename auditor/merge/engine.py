@@ -25,8 +25,8 @@ from auditor.merge.files import Aborted, InputFile, OutputFile, Turns
 from auditor.merge.layout import Layout, Owner, TensorPlan, lay_out
 from auditor.merge.recipe import Recipe
 from auditor.merge.slices import Blender, Look, Sink, Slice, cut, reads
-from auditor.merge.strategy import Tally
 from auditor.merge.staging import refuse_existing, staged
+from auditor.merge.strategy import Tally
 from auditor.models.device import pick_device
 from auditor.models.fingerprint import digest_of_files
 from store.records import Merge, PartnerUse

@@ -9,12 +9,13 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from auditor.errors import IncompatibleError, ModelError
+from auditor.errors import IncompatibleError
 from auditor.merge.header import Region, item_size, read_regions, write_header
 from auditor.merge.inventory import FLOATS, SHOWN, Match, match
 from auditor.merge.modules import module_of, weights_of
 from auditor.merge.recipe import Measured, Recipe, normalise
 from auditor.merge.tables import Low, Piece, Table, adapted_profile, adapted_table, own_table, renamed, weight_files
+from auditor.merge.vocabulary import ROWS
 from auditor.models.adapter import is_adapter
 from store.records import Profile, TensorInfo
 
@@ -172,7 +173,7 @@ def _measured(entry: Measured, model: Profile, owner: int, owners: list[Owner]) 
 def _files(template: Profile, table: Table) -> dict[str, list[tuple[str, Piece]]]:
     """The output's files with their tensors, in the template's order; what only the suspect has comes last."""
     files: dict[str, list[tuple[str, Piece]]] = {}
-    placed = set()
+    placed: set[str] = set()
     for file in weight_files(template):
         regions = read_regions(Path(template.ref.path), file)
         files[file] = [(region.name, table[region.name]) for region in regions if region.name in table]
@@ -192,7 +193,7 @@ def _carried(recipe: Recipe, template: Profile) -> dict[str, int]:
     """The files beside the weights: the template's, and an adapter's own tokenizer in their place."""
     weights = set(weight_files(template))
     number = 0 if template is recipe.suspect else len(recipe.models)
-    carried = {name: number for name in sorted(set(template.files) - weights)}
+    carried = dict.fromkeys(sorted(set(template.files) - weights), number)
     if template is not recipe.suspect and recipe.suspect.tokenizer_digest not in ("", template.tokenizer_digest):
         raise IncompatibleError(f"{recipe.suspect.ref.reference} has another tokenizer than its base")
     return carried
@@ -242,15 +243,9 @@ def _partner_source(name: str, piece: Piece, table: Table, found: Match) -> tupl
         if found.tokens is None or other.shape[1:] != piece.shape[1:]:
             return None
         rows = min(found.tokens, rows, other.shape[0])
-    elif found.tokens is not None and module_of(name) in ("embeddings", "head") and _token_rows(name):
+    elif found.tokens is not None and module_of(name) in ("embeddings", "head") and ROWS.search(name):
         rows = min(found.tokens, rows)
     return Source(other.owner, other.region, found.rows if name in found.permuted else None, other.low), rows
-
-
-def _token_rows(name: str) -> bool:
-    from auditor.merge.vocabulary import ROWS
-
-    return bool(ROWS.search(name))
 
 
 def _segment(
@@ -260,7 +255,7 @@ def _segment(
     rows = piece.shape[0] if piece.shape else 1
     whole = span == (0, rows)
     chosen = tuple(given[model] for model, _ in taking)
-    copied = len(taking) == 1 and taking[0][1].low is None or sum(chosen) == 0
+    copied = (len(taking) == 1 and taking[0][1].low is None) or sum(chosen) == 0
     if copied or sum(chosen) == 0:
         taking, chosen = taking[:1], (1.0,)
     row = math.prod(piece.shape[1:])

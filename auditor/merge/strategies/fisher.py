@@ -24,16 +24,16 @@ def blend(
     floor: float = 1e-6,
 ) -> Array:
     """Σ weight · Fisher · model / Σ weight · Fisher."""
-    total = whole = own = None
     for array, weight, fisher in zip(arrays, weights, statistics, strict=True):
         fisher += floor
         fisher *= weight
         array *= fisher
-        if total is None:
-            total, whole, own = array, fisher + 0, fisher
-        else:
-            total += array
-            whole += fisher
+    own = statistics[0]
+    whole = own + 0
+    total = arrays[0]
+    for array, fisher in zip(arrays[1:], statistics[1:], strict=True):
+        total += array
+        whole += fisher
     total /= whole
     own /= whole
     tally.add(site, float(own.sum()), math.prod(total.shape))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from auditor.errors import ModelError
 from auditor.merge.drawing import like
@@ -30,15 +31,19 @@ def blend(
     """(Σ weight · Wᵢ Gᵢ) (Σ weight · Gᵢ)⁻¹ for linear layers, else the mean."""
     if not statistics:
         return mean(arrays, shares)
-    whole = product = None
-    for array, weight, gram in zip(arrays, weights, statistics, strict=True):
-        if weight == 0:
-            continue
-        matrix = _host(array)
-        scaled = _host(gram) * (diagonal * weight)
-        np.fill_diagonal(scaled, np.diagonal(_host(gram)) * weight)
-        whole = scaled if whole is None else whole + scaled
-        product = matrix @ scaled if product is None else product + matrix @ scaled
+    chosen = [
+        (_host(array), _host(gram), weight)
+        for array, gram, weight in zip(arrays, statistics, weights, strict=True)
+        if weight != 0
+    ]
+    size = chosen[0][1].shape[0]
+    whole = np.zeros((size, size))
+    product = np.zeros((chosen[0][0].shape[0], size))
+    for matrix, gram, weight in chosen:
+        scaled = gram * (diagonal * weight)
+        np.fill_diagonal(scaled, np.diagonal(gram) * weight)
+        whole += scaled
+        product += matrix @ scaled
     # Inputs that are always zero leave a zero row: there any weight fits as well, and the mean is taken.
     silent = np.flatnonzero(np.diagonal(whole) <= 0)
     if silent.size:
@@ -55,7 +60,7 @@ def blend(
     return like(arrays[0], np.ascontiguousarray(merged))
 
 
-def _host(array: Array) -> np.ndarray:
+def _host(array: Array) -> npt.NDArray[np.float64]:
     """The array in double precision, in the computer's own memory."""
     found = array if isinstance(array, np.ndarray) else array.cpu().numpy()
     return np.asarray(found, np.float64)
