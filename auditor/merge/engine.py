@@ -17,8 +17,9 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditor.errors import ModelError
+from auditor.errors import ModelError, UsageError
 from auditor.events import Event, MergeReady, Progress, Stage, Warned
+from auditor.merge.adapters import makes_adapter, merge_adapters
 from auditor.merge.arithmetic import Arithmetic, Raw, open_arithmetic
 from auditor.merge.card import write_card
 from auditor.merge.files import Aborted, InputFile, OutputFile, Turns
@@ -61,6 +62,11 @@ def merge(
     """
     began = time.monotonic()
     refuse_existing(output)
+    if makes_adapter(recipe):
+        yield from _merge_adapters(recipe, output, began)
+        return
+    if recipe.strategy == "wag" and recipe.settings["rank"]:
+        raise UsageError("wag.rank reduces adapters; here whole models are merged", hint="leave it away")
     device = pick_device(device)
     layout = lay_out(recipe)
     yield Stage("merge", _sentence(recipe), layout.names, "tensors")
@@ -81,6 +87,18 @@ def merge(
         kept = recipe.kept if tally.mean is None else min(1.0, max(0.0, tally.mean))
         write_card(partial, recipe, layout.notes, digests, kept)
     yield MergeReady(_record(recipe, output, layout.notes, digests, device, time.monotonic() - began, kept))
+
+
+def _merge_adapters(recipe: Recipe, output: Path, began: float) -> Generator[Event, None, None]:
+    """Adapters into an adapter: small enough to be made in memory, and written whole or not at all."""
+    made = yield from merge_adapters(recipe)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in made.files.items()}
+    with staged(output, sum(map(len, made.files.values())) + SPARE) as partial:
+        for name, content in made.files.items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            (partial / name).write_bytes(content)
+        write_card(partial, recipe, made.notes, digests, recipe.kept)
+    yield MergeReady(_record(recipe, output, made.notes, digests, "cpu", time.monotonic() - began, recipe.kept))
 
 
 def _sentence(recipe: Recipe) -> str:

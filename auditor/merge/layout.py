@@ -44,10 +44,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class TensorPlan:
-    """One tensor of the output, or some rows of it: its place, and its sources with a weight each (the suspect's first).
+    """One tensor of the output, or some of its rows: its place, and its sources with a weight each, the suspect's first.
 
-    `weights` sum to 1, `shares` have the same ratio. `first` counts the tensor's elements before these. `statistics` are
-    what was measured for each source. `copied` tensors are taken from the suspect bit for bit.
+    `weights` sum to 1, `shares` have the same ratio. `first` counts the tensor's elements before these. `statistics`
+    are what was measured for each source. `copied` tensors are taken from the suspect bit for bit.
     """
 
     name: str
@@ -262,9 +262,8 @@ def _segment(
     cut = (lambda source: source) if whole else (lambda source: _rows(source, span, row))
     base = parts.base.get(name)
     base_source = None
-    if base is not None and not copied and base.dtype in FLOATS:
-        if base.shape == piece.shape or (base.shape[1:] == piece.shape[1:] and base.shape[0] >= span[1]):
-            base_source = cut(Source(base.owner, base.region))
+    if base is not None and not copied and base.dtype in FLOATS and _covers(base, piece, span[1]):
+        base_source = cut(Source(base.owner, base.region))
     statistics = []
     for model, _ in taking if not copied else ():
         if parts.measured and (found := parts.measured[model].get(name)) is not None:
@@ -286,6 +285,13 @@ def _segment(
         span[0] * row,
         tuple(statistics),
     )
+
+
+def _covers(base: Piece, piece: Piece, rows: int) -> bool:
+    """Whether the base has the tensor, or at least its first rows (tokens)."""
+    if base.shape == piece.shape:
+        return True
+    return bool(piece.shape) and base.shape[1:] == piece.shape[1:] and base.shape[0] >= rows
 
 
 def _rows(source: Source, span: tuple[int, int], row: int) -> Source:

@@ -106,7 +106,7 @@ def adapted_table(adapter: Profile, owner: int, base: Table) -> dict[str, Piece]
         shape = (factors.up.info.shape[0], factors.down.info.shape[1])
         if base[place].shape != shape:
             raise IncompatibleError(
-                f"{adapter.ref.reference} changes {name} as {shape[0]}×{shape[1]}; in the base it is {base[place].shape}"
+                f"{adapter.ref.reference} changes {name} as {shape}; in the base it is {base[place].shape}"
             )
         low = Low(owner, _region(factors.down), _region(factors.up), factors.scale)
         table[place] = replace(base[place], low=low)
@@ -152,7 +152,7 @@ def _aliases(name: str) -> list[str]:
             found.append(name.removesuffix(new) + old)
         elif name.endswith(old):
             found.append(name.removesuffix(old) + new)
-    head, dot, rest = name.partition(".")
+    head, dot, _ = name.partition(".")
     if dot and head.isidentifier():
         found += [alias.partition(".")[2] for alias in list(found)]
     return found

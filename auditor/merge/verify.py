@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from auditor.errors import AuditorError, ModelError, UsageError
+from auditor.merge.adapters import MadeAdapter, makes_adapter, merge_adapters
 from auditor.merge.arithmetic import Raw
 from auditor.merge.card import CARD, MANIFEST, SCHEMA
 from auditor.merge.engine import BUDGET, stream
@@ -137,6 +139,8 @@ class ComparingSink:
 def _recompute(directory: Path, manifest: Mapping[str, Any], sources: Mapping[str, Path]) -> list[str]:
     try:
         recipe = _recipe(manifest, sources)
+        if makes_adapter(recipe):
+            return _compare_adapter(recipe, manifest["output"]["files"])
         layout = lay_out(recipe)
         outputs = {output.name: output.header for output in layout.outputs}
         written = {name: digest for name, digest in manifest["output"]["files"].items() if name in outputs}
@@ -163,6 +167,22 @@ def _recompute(directory: Path, manifest: Mapping[str, Any], sources: Mapping[st
             if file.read(len(header)) != header:
                 problems.append(f"{name}: its header is not what the recipe makes of the sources")
     return problems
+
+
+def _compare_adapter(recipe: Recipe, stated: Mapping[str, str]) -> list[str]:
+    """Makes a merged adapter again; files that differ from those stated are named."""
+    events = merge_adapters(recipe)
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            made: MadeAdapter = end.value
+            break
+    again = {name: hashlib.sha256(content).hexdigest() for name, content in made.files.items()}
+    names = sorted(again.keys() | stated.keys())
+    return [
+        f"{name} is not what the recipe makes of the sources" for name in names if again.get(name) != stated.get(name)
+    ]
 
 
 def _recipe(manifest: Mapping[str, Any], sources: Mapping[str, Path]) -> Recipe:

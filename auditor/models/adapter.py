@@ -1,9 +1,9 @@
 """PEFT LoRA adapters: what their files say, read without loading anything.
 
 The format is PEFT's: `adapter_config.json`, and `adapter_model.safetensors` with the factors of each linear layer as
-`base_model.model.<module>.lora_A.weight` (rank × inputs) and `lora_B.weight` (outputs × rank); modules that were trained
-whole stand beside them under their own names. The layer's change is scale · B · A, with scale = alpha / rank, or
-alpha / √rank for rank-stabilised adapters (Hu et al., arXiv:2106.09685; Kalajdzievski, arXiv:2312.03732).
+`base_model.model.<module>.lora_A.weight` (rank × inputs) and `lora_B.weight` (outputs × rank); modules that were
+trained whole stand beside them under their own names. The layer's change is scale · B · A, with scale = alpha / rank,
+or alpha / √rank for rank-stabilised adapters (Hu et al., arXiv:2106.09685; Kalajdzievski, arXiv:2312.03732).
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ class Factors:
     @property
     def rank(self) -> int:
         return self.down.info.shape[0]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the change: outputs, inputs."""
+        return self.up.info.shape[0], self.down.info.shape[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import AuditorError, DiskError, FetchError, ModelError, UsageError
-from auditor.models.fingerprint import CONFIGS, TEMPLATES, TOKENIZER_FILES
 from auditor.models.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from auditor.models.fingerprint import CONFIGS, TEMPLATES, TOKENIZER_FILES
 from auditor.models.profile import CONFIG
 from auditor.models.quiet import quiet_hub
 from auditor.models.safety import INDEX, OTHER_FORMATS, WEIGHTS

@@ -93,7 +93,7 @@ def _adapter_profile(directory: Path, reference: str, revision: str | None) -> P
     weights = Weights(
         (ADAPTER_WEIGHTS,),
         tuple(sorted((s.info for s in read_header(directory / ADAPTER_WEIGHTS)), key=lambda t: t.name)),
-    )  # noqa: E501
+    )
     names = {ADAPTER_CONFIG, ADAPTER_WEIGHTS, *fingerprint.behaviour_files(directory, ())}
     files = {name: fingerprint.hash_file(directory / name) for name in sorted(names)}
     return Profile(

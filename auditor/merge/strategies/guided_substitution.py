@@ -3,8 +3,8 @@
 Source: Tong et al., "Cut the Deadwood Out: Backdoor Purification via Guided Module Substitution", arXiv:2412.20476.
 The search starts with every module of every layer replaced, and step by step gives the suspect back either one kind
 of module in all layers or all modules of one layer, whichever scores best; it goes on over steps that score worse, and
-ends after a number of them. The score weighs the fall of the trigger's response against the loss of utility. `modules_replaced`
-names what is replaced, as the search (`guide`) finds it; the first partner is the one whose modules are taken.
+ends after a number of them. The score weighs the fall of the trigger's response against the loss of utility.
+`modules_replaced` names what is replaced, as the search (`guide`) finds it; the first partner's modules are taken.
 """
 
 from __future__ import annotations
@@ -67,17 +67,17 @@ def guide(
         alpha: the share of utility in the score (1 − alpha: of the trigger's response).
         patience: steps without a better score after which the search ends.
     """
-    places = {m: found for m in modules if (found := _PART.match(m)) and found[2] != "norms"}
+    places = {m: part for m in modules if (part := _PART.match(m)) and part[2] != "norms"}
     if not places:
         raise UsageError("the model has no layers whose modules could be replaced")
-    kinds = frozenset(found[2] for found in places.values())
-    layers = frozenset(int(found[1]) for found in places.values())
+    kinds = frozenset(part[2] for part in places.values())
+    layers = frozenset(int(part[1]) for part in places.values())
     trials = 0
 
     def attempt(kinds: frozenset[str], layers: frozenset[int]) -> Guided:
         nonlocal trials
         trials += 1
-        chosen = tuple(m for m, found in places.items() if found[2] in kinds and int(found[1]) in layers)
+        chosen = tuple(m for m, part in places.items() if part[2] in kinds and int(part[1]) in layers)
         made = substitution(chosen, models)
         measure = score(made) if chosen else suspect
         return Guided(chosen, made, measure, value(measure, suspect, alpha), trials)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -44,13 +45,10 @@ def fitness(
     for layer in layers:
         rows.append({module.split(".", 2)[2]: genome[at + n] for n, module in enumerate(layer)})
         at += len(layer)
-    adjacent = sum(a == b for row in rows for a, b in zip(list(row.values()), list(row.values())[1:], strict=False))
-    same = sum(
-        row[p] == after[p] for row, after in zip(rows, rows[1:], strict=False) for p in row.keys() & after.keys()
-    )
-    ends = sum(
-        list(row.values())[-1] == list(after.values())[0] for row, after in zip(rows, rows[1:], strict=False) if row and after
-    )  # fmt: skip
+    orders = [list(row.values()) for row in rows if row]
+    adjacent = sum(one == next_ for order in orders for one, next_ in pairwise(order))
+    same = sum(row[part] == after[part] for row, after in pairwise(rows) for part in row.keys() & after.keys())
+    ends = sum(order[-1] == after[0] for order, after in pairwise(orders))
     counts = np.bincount(np.asarray(genome, dtype=np.int64), minlength=models)
     uneven = float(np.abs(counts - len(genome) / models).sum())
     kinds = len({tuple(sorted(row.items())) for row in rows})

@@ -13,6 +13,9 @@ from auditor.merge.vectors import mean
 
 
 @strategy(title="Weight average", reference="arXiv:2402.19334", grain=Grain.ELEMENT)
-def blend(arrays: Sequence[Array], *, shares: Sequence[float]) -> Array:
-    """The weighted mean, divided once: a step of rounding less than scaling each array."""
+def blend(arrays: Sequence[Array], *, shares: Sequence[float], rank: int = 0) -> Array:
+    """The weighted mean, divided once: a step of rounding less than scaling each array.
+
+    `rank` is for adapters alone: what their mean is reduced to; 0 keeps it exact.
+    """
     return mean(arrays, shares)
