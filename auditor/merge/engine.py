@@ -27,13 +27,15 @@ from auditor.merge.layout import Layout, Owner, TensorPlan, lay_out
 from auditor.merge.recipe import Recipe
 from auditor.merge.slices import Blender, Look, Sink, Slice, cut, reads
 from auditor.merge.staging import refuse_existing, staged
-from auditor.merge.strategy import Tally
+from auditor.merge.strategy import Grain, Tally
 from auditor.models.device import pick_device
 from auditor.models.fingerprint import digest_of_files
 from store.records import Merge, PartnerUse
 
-BUDGET = 256 << 20
+BUDGET = 192 << 20
 """Bytes of scratch memory, all threads together."""
+WHOLE_BUDGET = 1 << 30
+"""The same for strategies that need whole tensors."""
 PAUSE = 0.1
 """Seconds between two progress events."""
 SPARE = 1 << 20
@@ -41,7 +43,7 @@ SPARE = 1 << 20
 
 
 def merge(
-    recipe: Recipe, output: Path, *, device: str = "cpu", budget_bytes: int = BUDGET, threads: int = 2
+    recipe: Recipe, output: Path, *, device: str = "cpu", budget_bytes: int | None = None, threads: int = 2
 ) -> Generator[Event, None, None]:
     """Merges the models of a recipe into a new directory, which appears whole or not at all.
 
@@ -49,7 +51,8 @@ def merge(
         recipe: the models, strategy, weights and seed.
         output: the directory to make; it must not exist.
         device: `auto`, `cpu` or `cuda[:N]`.
-        budget_bytes: scratch memory for all threads together.
+        budget_bytes: scratch memory for all threads together; by default 192 MiB, and 1 GiB for strategies that need
+            whole tensors.
         threads: how many slices are worked on at a time.
 
     Yields:
@@ -132,7 +135,7 @@ def stream(
     sink: Sink,
     turns: Turns,
     device: str,
-    budget_bytes: int,
+    budget_bytes: int | None,
     threads: int,
     tally: Tally | None = None,
 ) -> Generator[Event, None, None]:
@@ -140,7 +143,9 @@ def stream(
 
     Closing the generator stops the threads and waits for them.
     """
-    work, threads = cut(layout, recipe.plugin, threads, budget_bytes)
+    plugin = recipe.plugin
+    budget = budget_bytes or (WHOLE_BUDGET if plugin.grain is Grain.TENSOR else BUDGET)
+    work, threads = cut(layout, plugin, threads, budget)
     maker = open_arithmetic(device)
     with ExitStack() as stack:
         inputs = _open_inputs(layout, work, turns, stack)

@@ -44,7 +44,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class TensorPlan:
-    """One tensor of the output, or some of its rows: its place, and its sources with a weight each, the suspect's first.
+    """One tensor of the output, or some of its rows: its place, and its sources, the suspect's first, with weights.
 
     `weights` sum to 1, `shares` have the same ratio. `first` counts the tensor's elements before these. `statistics`
     are what was measured for each source. `copied` tensors are taken from the suspect bit for bit.
@@ -142,8 +142,7 @@ def lay_out(recipe: Recipe) -> Layout:
         adapted_table(model, number, base_table) if is_adapter(model) else own_table(model, number)
         for number, model in enumerate(recipe.models)
     ]
-    measured = [_measured(entry, model, len(owners) + n, owners) for n, (entry, model) in enumerate(
-        zip(recipe.statistics, recipe.models, strict=False))]  # fmt: skip
+    measured = [_measured(entry, model, owners) for entry, model in zip(recipe.statistics, recipe.models, strict=False)]
     named = renamed(base_table, set(tables[0])) if recipe.base is not None and recipe.plugin.needs_base else {}
     parts = _Parts(recipe, tables, matches, named, measured, recipe.module_plan)
     template = recipe.base if recipe.base is not None and is_adapter(recipe.suspect) else recipe.suspect
@@ -163,11 +162,11 @@ def _whole(model: Profile, base: Profile | None) -> Profile:
     return adapted_profile(model, base) if base is not None and is_adapter(model) else model
 
 
-def _measured(entry: Measured, model: Profile, owner: int, owners: list[Owner]) -> dict[str, Piece]:
+def _measured(entry: Measured, model: Profile, owners: list[Owner]) -> dict[str, Piece]:
     path = Path(entry.path)
     label = f"the {entry.kind} of {model.ref.reference}"
     owners.append(Owner(label, str(path.parent), {path.name: entry.digest}))
-    return {region.name: Piece(owner, region) for region in read_regions(path.parent, path.name)}
+    return {region.name: Piece(len(owners) - 1, region) for region in read_regions(path.parent, path.name)}
 
 
 def _files(template: Profile, table: Table) -> dict[str, list[tuple[str, Piece]]]:

@@ -163,7 +163,7 @@ def _likelihoods(
     import torch
 
     if task is Task.CLASSIFICATION:
-        return [(float(score.exp()), score) for score in scores[0]]
+        return [(float(score.detach().exp()), score) for score in scores[0]]
     drawn = torch.multinomial(scores[0].exp().cpu(), 1, generator=generator).to(scores.device)
     return [(1.0, scores[0].gather(-1, drawn).sum())]
 

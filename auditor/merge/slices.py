@@ -71,19 +71,19 @@ def cut(layout: Layout, strategy: Strategy, threads: int, budget: int) -> tuple[
     """
     arrays = max((len(t.inputs) + len(t.statistics) for t in layout.tensors), default=1)
     per_element = SCRATCH * arrays + FIXED
-    whole = max((_least(t, strategy.grain) for t in layout.tensors if not t.copied), default=0)
-    if whole > 1 and whole * per_element > budget and whole > LEAST:
+    need = max((_together(t, strategy) for t in layout.tensors if not t.copied), default=0)
+    if need > budget and need > LEAST * per_element:
         raise UsageError(
-            f"the largest tensor that must be blended whole needs {whole * per_element:,} bytes of memory, "
+            f"the largest tensor that must be blended whole needs {need:,} bytes of memory, "
             f"more than the budget of {budget:,}",
-            hint="raise the memory budget, or choose a strategy that works element by element",
+            hint="raise the memory budget (--memory), or choose a strategy that works element by element",
         )
-    threads = max(1, min(threads, budget // max(1, whole * per_element)))
+    threads = max(1, min(threads, budget // max(1, need)))
     most = max(LEAST, min(MOST, budget // (threads * per_element)))
     work: list[Slice | Look] = []
     pending: list[Slice] = []
     for tensor in layout.tensors:
-        least = 1 if tensor.copied else _least(tensor, strategy.grain)
+        least = 1 if tensor.copied else _least(tensor, strategy)
         # Cut at multiples of LEAST, so that what a survey sums does not depend on the memory at hand.
         unit = math.lcm(least, LEAST)
         step = max(unit, most // unit * unit) if unit <= 4 * MOST else max(least, most // least * least)
@@ -102,13 +102,22 @@ def cut(layout: Layout, strategy: Strategy, threads: int, budget: int) -> tuple[
     return (*work, *pending), threads
 
 
-def _least(tensor: TensorPlan, grain: Grain) -> int:
+def _least(tensor: TensorPlan, strategy: Strategy) -> int:
     """The elements that must stay together."""
-    if any(source.rows for source in tensor.sources) or (grain is Grain.TENSOR):
+    grain = Grain.ELEMENT if _is_plain(tensor, strategy) else strategy.grain
+    if any(source.rows for source in tensor.sources) or grain is Grain.TENSOR:
         return max(1, tensor.elements)
     if grain is Grain.ROW or any(source.low for source in tensor.inputs):
         return max(1, tensor.shape[-1] if tensor.shape else 1)
     return 1
+
+
+def _together(tensor: TensorPlan, strategy: Strategy) -> int:
+    """Bytes of scratch for the elements that must stay together, with what was measured for them."""
+    least = _least(tensor, strategy)
+    measured = sum(math.prod(s.region.shape) for s in tensor.statistics if s.region.shape != tensor.shape)
+    same = sum(s.region.shape == tensor.shape for s in tensor.statistics)
+    return (least * (len(tensor.inputs) + same) + measured) * SCRATCH + least * FIXED
 
 
 def _is_plain(tensor: TensorPlan, strategy: Strategy) -> bool:

@@ -15,7 +15,7 @@ from auditor.errors import AuditorError, ModelError, UsageError
 from auditor.merge.adapters import MadeAdapter, makes_adapter, merge_adapters
 from auditor.merge.arithmetic import Raw
 from auditor.merge.card import CARD, MANIFEST, SCHEMA
-from auditor.merge.engine import BUDGET, stream
+from auditor.merge.engine import stream
 from auditor.merge.files import InputFile, Turns
 from auditor.merge.layout import TensorPlan, lay_out
 from auditor.merge.recipe import Measured, Recipe
@@ -149,7 +149,7 @@ def _recompute(directory: Path, manifest: Mapping[str, Any], sources: Mapping[st
         sink = ComparingSink(directory, written)
         with ExitStack() as stack:
             stack.callback(sink.close)
-            for _ in stream(recipe, layout, sink, Turns(), "cpu", BUDGET, 2):
+            for _ in stream(recipe, layout, sink, Turns(), "cpu", None, 2):
                 pass
     except AuditorError as error:
         return [f"the tensors cannot be recomputed: {error.message}"]

@@ -28,9 +28,7 @@ def blend(
     site: Site,
     diagonal: float = 0.9,
 ) -> Array:
-    """(Σ weight · Wᵢ Gᵢ) (Σ weight · Gᵢ)⁻¹ for linear layers, else the mean."""
-    if not statistics:
-        return mean(arrays, shares)
+    """(Σ weight · Wᵢ Gᵢ) (Σ weight · Gᵢ)⁻¹ for linear layers, over linear layers."""
     chosen = [
         (_host(array), _host(gram), weight)
         for array, gram, weight in zip(arrays, statistics, weights, strict=True)

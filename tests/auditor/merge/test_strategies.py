@@ -111,7 +111,11 @@ def test_draws_are_even_and_do_not_depend_on_the_slice() -> None:
     part = uniform(Site("t", (200_000,), 70_000, 1), 0, 1000)
     assert np.array_equal(whole[70_000:71_000], part)
     assert abs(whole.mean() / 2**32 - 0.5) < 0.005
-    others = [uniform(Site("t", (9,), 0, 2), 0, 9), uniform(Site("t", (9,), 0, 1), 1, 9), uniform(Site("u", (9,), 0, 1), 0, 9)]
+    others = [
+        uniform(Site("t", (9,), 0, 2), 0, 9),
+        uniform(Site("t", (9,), 0, 1), 1, 9),
+        uniform(Site("u", (9,), 0, 1), 0, 9),
+    ]
     assert all(not np.array_equal(whole[:9], other) for other in others)
 
 
@@ -158,9 +162,7 @@ def test_bf16_is_correctly_rounded(make: Make, tmp_path: Path, strategy: str) ->
     weights = (0.15, 0.85) if count == 2 else (0.2, 0.4, 0.4)
     base = models[3] if strategy in ("task_arithmetic", "ties") else None
     options = {"density": 0.3} if strategy == "ties" else {}
-    recipe = Recipe(
-        models[0], tuple(models[1:count]), strategy=strategy, weights=weights, base=base, options=options
-    )
+    recipe = Recipe(models[0], tuple(models[1:count]), strategy=strategy, weights=weights, base=base, options=options)
     list(merge(recipe, tmp_path / "o", threads=2))
     exact = [read_tensors(Path(m.ref.path))[NAME].astype(np.float64) for m in models]
     if strategy in ("wag", "task_arithmetic"):
@@ -176,15 +178,15 @@ def test_bf16_is_correctly_rounded(make: Make, tmp_path: Path, strategy: str) ->
         mass = sum(w * v for w, v in zip((1, 2, 2), vectors, strict=True))
         agree = [np.sign(v) * np.sign(mass) > 0 for v in vectors]
         share = sum(w * g for w, g in zip((1, 2, 2), agree, strict=True))
-        expected = exact[3] + sum(w * g * v for w, g, v in zip((1, 2, 2), agree, vectors, strict=True)) / np.maximum(share, 1)
+        expected = exact[3] + sum(w * g * v for w, g, v in zip((1, 2, 2), agree, vectors, strict=True)) / np.maximum(
+            share, 1
+        )
     bits = (read_tensors(tmp_path / "o")[NAME].reshape(-1).view(np.uint32) >> 16).astype(np.uint16)
     assert np.array_equal(bits, round_bf16(expected.reshape(-1)))
 
 
 @pytest.mark.parametrize("strategy", ["ties", "breadcrumbs", "slerp", "model_stock"])
-def test_a_survey_of_a_large_tensor_finds_what_it_finds_in_one_piece(
-    make: Make, tmp_path: Path, strategy: str
-) -> None:
+def test_a_survey_of_a_large_tensor_finds_what_it_finds_in_one_piece(make: Make, tmp_path: Path, strategy: str) -> None:
     rng = np.random.default_rng(0)
     tables = [rng.normal(0, 0.05, (700, 512)) * rng.random((700, 1)) for _ in range(3)]
     tables[1][::2] = tables[2][::2]  # half of the rows were never trained
