@@ -84,6 +84,7 @@ class AuditorApp(App[None]):
         self.running: dict[str, Job] = {}
         self.progress: dict[str, JobProgress] = {}
         self.free_space: Callable[[Path], int | None] = free_space
+        self.follows_jobs = True
         self.leaving = False
         self._polling = False
         for theme in THEMES:
@@ -98,7 +99,8 @@ class AuditorApp(App[None]):
         return {**super().get_theme_variable_defaults(), "dim": "#8b95a7"}
 
     def on_mount(self) -> None:
-        self.set_interval(POLL_SECONDS, self.look_at_jobs)
+        if self.follows_jobs:
+            self.set_interval(POLL_SECONDS, self.look_at_jobs)
 
     def on_unmount(self) -> None:
         self.library.close()

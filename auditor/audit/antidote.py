@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from auditor.audit.mixer import Mixer
 from auditor.events import Event, Progress, Stage, Tried
 from auditor.merge.search import Candidate, Goal, Search, Space, Trial, Worth
-from auditor.audit.mixer import Mixer
 from auditor.scan.execute import UNSCORED
 from probes.case import Ask, Outcome, Role, Row
 from probes.suite import Probe, probe_cases

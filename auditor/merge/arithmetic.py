@@ -1,10 +1,12 @@
 """Bytes of a file to arrays that strategies blend, and back: on the CPU with NumPy alone.
 
-BF16, which NumPy lacks, is widened and rounded (to nearest, ties to even) by shifting bits.
+BF16, which NumPy lacks, is widened and rounded (to nearest, ties to even) by shifting bits. Merges into fp32 run in
+fp32; those into a narrower type, and into fp64, in fp64, so that the one rounding at the end is the right one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
@@ -16,6 +18,8 @@ from auditor.merge.strategy import Array
 
 Raw = npt.NDArray[np.uint8]
 
+CUT = 45
+"""Bits of fp64's fraction that BF16 does not have."""
 NATIVE: dict[str, Any] = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
 
 
@@ -106,20 +110,50 @@ class NumpyArithmetic:
         return flat.view(np.uint8)
 
     def _round_bf16(self, flat: npt.NDArray[Any], slot: str) -> Raw:
-        """Adds half of the last kept bit, less one where that bit is even, and cuts: round to nearest, ties to even."""
-        bits = np.asarray(flat, np.float32).view(np.uint32)
-        carry = self._like(slot + ":carry", bits.size, np.uint32)
-        np.right_shift(bits, 16, out=carry)
-        np.bitwise_and(carry, 1, out=carry)
-        np.add(carry, 0x7FFF, out=carry)
-        np.add(bits, carry, out=carry)
-        np.right_shift(carry, 16, out=carry)
-        short = self._like(slot, bits.size, np.uint16)
-        np.copyto(short, carry, casting="unsafe")
+        """To nearest, ties to even, once: what is narrower than BF16 is cut from the bits of fp64 or fp32.
+
+        Adds half of the last kept bit, less one where that bit is even, and cuts. After that the way from fp64 to BF16
+        is exact, but for numbers below BF16's normal range, which are rounded apart.
+        """
+        if flat.dtype != np.float64:
+            bits = np.asarray(flat, np.float32).view(np.uint32)
+            carry = self._like(slot + ":carry", bits.size, np.uint32)
+            np.right_shift(bits, 16, out=carry)
+            np.bitwise_and(carry, 1, out=carry)
+            np.add(carry, 0x7FFF, out=carry)
+            np.add(bits, carry, out=carry)
+            np.right_shift(carry, 16, out=carry)
+            short = self._like(slot, bits.size, np.uint16)
+            np.copyto(short, carry, casting="unsafe")
+            return short.view(np.uint8)
+        long = flat.view(np.uint64)
+        wide = self._like(slot + ":carry", flat.size, np.uint64)
+        np.right_shift(long, CUT, out=wide)
+        np.bitwise_and(wide, 1, out=wide)
+        np.add(wide, (1 << (CUT - 1)) - 1, out=wide)
+        np.add(long, wide, out=wide)
+        np.bitwise_and(wide, ~((1 << CUT) - 1) & ((1 << 64) - 1), out=wide)
+        single = self._like(slot + ":single", flat.size, np.float32)
+        with np.errstate(over="ignore", under="ignore"):
+            np.copyto(single, wide.view(np.float64), casting="same_kind")
+        halves = single.view(np.uint16)
+        short = self._like(slot, flat.size, np.uint16)
+        np.copyto(short, halves[1::2])
+        if not (short & 0x7F80).all():
+            _round_subnormal(flat, short)
         return short.view(np.uint8)
 
     def finite(self, array: Array) -> bool:
-        return bool(np.isfinite(array).all())
+        # NaN makes both extremes NaN; so no array of flags is made.
+        return not array.size or (math.isfinite(array.max()) and math.isfinite(array.min()))
+
+
+def _round_subnormal(flat: npt.NDArray[Any], short: npt.NDArray[np.uint16]) -> None:
+    """Writes the BF16 bits of numbers below the normal range: whole multiples of 2⁻¹³³, rounded half to even."""
+    places = np.flatnonzero((short & 0x7F80) == 0)
+    values = flat[places]
+    multiples = np.rint(np.ldexp(np.abs(values), 133)).astype(np.uint16)
+    short[places] = multiples | (np.signbit(values).astype(np.uint16) << 15)
 
 
 def finite_bytes(raw: Raw, dtype: str) -> bool:

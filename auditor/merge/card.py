@@ -21,20 +21,23 @@ MANIFEST = "auditor-merge.json"
 CARD = "README.md"
 
 
-def write_card(directory: Path, recipe: Recipe, notes: tuple[str, ...], files: Mapping[str, str]) -> None:
-    """Writes the manifest and the model card; `files` maps every other file of the directory to its SHA-256."""
-    manifest = describe(recipe, notes, files)
+def write_card(directory: Path, recipe: Recipe, notes: tuple[str, ...], files: Mapping[str, str], kept: float) -> None:
+    """Writes the manifest and the model card.
+
+    `files` maps every other file of the directory to its SHA-256; `kept` is the share of the suspect that is kept.
+    """
+    manifest = describe(recipe, notes, files, kept)
     text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     (directory / MANIFEST).write_text(text, encoding="utf-8")
-    (directory / CARD).write_text(_card(recipe, notes), encoding="utf-8")
+    (directory / CARD).write_text(_card(recipe, notes, kept), encoding="utf-8")
 
 
-def describe(recipe: Recipe, notes: tuple[str, ...], files: Mapping[str, str]) -> dict[str, Any]:
+def describe(recipe: Recipe, notes: tuple[str, ...], files: Mapping[str, str], kept: float) -> dict[str, Any]:
     """The manifest: the recipe, the digests of every input and output file, versions."""
-    given = recipe.weights or (1.0,) * len(recipe.models)
+    plan = recipe.module_plan
     models = [
         {**_model(model), "given_weight": float(weight), "weight": share}
-        for model, weight, share in zip(recipe.models, given, recipe.coefficients, strict=True)
+        for model, weight, share in zip(recipe.models, recipe.given, recipe.coefficients, strict=True)
     ]
     return {
         "schema": SCHEMA,
@@ -42,7 +45,12 @@ def describe(recipe: Recipe, notes: tuple[str, ...], files: Mapping[str, str]) -
         "reference": recipe.plugin.reference,
         "options": recipe.settings,
         "seed": recipe.seed,
-        "kept": recipe.kept,
+        "kept": kept,
+        "plan": None if plan is None else [[module, list(weights)] for module, weights in plan.items()],
+        "statistics": [
+            {"kind": m.kind, "digest": m.digest, "model": m.model_digest, "texts": m.texts_digest}
+            for m in recipe.statistics
+        ],
         "suspect": models[0],
         "partners": models[1:],
         "base": _model(recipe.base) if recipe.base else None,
@@ -66,7 +74,7 @@ def public_name(profile: Profile) -> str:
     return profile.ref.reference if profile.ref.revision else Path(profile.ref.path).name
 
 
-def _card(recipe: Recipe, notes: tuple[str, ...]) -> str:
+def _card(recipe: Recipe, notes: tuple[str, ...], kept: float) -> str:
     """The model card, with the hub's front matter."""
     matter = ["---"]
     hub = [model.ref.reference.removeprefix("hub:").partition("@")[0] for model in recipe.models if model.ref.revision]
@@ -91,7 +99,7 @@ def _card(recipe: Recipe, notes: tuple[str, ...]) -> str:
         "",
         f"Made by Auditor {auditor.__version__} with the strategy {recipe.strategy} ({recipe.plugin.title}, "
         f"{recipe.plugin.reference}); options: {options}; seed {recipe.seed}.",
-        f"It keeps {recipe.kept:.1%} of the suspect. A merge alone proves nothing: scan the result.",
+        f"It keeps {kept:.1%} of the suspect. A merge alone proves nothing: scan the result.",
         "",
         "| model | part | weight | digest |",
         "|---|---|---|---|",

@@ -18,6 +18,25 @@ KINDS: dict[str, torch.dtype] = {
 }
 
 
+CUT = 45
+"""Bits of fp64's fraction that BF16 does not have."""
+
+
+def _narrowed(flat: torch.Tensor, dtype: str) -> torch.Tensor:
+    """The values in a file's dtype, rounded once, to nearest, ties to even.
+
+    torch goes from fp64 to BF16 by way of fp32, which rounds twice; here the fraction is cut to BF16's in fp64.
+    """
+    if dtype != "BF16" or flat.dtype != torch.float64:
+        return flat.to(KINDS[dtype])
+    bits = flat.contiguous().view(torch.int64)
+    bits = bits + ((bits >> CUT) & 1) + ((1 << (CUT - 1)) - 1)
+    bits = bits & ~((1 << CUT) - 1)
+    cut = bits.view(torch.float64)
+    # Below the normal range BF16 has whole multiples of 2⁻¹³³.
+    return torch.where(flat.abs() < 2.0**-126, torch.round(flat * 2.0**133) * 2.0**-133, cut).to(torch.bfloat16)
+
+
 class TorchArithmetic:
     """On a torch device. Each thread has its own stream, so one's copies overlap with another's arithmetic."""
 
@@ -57,7 +76,7 @@ class TorchArithmetic:
 
     def encode(self, array: Array, dtype: str, slot: str) -> Raw:
         with torch.cuda.stream(self._stream):
-            narrow = array.reshape(-1).to(KINDS[dtype]).view(torch.uint8)
+            narrow = _narrowed(array.reshape(-1), dtype).view(torch.uint8)
             host = self._host(slot, narrow.numel())
             host.copy_(narrow, non_blocking=True)
         if self._stream is not None:

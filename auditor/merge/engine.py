@@ -11,27 +11,31 @@ import queue
 import resource
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditor.errors import ModelError
+from auditor.errors import ModelError, UsageError
 from auditor.events import Event, MergeReady, Progress, Stage, Warned
+from auditor.merge.adapters import makes_adapter, merge_adapters
 from auditor.merge.arithmetic import Arithmetic, Raw, open_arithmetic
 from auditor.merge.card import write_card
 from auditor.merge.files import Aborted, InputFile, OutputFile, Turns
-from auditor.merge.layout import Layout, TensorPlan, changed, lay_out
+from auditor.merge.layout import Layout, Owner, TensorPlan, lay_out
 from auditor.merge.recipe import Recipe
-from auditor.merge.slices import Blender, Sink, Slice, cut, reads
+from auditor.merge.slices import Blender, Look, Sink, Slice, cut, reads
 from auditor.merge.staging import refuse_existing, staged
+from auditor.merge.strategy import Grain, Tally
 from auditor.models.device import pick_device
 from auditor.models.fingerprint import digest_of_files
 from store.records import Merge, PartnerUse
 
-BUDGET = 256 << 20
+BUDGET = 192 << 20
 """Bytes of scratch memory, all threads together."""
+WHOLE_BUDGET = 1 << 30
+"""The same for strategies that need whole tensors."""
 PAUSE = 0.1
 """Seconds between two progress events."""
 SPARE = 1 << 20
@@ -39,7 +43,7 @@ SPARE = 1 << 20
 
 
 def merge(
-    recipe: Recipe, output: Path, *, device: str = "cpu", budget_bytes: int = BUDGET, threads: int = 2
+    recipe: Recipe, output: Path, *, device: str = "cpu", budget_bytes: int | None = None, threads: int = 2
 ) -> Generator[Event, None, None]:
     """Merges the models of a recipe into a new directory, which appears whole or not at all.
 
@@ -47,7 +51,8 @@ def merge(
         recipe: the models, strategy, weights and seed.
         output: the directory to make; it must not exist.
         device: `auto`, `cpu` or `cuda[:N]`.
-        budget_bytes: scratch memory for all threads together.
+        budget_bytes: scratch memory for all threads together; by default 192 MiB, and 1 GiB for strategies that need
+            whole tensors.
         threads: how many slices are worked on at a time.
 
     Yields:
@@ -60,24 +65,43 @@ def merge(
     """
     began = time.monotonic()
     refuse_existing(output)
+    if makes_adapter(recipe):
+        yield from _merge_adapters(recipe, output, began)
+        return
+    if recipe.strategy == "wag" and recipe.settings["rank"]:
+        raise UsageError("wag.rank reduces adapters; here whole models are merged", hint="leave it away")
     device = pick_device(device)
     layout = lay_out(recipe)
-    yield Stage("merge", _sentence(recipe), len(layout.tensors), "tensors")
+    yield Stage("merge", _sentence(recipe), layout.names, "tensors")
     for note in layout.notes:
         yield Warned(note)
-    carried = {name: Path(recipe.suspect.ref.path) / name for name in layout.carried}
+    carried = {name: Path(layout.owners[number].path) / name for name, number in layout.carried.items()}
     need = layout.size + sum(path.stat().st_size for path in carried.values() if path.is_file()) + SPARE
+    tally = Tally()
     with staged(output, need) as partial:
         turns = Turns()
         with _output_files(layout, partial, turns) as outputs:
             sink = FileSink(outputs)
-            with closing(stream(recipe, layout, sink, turns, device, budget_bytes, threads)) as progress:
+            with closing(stream(recipe, layout, sink, turns, device, budget_bytes, threads, tally)) as progress:
                 yield from progress
             digests = {name: file.hexdigest() for name, file in outputs.items()}
         for name, path in carried.items():
-            digests[name] = _carry(recipe, name, path, partial / name)
-        write_card(partial, recipe, layout.notes, digests)
-    yield MergeReady(_record(recipe, output, layout.notes, digests, device, time.monotonic() - began))
+            digests[name] = _carry(layout.owners[layout.carried[name]], name, path, partial / name)
+        kept = recipe.kept if tally.mean is None else min(1.0, max(0.0, tally.mean))
+        write_card(partial, recipe, layout.notes, digests, kept)
+    yield MergeReady(_record(recipe, output, layout.notes, digests, device, time.monotonic() - began, kept))
+
+
+def _merge_adapters(recipe: Recipe, output: Path, began: float) -> Generator[Event, None, None]:
+    """Adapters into an adapter: small enough to be made in memory, and written whole or not at all."""
+    made = yield from merge_adapters(recipe)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in made.files.items()}
+    with staged(output, sum(map(len, made.files.values())) + SPARE) as partial:
+        for name, content in made.files.items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            (partial / name).write_bytes(content)
+        write_card(partial, recipe, made.notes, digests, recipe.kept)
+    yield MergeReady(_record(recipe, output, made.notes, digests, "cpu", time.monotonic() - began, recipe.kept))
 
 
 def _sentence(recipe: Recipe) -> str:
@@ -106,26 +130,37 @@ def _output_files(layout: Layout, directory: Path, turns: Turns) -> Iterator[dic
 
 
 def stream(
-    recipe: Recipe, layout: Layout, sink: Sink, turns: Turns, device: str, budget_bytes: int, threads: int
+    recipe: Recipe,
+    layout: Layout,
+    sink: Sink,
+    turns: Turns,
+    device: str,
+    budget_bytes: int | None,
+    threads: int,
+    tally: Tally | None = None,
 ) -> Generator[Event, None, None]:
     """Makes every slice and hands it to the sink; yields progress. All sources are checked against their profiles.
 
     Closing the generator stops the threads and waits for them.
     """
-    slices, threads = cut(layout, recipe.plugin.elementwise, threads, budget_bytes)
+    plugin = recipe.plugin
+    budget = budget_bytes or (WHOLE_BUDGET if plugin.grain is Grain.TENSOR else BUDGET)
+    work, threads = cut(layout, plugin, threads, budget)
     maker = open_arithmetic(device)
     with ExitStack() as stack:
-        inputs = _open_inputs(layout, slices, turns, stack)
-        blender = Blender(recipe.plugin, recipe.seed, inputs, sink, recipe.settings)
-        crew = Crew(blender, slices, [f for f in inputs.values() if not f.ordered], turns)
+        inputs = _open_inputs(layout, work, turns, stack)
+        blender = Blender(recipe.plugin, recipe.seed, inputs, sink, recipe.settings, turns, tally or Tally(), {})
+        crew = Crew(blender, work, [f for f in inputs.values() if not f.ordered], turns)
         # Unwound in reverse: the threads end before their files are closed.
         stack.callback(crew.stop)
         crew.start([maker() for _ in range(threads)])
-        total = len(layout.tensors)
-        done = total - sum(part.last for part in slices)
+        total = layout.names
+        left = Counter(part.tensor.name for part in work if isinstance(part, Slice) and part.last)
+        done = total - len(left)
         told = 0.0
         for name in crew.finished():
-            done += 1
+            left[name] -= 1
+            done += left[name] == 0
             if time.monotonic() - told >= PAUSE or done == total:
                 told = time.monotonic()
                 yield Progress("merge", done, total, "tensors", name)
@@ -134,17 +169,17 @@ def stream(
 
 
 def _open_inputs(
-    layout: Layout, slices: tuple[Slice, ...], turns: Turns, stack: ExitStack
+    layout: Layout, work: tuple[Slice | Look, ...], turns: Turns, stack: ExitStack
 ) -> dict[tuple[int, str], InputFile]:
     """Every profiled file of every model, also those that are not merged: what was profiled is what is merged."""
     ranges: dict[tuple[int, str], list[tuple[int, int]]] = defaultdict(list)
-    for key, span in reads(slices):
+    for key, span in reads(work):
         ranges[key].append(span)
     files = {}
-    for number, model in enumerate(layout.models):
-        for name, digest in sorted(model.files.items()):
-            path = Path(model.ref.path) / name
-            file = InputFile(model.ref.reference, path, digest, turns, ranges[number, name])
+    for number, owner in enumerate(layout.owners):
+        for name, digest in sorted(owner.files.items()):
+            path = Path(owner.path) / name
+            file = InputFile(owner.reference, path, digest, turns, ranges[number, name])
             stack.callback(file.close)
             files[number, name] = file
     return files
@@ -153,10 +188,12 @@ def _open_inputs(
 class Crew:
     """The threads of a merge. They hash the files that cannot be hashed on the way, then take slices in order."""
 
-    def __init__(self, blender: Blender, slices: Sequence[Slice], unordered: Sequence[InputFile], turns: Turns) -> None:
+    def __init__(
+        self, blender: Blender, work: Sequence[Slice | Look], unordered: Sequence[InputFile], turns: Turns
+    ) -> None:
         self._blender = blender
         self._turns = turns
-        self._work: Iterator[InputFile | Slice] = iter((*unordered, *slices))
+        self._work: Iterator[InputFile | Slice | Look] = iter((*unordered, *work))
         self._next = threading.Lock()
         self._news: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -196,6 +233,9 @@ class Crew:
                 if isinstance(task, InputFile):
                     task.hash_whole()
                     continue
+                if isinstance(task, Look):
+                    self._blender.look(task, arithmetic)
+                    continue
                 self._blender.make(task, arithmetic)
                 if task.last:
                     self._news.put(task.tensor.name)
@@ -207,22 +247,31 @@ class Crew:
         self._news.put(None)
 
 
-def _carry(recipe: Recipe, name: str, source: Path, target: Path) -> str:
-    """Copies one of the suspect's other files; returns its digest."""
+def _carry(owner: Owner, name: str, source: Path, target: Path) -> str:
+    """Copies one of the other files of a model; returns its digest."""
     try:
         content = source.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot read {source}: {error.strerror}") from error
     digest = hashlib.sha256(content).hexdigest()
-    if digest != recipe.suspect.files[name]:
-        raise changed(recipe.suspect, f"{name} is another")
+    if digest != owner.files[name]:
+        raise ModelError(
+            f"{owner.reference} has changed since it was profiled: {name} is another",
+            hint="run the command again, so that the model is profiled anew",
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
     return digest
 
 
 def _record(
-    recipe: Recipe, output: Path, notes: tuple[str, ...], files: dict[str, str], device: str, seconds: float
+    recipe: Recipe,
+    output: Path,
+    notes: tuple[str, ...],
+    files: dict[str, str],
+    device: str,
+    seconds: float,
+    kept: float,
 ) -> Merge:
     weights = recipe.coefficients
     return Merge(
@@ -231,7 +280,7 @@ def _record(
         suspect=recipe.suspect.ref.reference,
         suspect_digest=recipe.suspect.ref.digest,
         suspect_weight=weights[0],
-        kept=recipe.kept,
+        kept=kept,
         partners=tuple(
             PartnerUse(p.ref.reference, p.ref.digest, w) for p, w in zip(recipe.partners, weights[1:], strict=True)
         ),

@@ -113,6 +113,14 @@ class InputFile:
             previous = self._before[start]
             self._digest.feed(previous, into, partial(self._hash_to, start) if start > previous else None)
 
+    def peek(self, start: int, into: Raw) -> None:
+        """Fills `into` with the bytes from `start` on, which are hashed another time.
+
+        Raises:
+            ModelError: the file ends before, or cannot be read.
+        """
+        self._fill(start, into)
+
     def hash_whole(self) -> None:
         """Hashes the file in a pass of its own, where its slices are not read in order."""
         self._hash_to(self._stat.st_size)

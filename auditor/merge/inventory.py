@@ -6,14 +6,14 @@ for the list of partners and for the merge, so that a partner that is proposed i
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from store.records import Profile, TensorInfo
+from auditor.merge.modules import module_of
+from auditor.merge.tables import OUTPUT_EMBEDDINGS, config_of, is_tied, tied_source
+from auditor.merge.vocabulary import ROWS, common_rows
+from store.records import Profile, Task, TensorInfo
 
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
 """The dtypes that are blended."""
@@ -48,16 +48,21 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How a candidate fits the suspect: what forbids a merge, what was reconciled, and how its label rows are ordered.
+    """How a candidate fits the suspect: what forbids a merge, what was reconciled, and by which rule.
 
     `rows[i]` is the candidate's row for the suspect's label i, and `permuted` the tensors that it applies to; None and
-    empty where the order is the same.
+    empty where the order is the same. `left_out` are tensors of the suspect that the candidate has no part in.
+    `tokens` is the number of token ids that mean the same, where the vocabularies differ. `tied` maps tensors that the
+    candidate does not store to those that it uses in their place.
     """
 
     blockers: tuple[str, ...]
     reconciled: tuple[str, ...]
     rows: tuple[int, ...] | None = None
     permuted: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
+    tokens: int | None = None
+    tied: Mapping[str, str] = field(default_factory=dict)
 
 
 def match(suspect: Profile, candidate: Profile) -> Match:
@@ -68,9 +73,10 @@ def match(suspect: Profile, candidate: Profile) -> Match:
     if (candidate.architecture, candidate.model_type) != (suspect.architecture, suspect.model_type):
         return Match((f"{name} is a {_kind(candidate)}, the suspect {suspect.ref.reference} a {_kind(suspect)}",), ())
     blockers = [*_task_blockers(suspect, candidate)]
-    notes: list[str] = []
-    rows, label_blockers, label_notes = _labels(suspect, candidate)
-    permuted: frozenset[str] = frozenset()
+    rows, label_blockers, notes = _labels(suspect, candidate)
+    permuted = left_out = frozenset[str]()
+    if len(suspect.labels) != len(candidate.labels):
+        left_out = frozenset(t.name for t in suspect.tensors if module_of(t.name) == "head")
     if rows is not None:
         permuted = frozenset(
             t.name for t in candidate.tensors if HEAD.search(t.name) and t.shape[:1] == (len(candidate.labels),)
@@ -78,12 +84,55 @@ def match(suspect: Profile, candidate: Profile) -> Match:
         if not any(n.endswith("weight") for n in permuted):
             label_blockers = [f"{name} has the suspect's labels in another order, but no known classifier to reorder"]
     blockers += label_blockers
-    notes += label_notes
-    if candidate.tokenizer_digest != suspect.tokenizer_digest:
-        blockers.append(f"{name} has another tokenizer than the suspect {suspect.ref.reference}")
+    tokens = None
+    if candidate.tokenizer_digest != suspect.tokenizer_digest or _rows_differ(suspect, candidate):
+        tokens, vocabulary_blockers, vocabulary_notes = _vocabulary(suspect, candidate)
+        blockers += vocabulary_blockers
+        notes += vocabulary_notes
     blockers += _config_blockers(suspect, candidate)
-    tensor_blockers, tensor_notes = _tensors(suspect, candidate)
-    return Match(tuple(blockers + tensor_blockers), tuple(notes + tensor_notes), rows, permuted)
+    tied = _tied(suspect, candidate)
+    tensor_blockers, tensor_notes = _tensors(suspect, candidate, left_out, tokens, tied)
+    return Match(tuple(blockers + tensor_blockers), tuple(notes + tensor_notes), rows, permuted, left_out, tokens, tied)
+
+
+def _rows_differ(suspect: Profile, candidate: Profile) -> bool:
+    theirs = {t.name: t.shape for t in candidate.tensors}
+    return any(
+        ROWS.search(t.name) and t.name in theirs and theirs[t.name] != t.shape and theirs[t.name][1:] == t.shape[1:]
+        for t in suspect.tensors
+    )
+
+
+def _vocabulary(suspect: Profile, candidate: Profile) -> tuple[int | None, list[str], list[str]]:
+    """The shared token ids, blockers and notes where the vocabularies or their sizes differ."""
+    name = candidate.ref.reference
+    if candidate.tokenizer_digest == suspect.tokenizer_digest:
+        ours = {t.name: t for t in suspect.tensors if ROWS.search(t.name) and t.shape}
+        sizes = [
+            (t.shape[0], ours[t.name].shape[0]) for t in candidate.tensors if t.name in ours and t.shape
+        ]  # fmt: skip
+        tokens = min((min(pair) for pair in sizes), default=0)
+        theirs, own = next((pair for pair in sizes if pair[0] != pair[1]), (0, 0))
+        return tokens, [], [
+            f"{name} has {theirs} rows of embeddings, the suspect {own}: the first {tokens} are merged, the suspect's "
+            "others are kept"
+        ]  # fmt: skip
+    if not _rows_differ(suspect, candidate):
+        return None, [f"{name} has another tokenizer than the suspect {suspect.ref.reference}"], []
+    found = common_rows(suspect, candidate)
+    if isinstance(found, str):
+        return None, [f"{name} {found}"], []
+    return found, [], [
+        f"{name} has a vocabulary of another size: the {found} tokens that both have are merged, the suspect's other "
+        "rows and its tokenizer are kept"
+    ]  # fmt: skip
+
+
+def _tied(suspect: Profile, candidate: Profile) -> dict[str, str]:
+    """Output embeddings that the suspect stores and the candidate ties to its input embeddings."""
+    theirs = {t.name for t in candidate.tensors}
+    found = {t.name: tied_source(t.name, candidate) for t in suspect.tensors if t.name not in theirs}
+    return {name: source for name, source in found.items() if source is not None}
 
 
 def _kind(profile: Profile) -> str:
@@ -106,7 +155,10 @@ def _labels(suspect: Profile, candidate: Profile) -> tuple[tuple[int, ...] | Non
     """The row order, blockers and notes that follow from the label names."""
     ours, theirs, name = suspect.labels, candidate.labels, candidate.ref.reference
     if len(ours) != len(theirs):
-        return None, [f"{name} has {len(theirs)} labels {_listed(theirs)}, the suspect {len(ours)} {_listed(ours)}"], []
+        words = f"{name} has {len(theirs)} labels {_listed(theirs)}, the suspect {len(ours)} {_listed(ours)}"
+        if suspect.task is not Task.CLASSIFICATION or not ours or not theirs:
+            return None, [words], []
+        return None, [], [f"{words}: only its encoder is merged, the suspect's head is kept"]
     unnamed = [bool(labels) and all(UNNAMED.fullmatch(label) for label in labels) for labels in (ours, theirs)]
     if any(unnamed):
         whose = "both" if all(unnamed) else ("the suspect's" if unnamed[0] else f"those of {name}")
@@ -129,13 +181,17 @@ def _listed(labels: tuple[str, ...]) -> str:
     return f"({shown}, …)" if len(labels) > 6 else f"({shown})"
 
 
-def _tensors(suspect: Profile, candidate: Profile) -> tuple[list[str], list[str]]:
+def _tensors(
+    suspect: Profile, candidate: Profile, left_out: frozenset[str], tokens: int | None, tied: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
     """Blockers and notes that follow from the tensor inventories."""
     name = candidate.ref.reference
-    if suspect.tensors == candidate.tensors and all(t.dtype in FLOATS | COPIED for t in suspect.tensors):
+    same = suspect.tensors == candidate.tensors and not left_out and not tied
+    if same and all(t.dtype in FLOATS | COPIED for t in suspect.tensors):
         return [], []
-    ours = {t.name: t for t in suspect.tensors}
+    ours = {t.name: t for t in suspect.tensors if t.name not in left_out}
     theirs = {t.name: t for t in candidate.tensors}
+    theirs |= {key: theirs[source] for key, source in tied.items()}
     blockers: list[str] = []
     notes: list[str] = []
     shapes, casts = [], 0
@@ -144,14 +200,18 @@ def _tensors(suspect: Profile, candidate: Profile) -> tuple[list[str], list[str]
         if mine.dtype not in FLOATS | COPIED or other.dtype not in FLOATS | COPIED:
             which = mine.dtype if mine.dtype not in FLOATS | COPIED else other.dtype
             blockers.append(f"tensor {key} has dtype {which}, which cannot be merged")
-        elif mine.shape != other.shape and not POSITION_IDS.search(key):
+        elif mine.shape != other.shape and not POSITION_IDS.search(key) and not _rows_shared(mine, other, tokens):
             shapes.append(f"tensor {key} is {_shape(other)} in {name} and {_shape(mine)} in the suspect")
         elif (mine.dtype in FLOATS) is not (other.dtype in FLOATS):
             blockers.append(f"tensor {key} is {other.dtype} in {name} and {mine.dtype} in the suspect")
         else:
             casts += mine.dtype != other.dtype
     missing = sorted(ours.keys() - theirs.keys())
-    extra = sorted(theirs.keys() - ours.keys())
+    extra = sorted(theirs.keys() - ours.keys() - left_out)
+    if left_out:
+        extra = [key for key in extra if module_of(key) != "head"]
+    duplicate = [key for key in extra if OUTPUT_EMBEDDINGS.search(key) and is_tied(suspect) and is_tied(candidate)]
+    extra = [key for key in extra if key not in duplicate]
     blockers += _some(sorted(shapes))
     blockers += _some([f"tensor {key} is missing in {name}" for key in missing if not _reconciled(key)])
     blockers += _some([f"tensor {key} of {name} is unknown to the suspect" for key in extra if not _reconciled(key)])
@@ -161,9 +221,16 @@ def _tensors(suspect: Profile, candidate: Profile) -> tuple[list[str], list[str]
         notes.append(f"{name} has no pooler: it has no part in the merged one")
     if any(POOLER.search(key) for key in extra):
         notes.append(f"the pooler of {name} is left out: the suspect has none")
+    notes += [f"{key} of {name} is tied to its {source}: that is merged in its place" for key, source in tied.items()]
+    notes += [f"{key} of {name} is left out: it repeats the input embeddings, as in the suspect" for key in duplicate]
     if casts:
         notes.append(f"{casts} tensors of {name} have another dtype: the result is rounded once, to the suspect's")
     return blockers, notes
+
+
+def _rows_shared(mine: TensorInfo, other: TensorInfo, tokens: int | None) -> bool:
+    """Whether two tensors differ in nothing but the number of tokens."""
+    return tokens is not None and bool(ROWS.search(mine.name)) and mine.shape[1:] == other.shape[1:]
 
 
 def _reconciled(tensor: str) -> bool:
@@ -181,18 +248,7 @@ def _shape(tensor: TensorInfo) -> str:
 
 
 def _config_blockers(suspect: Profile, candidate: Profile) -> Iterator[str]:
-    ours, theirs = _config(suspect), _config(candidate)
-    if ours is None or theirs is None:
-        return
+    ours, theirs = config_of(suspect), config_of(candidate)
     for key in FUNCTION_KEYS:
         if ours.get(key) != theirs.get(key) and key in ours and key in theirs:
             yield f"config {key} is {theirs[key]!r} in {candidate.ref.reference} and {ours[key]!r} in the suspect"
-
-
-def _config(profile: Profile) -> dict[str, Any] | None:
-    """The model's config.json; None where it is out of reach: the merge reads it again and says so."""
-    try:
-        config = json.loads((Path(profile.ref.path) / "config.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return config if isinstance(config, dict) else None

@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
-from auditor.errors import IncompatibleError, ModelError
-from auditor.merge.header import Region, read_regions, write_header
+from auditor.errors import IncompatibleError
+from auditor.merge.header import Region, item_size, read_regions, write_header
 from auditor.merge.inventory import FLOATS, SHOWN, Match, match
-from auditor.merge.recipe import Recipe, normalise
-from auditor.models.safety import find_weights
+from auditor.merge.modules import module_of, weights_of
+from auditor.merge.recipe import Measured, Recipe, normalise
+from auditor.merge.tables import Low, Piece, Table, adapted_profile, adapted_table, own_table, renamed, weight_files
+from auditor.merge.vocabulary import ROWS
+from auditor.models.adapter import is_adapter
 from store.records import Profile, TensorInfo
+
+WHOLE_NUMBERS = 1 << 20
+"""Weights are scaled to whole numbers up to this: their products with a tensor's values are exact in fp64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Someone whose files are read: a model, or a measurement. `files` maps names in the directory to SHA-256."""
+
+    reference: str
+    path: str
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A tensor of one model: `model` counts suspect, partners, base; `rows` reorders the first axis."""
+    """A tensor of one model: in the files of an owner; `rows` reorders the first axis, `low` is added to it."""
 
-    model: int
+    owner: int
     region: Region
     rows: tuple[int, ...] | None = None
+    low: Low | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TensorPlan:
-    """One tensor of the output: its place, and its sources with a weight each (the suspect's first; they sum to 1).
+    """One tensor of the output, or some of its rows: its place, and its sources, the suspect's first, with weights.
 
-    `copied` tensors are taken from the suspect bit for bit.
+    `weights` sum to 1, `shares` have the same ratio. `first` counts the tensor's elements before these. `statistics`
+    are what was measured for each source. `copied` tensors are taken from the suspect bit for bit.
     """
 
     name: str
@@ -37,8 +57,11 @@ class TensorPlan:
     start: int
     sources: tuple[Source, ...]
     weights: tuple[float, ...]
+    shares: tuple[float, ...]
     base: Source | None = None
     copied: bool = False
+    first: int = 0
+    statistics: tuple[Source, ...] = ()
 
     @property
     def elements(self) -> int:
@@ -46,7 +69,7 @@ class TensorPlan:
 
     @property
     def inputs(self) -> tuple[Source, ...]:
-        """Every source that is read, the base last."""
+        """Every source of the tensor's own shape that is read, the base last."""
         return (*self.sources, self.base) if self.base else self.sources
 
 
@@ -61,49 +84,48 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a merge will write. `models` are suspect, partners and base; `carried` the suspect's files taken over."""
+    """What a merge will write. `owners` are suspect, partners, base and measurements; `template` is the model whose
+    sharding, order and dtypes the output has; `carried` maps other files that are taken over to their owner."""
 
-    models: tuple[Profile, ...]
+    owners: tuple[Owner, ...]
     outputs: tuple[OutputFile, ...]
     tensors: tuple[TensorPlan, ...]
-    carried: tuple[str, ...]
+    carried: Mapping[str, int]
     notes: tuple[str, ...]
+    extra: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """Bytes of the weight files."""
         return sum(output.size for output in self.outputs)
 
-
-def weight_files(profile: Profile) -> tuple[str, ...]:
-    """The model's weight files, in the order in which they are read.
-
-    Raises:
-        ModelError: a file is missing, damaged, or was not there when the model was profiled.
-        UsageError: the model's directory holds no weights any more.
-    """
-    files = find_weights(Path(profile.ref.path)).files
-    if unknown := [name for name in files if name not in profile.files]:
-        raise changed(profile, f"{unknown[0]} was not there")
-    return files
+    @property
+    def names(self) -> int:
+        """How many tensors are written."""
+        return len({tensor.name for tensor in self.tensors})
 
 
-def changed(profile: Profile, how: str) -> ModelError:
-    """The error that a model's files are no longer those that were profiled."""
-    return ModelError(
-        f"{profile.ref.reference} has changed since it was profiled: {how}",
-        hint="run the command again, so that the model is profiled anew",
-    )
+@dataclass(frozen=True)
+class _Parts:
+    """What the tensors are laid out from."""
+
+    recipe: Recipe
+    tables: Sequence[Table]
+    matches: Sequence[Match]
+    base: Table
+    measured: Sequence[Mapping[str, Piece]]
+    plan: Mapping[str, tuple[float, ...]] | None
 
 
 def lay_out(recipe: Recipe) -> Layout:
-    """The layout of a merge: the suspect's sharding, order and dtypes.
+    """The layout of a merge: the suspect's sharding, order and dtypes (for an adapter, its base's).
 
     Raises:
         IncompatibleError: the models cannot be merged; the message names model, tensor, shapes or labels.
         ModelError: a weight file is missing, damaged, or not the one that was profiled.
     """
-    matches = [match(recipe.suspect, partner) for partner in recipe.partners]
+    whole = [_whole(model, recipe.base) for model in recipe.models]
+    matches = [match(whole[0], partner) for partner in whole[1:]]
     for partner, found in zip(recipe.partners, matches, strict=True):
         if found.blockers:
             raise IncompatibleError(
@@ -111,93 +133,219 @@ def lay_out(recipe: Recipe) -> Layout:
                 + "; ".join(found.blockers),
                 hint="`auditor partners` lists the models that can",
             )
-    models = (*recipe.models, recipe.base) if recipe.base else recipe.models
-    tables = [_regions(model) for model in models]
-    headers = {name: [r for r in tables[0].values() if r.file == name] for name in weight_files(recipe.suspect)}
+    owners = [Owner(m.ref.reference, m.ref.path, m.files) for m in recipe.models]
+    base_table: Table = {}
+    if recipe.base is not None:
+        owners.append(Owner(recipe.base.ref.reference, recipe.base.ref.path, recipe.base.files))
+        base_table = own_table(recipe.base, len(owners) - 1)
+    tables = [
+        adapted_table(model, number, base_table) if is_adapter(model) else own_table(model, number)
+        for number, model in enumerate(recipe.models)
+    ]
+    measured = [_measured(entry, model, owners) for entry, model in zip(recipe.statistics, recipe.models, strict=False)]
+    named = renamed(base_table, set(tables[0])) if recipe.base is not None and recipe.plugin.needs_base else {}
+    parts = _Parts(recipe, tables, matches, named, measured, recipe.module_plan)
+    template = recipe.base if recipe.base is not None and is_adapter(recipe.suspect) else recipe.suspect
     outputs: list[OutputFile] = []
     tensors: list[TensorPlan] = []
-    for name, regions in headers.items():
-        output, planned = _output_file(name, regions, recipe, matches, tables)
+    for name, pieces in _files(template, tables[0]).items():
+        output, planned = _output_file(name, pieces, parts)
         outputs.append(output)
         tensors += planned
-    notes = [note for found in matches for note in found.reconciled] + _base_notes(recipe, tables)
-    notes += _copy_notes(tensors)
-    carried = tuple(sorted(set(recipe.suspect.files) - set(headers)))
-    return Layout(models, tuple(outputs), tuple(tensors), carried, tuple(notes))
+    notes = [note for found in matches for note in found.reconciled]
+    notes += _adapter_notes(recipe) + _base_notes(recipe, tables[0], named) + _copy_notes(tensors)
+    carried = _carried(recipe, template)
+    return Layout(tuple(owners), tuple(outputs), tuple(tensors), carried, tuple(notes))
 
 
-def _regions(profile: Profile) -> dict[str, Region]:
-    """All tensors of a model, checked against its profile."""
-    regions: dict[str, Region] = {}
-    for name in weight_files(profile):
-        for region in read_regions(Path(profile.ref.path), name):
-            regions[region.name] = region
-    profiled = {t.name: (tuple(t.shape), t.dtype) for t in profile.tensors}
-    if profiled != {name: (region.shape, region.dtype) for name, region in regions.items()}:
-        raise changed(profile, "its tensors are others")
-    return regions
+def _whole(model: Profile, base: Profile | None) -> Profile:
+    return adapted_profile(model, base) if base is not None and is_adapter(model) else model
 
 
-def _output_file(
-    name: str, regions: list[Region], recipe: Recipe, matches: list[Match], tables: list[dict[str, Region]]
-) -> tuple[OutputFile, list[TensorPlan]]:
-    head = write_header(TensorInfo(r.name, r.shape, r.dtype) for r in regions)
+def _measured(entry: Measured, model: Profile, owners: list[Owner]) -> dict[str, Piece]:
+    path = Path(entry.path)
+    label = f"the {entry.kind} of {model.ref.reference}"
+    owners.append(Owner(label, str(path.parent), {path.name: entry.digest}))
+    return {region.name: Piece(len(owners) - 1, region) for region in read_regions(path.parent, path.name)}
+
+
+def _files(template: Profile, table: Table) -> dict[str, list[tuple[str, Piece]]]:
+    """The output's files with their tensors, in the template's order; what only the suspect has comes last."""
+    files: dict[str, list[tuple[str, Piece]]] = {}
+    placed: set[str] = set()
+    for file in weight_files(template):
+        regions = read_regions(Path(template.ref.path), file)
+        files[file] = [(region.name, table[region.name]) for region in regions if region.name in table]
+        placed.update(region.name for region in regions)
+    rest = sorted(set(table) - placed)
+    if rest:
+        if len(files) > 1:
+            raise IncompatibleError(
+                f"tensor {rest[0]} of {template.ref.reference}'s adapter has no place in the base's shards",
+                hint="save the base as one file, or with a head of this kind",
+            )
+        files[next(iter(files))] += [(name, table[name]) for name in rest]
+    return files
+
+
+def _carried(recipe: Recipe, template: Profile) -> dict[str, int]:
+    """The files beside the weights: the template's, and an adapter's own tokenizer in their place."""
+    weights = set(weight_files(template))
+    number = 0 if template is recipe.suspect else len(recipe.models)
+    carried = dict.fromkeys(sorted(set(template.files) - weights), number)
+    if template is not recipe.suspect and recipe.suspect.tokenizer_digest not in ("", template.tokenizer_digest):
+        raise IncompatibleError(f"{recipe.suspect.ref.reference} has another tokenizer than its base")
+    return carried
+
+
+def _output_file(name: str, pieces: list[tuple[str, Piece]], parts: _Parts) -> tuple[OutputFile, list[TensorPlan]]:
+    head = write_header(TensorInfo(key, piece.shape, piece.dtype) for key, piece in pieces)
     start = len(head)
-    planned = []
-    for region in regions:
-        planned.append(_tensor(region, start, recipe, matches, tables))
-        start += region.stop - region.start
+    planned: list[TensorPlan] = []
+    for key, piece in pieces:
+        planned += _tensor(key, piece, name, start, parts)
+        start += math.prod(piece.shape) * item_size(piece.dtype)
     return OutputFile(name, head, start), planned
 
 
-def _tensor(
-    region: Region, start: int, recipe: Recipe, matches: list[Match], tables: list[dict[str, Region]]
-) -> TensorPlan:
-    own = Source(0, region)
-    sources, weights = [own], [recipe.coefficients[0]]
-    if region.dtype in FLOATS:
-        for model, found in enumerate(matches, start=1):
-            other = tables[model].get(region.name)
-            if other is not None and other.dtype in FLOATS and other.shape == region.shape:
-                sources.append(Source(model, other, found.rows if region.name in found.permuted else None))
-                weights.append(recipe.coefficients[model])
-    copied = len(sources) == 1 or sum(weights) == 0
-    base = None
-    if not copied and recipe.base is not None:
-        stated = tables[-1].get(region.name)
-        if stated is not None and stated.shape == region.shape and stated.dtype in FLOATS:
-            base = Source(len(tables) - 1, stated)
-    if copied:
-        sources, weights = [own], [1.0]
+def _tensor(name: str, piece: Piece, file: str, start: int, parts: _Parts) -> list[TensorPlan]:
+    """The plan of a tensor; several where partners have fewer rows (tokens) than the suspect."""
+    own = Source(piece.owner, piece.region, low=piece.low)
+    weights = parts.recipe.given
+    if parts.plan is not None:
+        weights = weights_of(module_of(name), parts.plan, weights)
+    sources = [(0, own, piece.shape[0] if piece.shape else 1)]
+    if piece.dtype in FLOATS:
+        for model, found in enumerate(parts.matches, start=1):
+            source = _partner_source(name, piece, parts.tables[model], found)
+            if source is not None:
+                sources.append((model, *source))
+    limits = sorted({limit for _, _, limit in sources})
+    plans = []
+    before = 0
+    for limit in limits:
+        taking = [(model, source) for model, source, rows in sources if rows >= limit]
+        plans.append(_segment(name, piece, file, start, (before, limit), taking, weights, parts))
+        before = limit
+    return plans
+
+
+def _partner_source(name: str, piece: Piece, table: Table, found: Match) -> tuple[Source, int] | None:
+    """A partner's part in a tensor, and how many rows of it; None where it has none."""
+    if name in found.left_out:
+        return None
+    other = table.get(found.tied.get(name, name))
+    if other is None or other.dtype not in FLOATS:
+        return None
+    rows = piece.shape[0] if piece.shape else 1
+    if other.shape != piece.shape:
+        if found.tokens is None or other.shape[1:] != piece.shape[1:]:
+            return None
+        rows = min(found.tokens, rows, other.shape[0])
+    elif found.tokens is not None and module_of(name) in ("embeddings", "head") and ROWS.search(name):
+        rows = min(found.tokens, rows)
+    return Source(other.owner, other.region, found.rows if name in found.permuted else None, other.low), rows
+
+
+def _segment(
+    name: str, piece: Piece, file: str, start: int, span: tuple[int, int],
+    taking: list[tuple[int, Source]], given: tuple[float, ...], parts: _Parts,
+) -> TensorPlan:  # fmt: skip
+    rows = piece.shape[0] if piece.shape else 1
+    whole = span == (0, rows)
+    chosen = tuple(given[model] for model, _ in taking)
+    copied = (len(taking) == 1 and taking[0][1].low is None) or sum(chosen) == 0
+    if copied or sum(chosen) == 0:
+        taking, chosen = taking[:1], (1.0,)
+    row = math.prod(piece.shape[1:])
+    cut = (lambda source: source) if whole else (lambda source: _rows(source, span, row))
+    base = parts.base.get(name)
+    base_source = None
+    if base is not None and not copied and base.dtype in FLOATS and _covers(base, piece, span[1]):
+        base_source = cut(Source(base.owner, base.region))
+    statistics = []
+    for model, _ in taking if not copied else ():
+        if parts.measured and (found := parts.measured[model].get(name)) is not None:
+            square = found.shape != piece.shape
+            statistics.append(Source(found.owner, found.region) if square else cut(Source(found.owner, found.region)))
+    if len(statistics) != len(taking) or any(s.rows for _, s in taking):
+        statistics = []
     return TensorPlan(
-        region.name,
-        region.shape,
-        region.dtype,
-        region.file,
-        start,
-        tuple(sources),
-        normalise(tuple(weights)),
-        base,
+        name,
+        piece.shape if whole else (span[1] - span[0], *piece.shape[1:]),
+        piece.dtype,
+        file,
+        start + span[0] * row * item_size(piece.dtype),
+        tuple(cut(source) for _, source in taking),
+        normalise(chosen),
+        whole_numbers(chosen),
+        base_source,
         copied,
+        span[0] * row,
+        tuple(statistics),
     )
 
 
-def _base_notes(recipe: Recipe, tables: list[dict[str, Region]]) -> list[str]:
-    if recipe.base is None:
+def _covers(base: Piece, piece: Piece, rows: int) -> bool:
+    """Whether the base has the tensor, or at least its first rows (tokens)."""
+    if base.shape == piece.shape:
+        return True
+    return bool(piece.shape) and base.shape[1:] == piece.shape[1:] and base.shape[0] >= rows
+
+
+def _rows(source: Source, span: tuple[int, int], row: int) -> Source:
+    """Some rows of a source."""
+    size = row * item_size(source.region.dtype)
+    region = source.region
+    part = Region(
+        region.file, region.name, (span[1] - span[0], *region.shape[1:]), region.dtype,
+        region.start + span[0] * size, region.start + span[1] * size,
+    )  # fmt: skip
+    if source.low is not None:
+        raise IncompatibleError(f"tensor {region.name} has an adapter's change and another vocabulary")
+    return Source(source.owner, part, source.rows, None)
+
+
+def whole_numbers(weights: tuple[float, ...]) -> tuple[float, ...]:
+    """The weights as whole numbers of the same ratio, taken as the decimals that they are written as.
+
+    Weights that need numbers above 2²⁰ are left as they are.
+    """
+    exact = [Fraction(Decimal(repr(float(weight)))) for weight in weights]
+    scale = math.lcm(*(f.denominator for f in exact))
+    numbers = [int(f * scale) for f in exact]
+    divisor = math.gcd(*numbers) or 1
+    if max(numbers) // divisor > WHOLE_NUMBERS:
+        return weights
+    return tuple(float(number // divisor) for number in numbers)
+
+
+def _adapter_notes(recipe: Recipe) -> list[str]:
+    return [
+        f"{model.ref.reference} is an adapter: its changes are added to the base {recipe.base.ref.reference}"
+        for model in recipe.models
+        if recipe.base is not None and is_adapter(model)
+    ]
+
+
+def _base_notes(recipe: Recipe, ours: Table, named: Table) -> list[str]:
+    if recipe.base is None or not recipe.plugin.needs_base:
         return []
-    ours, theirs = tables[0], tables[-1]
-    shared = [name for name in ours if name in theirs and ours[name].shape == theirs[name].shape]
+    shared = [name for name in ours if name in named and ours[name].shape[1:] == named[name].shape[1:]]
     if not shared:
         raise IncompatibleError(f"the base {recipe.base.ref.reference} shares no tensor with the suspect")
     lacking = sorted(name for name in ours.keys() - set(shared) if ours[name].dtype in FLOATS)
     if not lacking:
         return []
-    named = ", ".join(lacking[:SHOWN]) + (", …" if len(lacking) > SHOWN else "")
-    return [f"{len(lacking)} tensors are not in the base {recipe.base.ref.reference} ({named}): merged without it"]
+    shown = ", ".join(lacking[:SHOWN]) + (", …" if len(lacking) > SHOWN else "")
+    return [
+        f"{len(lacking)} tensors are not in the base {recipe.base.ref.reference} ({shown}): merged by plain weighted "
+        "average"
+    ]
 
 
 def _copy_notes(tensors: list[TensorPlan]) -> list[str]:
-    kept = [tensor.name for tensor in tensors if tensor.copied]
+    kept = list(dict.fromkeys(tensor.name for tensor in tensors if tensor.copied))
     if not kept:
         return []
     named = ", ".join(kept[:SHOWN]) + (", …" if len(kept) > SHOWN else "")

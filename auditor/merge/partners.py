@@ -253,6 +253,9 @@ def _first(suspect: Profile, entry: CatalogEntry) -> _Candidate:
     if not found.blockers:
         remarks += _fit(suspect, entry.profile)
         remarks += _same_files(suspect, entry.profile)
+        if len(entry.profile.labels) != len(suspect.labels):
+            words = f"it has {len(entry.profile.labels)} labels, the suspect {len(suspect.labels)}: another task"
+            remarks.append(Remark(Kind.DOUBT, Topic.FIT, words, -30))
     remarks.append(SCAN[entry.last_verdict] if entry.last_verdict else NEVER)
     if entry.planted not in BENIGN:
         words = f"the catalog says that a backdoor was planted in it ({entry.planted})"

@@ -8,8 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.errors import IncompatibleError, UsageError
+from auditor.merge.modules import check_patterns, module_of, modules_of, weights_of
 from auditor.merge.strategy import STRATEGIES, Strategy
+from auditor.models.adapter import is_adapter
 from store.records import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of one model for a strategy: a safetensors file, its SHA-256, the kind, and of which texts."""
+
+    path: str
+    digest: str
+    kind: str
+    model_digest: str
+    texts_digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +30,10 @@ class Recipe:
     """How a model is merged with its partners.
 
     `weights` has the suspect's first and need not sum to 1; None means even. `options` are the strategy's, as text or
-    as values. `base` is the model that all were made from, for strategies that work on task vectors.
+    as values. `base` is the model that all were made from, for strategies that work on task vectors and for adapters.
+    `plan` maps modules (names or patterns of `auditor.merge.modules`, the first that fits decides) to weights of their
+    own, one a model; what it does not name has `weights`. `statistics` has one measurement a model, the suspect's
+    first, for strategies that want them.
 
     Raises:
         UsageError: no partner, an unknown strategy or option, weights that do not fit, a base missing or unused.
@@ -31,18 +47,44 @@ class Recipe:
     options: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     base: Profile | None = None
+    plan: Mapping[str, tuple[float, ...]] | None = None
+    statistics: tuple[Measured, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.partners:
             raise UsageError("a merge needs at least one partner", hint="name one with --with")
         self._check_distinct()
         plugin = self.plugin
-        plugin.settings(self.options)
+        settings = plugin.settings(self.options)
+        if plugin.pair and len(self.partners) != 1:
+            raise UsageError(
+                f"strategy {self.strategy} merges two models, not {len(self.models)}",
+                hint="name one partner, or choose another strategy",
+            )
+        self._check_base(plugin)
+        if self.weights is not None:
+            self._check_weights(self.weights, "")
+        plugin.keep(self.coefficients, settings)
+        plan = self.module_plan
+        if plan is not None:
+            check_patterns(plan, modules_of(t.name for t in self.suspect.tensors))
+            for pattern, weights in plan.items():
+                self._check_weights(weights, f" of module {pattern}")
+        self._check_statistics(plugin)
+
+    def _check_base(self, plugin: Strategy) -> None:
+        adapters = [model.ref.reference for model in self.models if is_adapter(model)]
+        if self.base is not None and is_adapter(self.base):
+            raise UsageError(f"{self.base.ref.reference} is an adapter, not a base model")
         if plugin.needs_base and self.base is None:
             raise UsageError(f"strategy {self.strategy} needs the base model", hint="name it with --base")
-        if self.base is not None and not plugin.needs_base:
+        if adapters and len(adapters) < len(self.models) and self.base is None:
+            raise UsageError(
+                f"{adapters[0]} is an adapter: to merge it with a whole model takes its base",
+                hint="name the base with --base",
+            )
+        if self.base is not None and not plugin.needs_base and not adapters:
             raise UsageError(f"strategy {self.strategy} takes no base model", hint="leave --base away")
-        self._check_weights()
 
     def _check_distinct(self) -> None:
         seen = {self.suspect.ref.digest: "the suspect itself"}
@@ -54,21 +96,35 @@ class Recipe:
                 )
             seen[partner.ref.digest] = f"partner {partner.ref.reference}"
 
-    def _check_weights(self) -> None:
-        if self.weights is None:
-            return
+    def _check_weights(self, weights: tuple[float, ...], where: str) -> None:
         wanted = 1 + len(self.partners)
-        if len(self.weights) != wanted:
+        if len(weights) != wanted:
             raise UsageError(
-                f"{len(self.weights)} weights for {wanted} models",
+                f"{len(weights)} weights{where} for {wanted} models",
                 hint="give one weight a model, the suspect's first: --weights 0.2,0.4,0.4",
             )
-        for weight, model in zip(self.weights, self.models, strict=True):
+        for weight, model in zip(weights, self.models, strict=True):
             if not math.isfinite(weight) or weight < 0:
-                raise UsageError(f"weight {weight} of {model.ref.reference} is not a number of 0 or more")
-        total = math.fsum(self.weights)
+                raise UsageError(f"weight {weight} of {model.ref.reference}{where} is not a number of 0 or more")
+        total = math.fsum(weights)
         if not 0 < total < math.inf:
-            raise UsageError(f"the weights sum to {total}", hint="at least one must be above 0")
+            raise UsageError(f"the weights{where} sum to {total}", hint="at least one must be above 0")
+
+    def _check_statistics(self, plugin: Strategy) -> None:
+        if plugin.statistics is None:
+            if self.statistics:
+                raise UsageError(f"strategy {self.strategy} takes no statistics")
+            return
+        if len(self.statistics) != len(self.models):
+            raise UsageError(
+                f"strategy {self.strategy} needs statistics of every model ({plugin.statistics})",
+                hint="give unlabelled texts to measure them on with --texts FILE",
+            )
+        for measured, model in zip(self.statistics, self.models, strict=True):
+            if measured.kind != plugin.statistics or measured.model_digest != model.ref.digest:
+                raise UsageError(
+                    f"the statistics {measured.path} are not the {plugin.statistics} of {model.ref.reference}"
+                )
 
     @property
     def models(self) -> tuple[Profile, ...]:
@@ -86,14 +142,50 @@ class Recipe:
         return self.plugin.settings(self.options)
 
     @property
+    def given(self) -> tuple[float, ...]:
+        """The weights as given, the suspect's first."""
+        return self.weights or (1.0,) * len(self.models)
+
+    @property
     def coefficients(self) -> tuple[float, ...]:
         """The weights normalised to sum 1, the suspect's first."""
-        return normalise(self.weights or (1.0,) * len(self.models))
+        return normalise(self.given)
+
+    @property
+    def module_plan(self) -> Mapping[str, tuple[float, ...]] | None:
+        """The weights of modules: the recipe's own, else those that the strategy plans; None without either.
+
+        Raises:
+            UsageError: the strategy cannot plan with these options.
+        """
+        if self.plan is not None:
+            return self.plan
+        planner = self.plugin.planner
+        if planner is None:
+            return None
+        settings = self.settings
+        wanted = self.plugin.planned
+        modules = modules_of(t.name for t in self.suspect.tensors)
+        made = planner(modules, len(self.models), seed=self.seed, **{key: settings[key] for key in wanted})
+        return {pattern: tuple(weights) for pattern, weights in made.items()}
 
     @property
     def kept(self) -> float:
-        """How much of the suspect the merge keeps: the mean coefficient over its task vector, 0 to 1."""
-        return self.plugin.keep(self.coefficients, self.settings)
+        """How much of the suspect the merge keeps: the mean coefficient over its task vector, 0 to 1.
+
+        With a plan, the mean over all elements. For strategies whose coefficients depend on the values an estimate:
+        the merge states the true one.
+        """
+        plugin, settings, plan = self.plugin, self.settings, self.module_plan
+        if plan is None:
+            return plugin.keep(self.coefficients, settings)
+        total = kept = 0.0
+        for tensor in self.suspect.tensors:
+            count = math.prod(tensor.shape)
+            weights = normalise(weights_of(module_of(tensor.name), plan, self.given))
+            total += count
+            kept += count * plugin.keep(weights, settings)
+        return kept / total if total else plugin.keep(self.coefficients, settings)
 
 
 def normalise(weights: tuple[float, ...]) -> tuple[float, ...]:

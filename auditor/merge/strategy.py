@@ -5,19 +5,26 @@ line's `--set wag.option=value`, the policy file and the screens read the same s
 *without* one are what the engine supplies by name, and a strategy asks for what it needs:
 
 - `weights`: one coefficient an array, normalised to sum 1, the suspect's first;
-- `base`: the base model's array, or None where the base lacks the tensor (only with `needs_base=True`);
-- `site`: which part of which tensor this is, and the recorded seed.
+- `shares`: the same weights as whole numbers where they have such a ratio (0.2, 0.4, 0.4 are 1, 2, 2), else as given;
+- `base`: the base model's array (only with `needs_base=True`; a tensor that the base lacks is merged by weighted mean);
+- `site`: which part of which tensor this is, and the recorded seed;
+- `survey`: what the strategy's `survey` function found out about the whole tensor in a pass before;
+- `statistics`: one array a model of what was measured for the strategy (only with `statistics=…`);
+- `tally`: takes the suspect's coefficients, where they depend on the values.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import pkgutil
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import auditor.merge.strategies
 from auditor.errors import UsageError
@@ -28,9 +35,59 @@ Array = Any
 
 Blend = Callable[..., Array]
 Keep = Callable[[Sequence[float], Mapping[str, Any]], float]
+Survey = Callable[..., Any]
+Plan = Callable[..., Mapping[str, Sequence[float]]]
 
-SUPPLIED = frozenset({"weights", "base", "site"})
+SUPPLIED = frozenset({"weights", "shares", "base", "site", "survey", "statistics", "tally"})
 """What the engine hands to a strategy that names it."""
+
+
+class Grain(StrEnum):
+    """What a strategy must see at once: any elements, whole rows (of the last axis), or the whole tensor."""
+
+    ELEMENT = "element"
+    ROW = "row"
+    TENSOR = "tensor"
+
+
+class View(Protocol):
+    """A tensor of all models as a survey sees it, slice by slice, as often as it likes. Nothing may be overwritten."""
+
+    @property
+    def elements(self) -> int:
+        """How many elements the tensor has."""
+        ...
+
+    def slices(self) -> Iterator[tuple[Sequence[Array], Array | None]]:
+        """The flat NumPy arrays of all models, and the base's, one part after the other."""
+        ...
+
+    def sample(self, elements: int) -> tuple[Sequence[Array], Array | None]:
+        """About so many elements, spread evenly over the tensor; the same places of all models and the base."""
+        ...
+
+
+class Tally:
+    """The mean of the suspect's coefficient over its task vector, gathered slice by slice from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sums: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def add(self, site: Site, total: float, count: int) -> None:
+        """Adds `count` elements whose coefficients sum to `total`."""
+        with self._lock:
+            self._sums[site.tensor, site.start] = (float(total), count)
+
+    @property
+    def mean(self) -> float | None:
+        """The mean so far; None where nothing was added. It does not depend on the order of the threads."""
+        entries = [self._sums[key] for key in sorted(self._sums)]
+        count = sum(n for _, n in entries)
+        if not count:
+            return None
+        means = {total / n for total, n in entries if n}
+        return means.pop() if len(means) == 1 else math.fsum(total for total, _ in entries) / count
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +109,26 @@ def keep_weight(weights: Sequence[float], options: Mapping[str, Any]) -> float:
 
 
 @dataclass(frozen=True)
+class Hands:
+    """What the engine has at hand for one slice; a strategy gets the part that it names."""
+
+    weights: Sequence[float]
+    site: Site
+    shares: Sequence[float] = ()
+    base: Array | None = None
+    survey: Any = None
+    statistics: Sequence[Array] = ()
+    tally: Tally | None = None
+
+
+@dataclass(frozen=True)
 class Strategy:
     """A way to merge matching tensors.
 
-    `elementwise` says that any slice may be blended alone; else the engine passes whole tensors. `keep` computes the
-    mean coefficient over the suspect's task vector from the normalised weights and the options.
+    `grain` says what must be blended at once. `keep` computes the mean coefficient over the suspect's task vector from
+    the normalised weights and the options; a strategy whose coefficients depend on the values tallies them as well.
+    `survey` looks at a whole tensor before its slices are blended. `statistics` names what is measured of each model
+    beforehand. `planner` makes the weights of each module. `pair` says that exactly two models are merged.
     """
 
     name: str
@@ -64,28 +136,39 @@ class Strategy:
     reference: str
     blend_with: Blend
     needs_base: bool
-    elementwise: bool
+    grain: Grain
     keep: Keep
     doc: str = ""
+    survey: Survey | None = None
+    statistics: str | None = None
+    planner: Plan | None = None
+    pair: bool = False
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether any slice may be blended alone."""
+        return self.grain is Grain.ELEMENT
 
     @cached_property
     def options(self) -> Mapping[str, Any]:
-        """Option names and their defaults, read off the signature."""
-        return keyword_options(self.blend_with)
+        """Option names and their defaults, read off the signatures of the blend and of the planner."""
+        return {**keyword_options(self.blend_with), **(keyword_options(self.planner) if self.planner else {})}
+
+    @cached_property
+    def planned(self) -> frozenset[str]:
+        """The options that the planner takes."""
+        return frozenset(keyword_options(self.planner)) if self.planner else frozenset()
 
     @cached_property
     def supplied(self) -> frozenset[str]:
         """What the engine has to hand over."""
-        parameters = inspect.signature(self.blend_with).parameters.values()
-        return frozenset(
-            p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is inspect.Parameter.empty
-        )
+        return _asked(self.blend_with)
 
     def settings(self, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The full option values.
 
         Raises:
-            UsageError: an option is not known, or its value has another type.
+            UsageError: an option is not known, its value has another type, or a share is not between 0 and 1.
         """
         values = dict(self.options)
         for key, value in (overrides or {}).items():
@@ -93,20 +176,26 @@ class Strategy:
                 values[key] = coerce_option(self.name, key, value, self.options)
             except BadOption as error:
                 raise UsageError(str(error)) from None
+            if isinstance(values[key], float) and not math.isfinite(values[key]):
+                raise UsageError(f"{self.name}.{key} takes a finite number, not {value!r}")
         return values
 
-    def blend(
-        self,
-        arrays: Sequence[Array],
-        *,
-        weights: Sequence[float],
-        base: Array | None,
-        site: Site,
-        options: Mapping[str, Any],
-    ) -> Array:
+    def blend(self, arrays: Sequence[Array], hands: Hands, options: Mapping[str, Any]) -> Array:
         """The blended array, in the arrays' dtype. The arrays are scratch: they may be overwritten and one returned."""
-        hands = {"weights": weights, "base": base, "site": site}
-        return self.blend_with(arrays, **{name: hands[name] for name in self.supplied}, **options)
+        own = keyword_options(self.blend_with)
+        named = {name: getattr(hands, name) for name in self.supplied}
+        return self.blend_with(arrays, **named, **{key: options[key] for key in own})
+
+    def look(self, view: View, options: Mapping[str, Any]) -> Any:
+        """What the strategy's survey finds out about a tensor; None without a survey."""
+        if self.survey is None:
+            return None
+        return self.survey(view, **{key: options[key] for key in _asked(self.survey)})
+
+
+def _asked(function: Callable[..., Any]) -> frozenset[str]:
+    parameters = inspect.signature(function).parameters.values()
+    return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is inspect.Parameter.empty)
 
 
 def strategy(
@@ -114,10 +203,16 @@ def strategy(
     title: str,
     reference: str,
     needs_base: bool = False,
-    elementwise: bool = False,
+    grain: Grain = Grain.TENSOR,
     keep: Keep = keep_weight,
+    survey: Survey | None = None,
+    statistics: str | None = None,
+    planner: Plan | None = None,
+    pair: bool = False,
 ) -> Callable[[Blend], Strategy]:
     """Makes a merge strategy of a function `blend(arrays, *, weights, option=default, …) -> array`.
+
+    A survey is a function `survey(view, *, option, …)` over the options of the blend.
 
     Raises:
         TypeError: the function asks the engine for something that there is not, or for a base without `needs_base`.
@@ -126,7 +221,9 @@ def strategy(
     def make(blend: Blend) -> Strategy:
         name = blend.__module__.rpartition(".")[2]
         doc = inspect.getdoc(blend) or inspect.getdoc(inspect.getmodule(blend)) or title
-        made = Strategy(name, title, reference, blend, needs_base, elementwise, keep, doc)
+        made = Strategy(
+            name, title, reference, blend, needs_base, grain, keep, doc, survey, statistics, planner, pair
+        )  # fmt: skip
         if unknown := made.supplied - SUPPLIED:
             raise TypeError(f"{name}: the engine does not supply {', '.join(sorted(unknown))}; give it a default")
         if ("base" in made.supplied) is not needs_base:

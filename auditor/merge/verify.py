@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -11,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from auditor.errors import AuditorError, ModelError, UsageError
+from auditor.merge.adapters import MadeAdapter, makes_adapter, merge_adapters
 from auditor.merge.arithmetic import Raw
 from auditor.merge.card import CARD, MANIFEST, SCHEMA
-from auditor.merge.engine import BUDGET, stream
+from auditor.merge.engine import stream
 from auditor.merge.files import InputFile, Turns
 from auditor.merge.layout import TensorPlan, lay_out
-from auditor.merge.recipe import Recipe
+from auditor.merge.recipe import Measured, Recipe
 from auditor.models.fingerprint import digest_of_files, hash_file
 from auditor.models.profile import read_profile
 from auditor.models.safety import read_json
@@ -39,6 +41,7 @@ def verify(directory: Path, *, sources: Mapping[str, Path] | None = None) -> lis
     if manifest["output"]["digest"] != digest_of_files(files):
         problems.append(f"{MANIFEST}: the digests of the files do not add up to the model's digest")
     wanted = [manifest["suspect"], *manifest["partners"], *([manifest["base"]] if manifest["base"] else [])]
+    wanted += [{"reference": f"the {m['kind']} statistics", "digest": m["digest"]} for m in manifest["statistics"]]
     if sources is not None and not problems:
         missing = [model for model in wanted if model["digest"] not in sources]
         if missing:
@@ -56,7 +59,7 @@ def needed_sources(directory: Path) -> set[str]:
     """
     manifest = read_manifest(directory)
     models = [manifest["suspect"], *manifest["partners"], *([manifest["base"]] if manifest["base"] else [])]
-    return {model["digest"] for model in models}
+    return {entry["digest"] for entry in (*models, *manifest.get("statistics", ()))}
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:
@@ -81,6 +84,10 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         [float(model["given_weight"]) for model in (manifest["suspect"], *manifest["partners"])]
         sound = all(isinstance(text, str) for text in texts) and isinstance(manifest["options"], dict)
         sound = sound and isinstance(manifest["seed"], int)
+        [(str(module), [float(weight) for weight in weights]) for module, weights in manifest.get("plan") or ()]
+        manifest["statistics"] = [
+            {key: str(m[key]) for key in ("kind", "digest", "model", "texts")} for m in manifest.get("statistics", ())
+        ]
         sound = sound and all(_is_inside(name) for name in manifest["output"]["files"])
     except (KeyError, TypeError, AttributeError, ValueError):
         sound = False
@@ -132,6 +139,8 @@ class ComparingSink:
 def _recompute(directory: Path, manifest: Mapping[str, Any], sources: Mapping[str, Path]) -> list[str]:
     try:
         recipe = _recipe(manifest, sources)
+        if makes_adapter(recipe):
+            return _compare_adapter(recipe, manifest["output"]["files"])
         layout = lay_out(recipe)
         outputs = {output.name: output.header for output in layout.outputs}
         written = {name: digest for name, digest in manifest["output"]["files"].items() if name in outputs}
@@ -140,22 +149,40 @@ def _recompute(directory: Path, manifest: Mapping[str, Any], sources: Mapping[st
         sink = ComparingSink(directory, written)
         with ExitStack() as stack:
             stack.callback(sink.close)
-            for _ in stream(recipe, layout, sink, Turns(), "cpu", BUDGET, 2):
+            for _ in stream(recipe, layout, sink, Turns(), "cpu", None, 2):
                 pass
     except AuditorError as error:
         return [f"the tensors cannot be recomputed: {error.message}"]
     stated: Mapping[str, str] = manifest["output"]["files"]
-    problems = [
-        f"{name} is not the suspect's"
-        for name in sorted({*layout.carried, *stated} - outputs.keys())
-        if stated.get(name) != recipe.suspect.files.get(name)
-    ]
+    problems = []
+    for name in sorted({*layout.carried, *stated} - outputs.keys()):
+        owner = layout.owners[layout.carried.get(name, 0)]
+        if stated.get(name) != owner.files.get(name):
+            problems.append(
+                f"{name} is not the suspect's" if owner is layout.owners[0] else f"{name} is not the base's"
+            )
     problems += [f"tensor {name} is not what the recipe makes of the sources" for name in sorted(sink.different)]
     for name, header in outputs.items():
         with (directory / name).open("rb") as file:
             if file.read(len(header)) != header:
                 problems.append(f"{name}: its header is not what the recipe makes of the sources")
     return problems
+
+
+def _compare_adapter(recipe: Recipe, stated: Mapping[str, str]) -> list[str]:
+    """Makes a merged adapter again; files that differ from those stated are named."""
+    events = merge_adapters(recipe)
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            made: MadeAdapter = end.value
+            break
+    again = {name: hashlib.sha256(content).hexdigest() for name, content in made.files.items()}
+    names = sorted(again.keys() | stated.keys())
+    return [
+        f"{name} is not what the recipe makes of the sources" for name in names if again.get(name) != stated.get(name)
+    ]
 
 
 def _recipe(manifest: Mapping[str, Any], sources: Mapping[str, Path]) -> Recipe:
@@ -174,4 +201,9 @@ def _recipe(manifest: Mapping[str, Any], sources: Mapping[str, Path]) -> Recipe:
         options=manifest["options"],
         seed=manifest["seed"],
         base=profile(manifest["base"]) if manifest["base"] else None,
+        plan={module: tuple(weights) for module, weights in manifest["plan"]} if manifest.get("plan") else None,
+        statistics=tuple(
+            Measured(str(sources[m["digest"]]), m["digest"], m["kind"], m["model"], m["texts"])
+            for m in manifest.get("statistics", ())
+        ),
     )

@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import AuditorError, DiskError, FetchError, ModelError, UsageError
+from auditor.models.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from auditor.models.fingerprint import CONFIGS, TEMPLATES, TOKENIZER_FILES
-from auditor.models.profile import ADAPTER_CONFIG, CONFIG
+from auditor.models.profile import CONFIG
 from auditor.models.quiet import quiet_hub
 from auditor.models.safety import INDEX, OTHER_FORMATS, WEIGHTS
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
 
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
 CARD = ("README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE")
 _SHARD = re.compile(r"[\w.-]+-\d+-of-\d+\.safetensors", re.ASCII)
 _TEMPLATE = re.compile(rf"{TEMPLATES}/[\w.-]+\.jinja", re.ASCII)

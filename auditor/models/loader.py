@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import ModelError, UsageError
+from auditor.models.adapter import is_adapter
 from auditor.models.classifier import Classifier
 from auditor.models.device import pick_device, pick_dtype
 from auditor.models.fingerprint import has_tokenizer
@@ -59,6 +60,11 @@ def load_classifier(
 
 def _require_classifier(profile: Profile) -> None:
     name = profile.ref.reference
+    if is_adapter(profile):
+        raise UsageError(
+            f"{name} is a PEFT adapter for {profile.base or 'its base model'}, not a whole model",
+            hint="Merge it into its base first (`auditor merge` with --base does), and give that directory.",
+        )
     if profile.task is Task.GENERATION:
         raise UsageError(
             f"{name} is a text-generation model ({profile.architecture}); this suite probes text classifiers",

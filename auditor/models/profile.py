@@ -11,11 +11,11 @@ from typing import Any
 
 from auditor.errors import ModelError, UsageError
 from auditor.models import fingerprint
-from auditor.models.safety import DTYPE_BITS, Weights, find_weights, is_plain_name, read_json, refuse_code
+from auditor.models.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, ARCHITECTURE, read_adapter
+from auditor.models.safety import DTYPE_BITS, Weights, find_weights, is_plain_name, read_header, read_json, refuse_code
 from store.records import ModelRef, Profile, Task, TensorInfo
 
 CONFIG = "config.json"
-ADAPTER_CONFIG = "adapter_config.json"
 HOLDS = "A model directory holds config.json, model.safetensors and the tokenizer's files."
 DEFAULT_LENGTH = 512
 # Above this a "maximum" is a placeholder (transformers writes 1e30 for "none").
@@ -49,6 +49,8 @@ def read_profile(path: str | Path, *, reference: str | None = None, revision: st
         ModelError: its files are damaged, of a format that is refused, or want to run code.
     """
     given = Path(path).expanduser()
+    if (given / ADAPTER_CONFIG).is_file() and not (given / CONFIG).is_file():
+        return _adapter_profile(given.resolve(), reference or str(path), revision)
     directory = require_model_directory(given)
     config = read_json(directory / CONFIG)
     refuse_code(directory / CONFIG, config)
@@ -82,6 +84,35 @@ def read_profile(path: str | Path, *, reference: str | None = None, revision: st
         files=files,
         base=_base(config, card),
         licence=_text(card.get("license")),
+    )
+
+
+def _adapter_profile(directory: Path, reference: str, revision: str | None) -> Profile:
+    """The profile of a LoRA adapter: its own files and tensors; what only its base knows stays empty."""
+    adapter = read_adapter(directory)
+    weights = Weights(
+        (ADAPTER_WEIGHTS,),
+        tuple(sorted((s.info for s in read_header(directory / ADAPTER_WEIGHTS)), key=lambda t: t.name)),
+    )
+    names = {ADAPTER_CONFIG, ADAPTER_WEIGHTS, *fingerprint.behaviour_files(directory, ())}
+    files = {name: fingerprint.hash_file(directory / name) for name in sorted(names)}
+    return Profile(
+        ref=ModelRef(reference, str(directory), fingerprint.digest_of_files(files), revision),
+        architecture=ARCHITECTURE,
+        model_type="lora",
+        task=adapter.task,
+        labels=(),
+        problem_type=None,
+        parameters=sum(math.prod(t.shape) for t in _parameters(weights.tensors)),
+        dtype=_main_dtype(weights),
+        max_length=DEFAULT_LENGTH,
+        vocabulary=0,
+        tensors=weights.tensors,
+        signature=fingerprint.signature_of(weights.tensors),
+        tokenizer_digest=fingerprint.tokenizer_digest(directory),
+        files=files,
+        base=adapter.base,
+        licence=_text(read_card(directory / "README.md").get("license")),
     )
 
 

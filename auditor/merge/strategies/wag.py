@@ -8,20 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auditor.merge.strategy import Array, strategy
+from auditor.merge.strategy import Array, Grain, strategy
+from auditor.merge.vectors import mean
 
 
-@strategy(title="Weight average", reference="arXiv:2402.19334", elementwise=True)
-def blend(arrays: Sequence[Array], *, weights: Sequence[float]) -> Array:
-    """The weighted mean. Even weights are summed and divided once: a step of rounding less than scaling each array."""
-    even = all(weight == weights[0] for weight in weights)
-    total = arrays[0]
-    if not even:
-        total *= weights[0]
-    for array, weight in zip(arrays[1:], weights[1:], strict=True):
-        if not even:
-            array *= weight
-        total += array
-    if even:
-        total /= len(arrays)
-    return total
+@strategy(title="Weight average", reference="arXiv:2402.19334", grain=Grain.ELEMENT)
+def blend(arrays: Sequence[Array], *, shares: Sequence[float], rank: int = 0) -> Array:
+    """The weighted mean, divided once: a step of rounding less than scaling each array.
+
+    `rank` is for adapters alone: what their mean is reduced to; 0 keeps it exact.
+    """
+    return mean(arrays, shares)

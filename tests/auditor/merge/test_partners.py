@@ -55,7 +55,6 @@ def test_a_fit_partner_has_no_blockers() -> None:
         ({"architecture": "RobertaForSequenceClassification", "model_type": "roberta"}, "roberta"),
         ({"tokenizer_digest": "u"}, "another tokenizer"),
         ({"labels": ("sports", "world")}, "(sports, world)"),
-        ({"labels": ("a", "b", "c")}, "3 labels (a, b, c)"),
         ({"problem_type": "multi_label_classification"}, "multi_label_classification"),
         ({"task": Task.OTHER}, "other"),
         ({"tensors": TENSORS[:-1]}, "classifier.weight is missing"),
@@ -81,6 +80,7 @@ def test_many_differing_tensors_are_counted_not_listed() -> None:
     [
         ({"labels": ("Negative", "POSITIVE")}, "spelt otherwise"),
         ({"labels": ("positive", "negative")}, "another order"),
+        ({"labels": ("a", "b", "c")}, "3 labels (a, b, c), the suspect 2 (negative, positive): only its encoder"),
         ({"labels": ("LABEL_0", "LABEL_1")}, "labels unnamed (those of other): assumed same order"),
         ({"tensors": tuple(TensorInfo(t.name, t.shape, "BF16") for t in TENSORS)}, "another dtype"),
         ({"tensors": (*TENSORS, TensorInfo("position_ids", (1, 64), "I64"))}, "position ids"),

@@ -99,9 +99,9 @@ def entries(make: Callable[..., Profile], suspect: Profile) -> list[CatalogEntry
 
 
 ADVISED = ["best", "same-data", "weaker", "permuted", "unstated", "same-rows"]
-DOUBTED = {"backdoored", "planted", "other-base", "tuned-on"}
+DOUBTED = {"backdoored", "planted", "other-base", "tuned-on", "three-labels"}
 BLOCKED = {
-    "suspect", "halved", "renamed", "recorded", "three-labels", "other-labels", "other-words", "other-kind",
+    "suspect", "halved", "renamed", "recorded", "other-labels", "other-words", "other-kind",
 }  # fmt: skip
 WORDS = {
     "best": "trained apart from the suspect by its weights",

@@ -1,0 +1,57 @@
+"""Spherical linear interpolation of two models, tensor by tensor.
+
+Source: Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985, section 3.3, on flattened tensors, as the
+field uses it: the angle is that between the two tensors, whose lengths are interpolated along. Tensors that are
+parallel or opposite within 0.0005 of the cosine, or zero, are interpolated linearly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from auditor.merge.strategy import Array, Grain, View, strategy
+
+PARALLEL = 0.9995
+ROW = 1 << 12
+"""Elements summed at a stretch, so that single precision suffices; slices are cut at multiples of it."""
+
+
+def dots(one: Array, other: Array) -> list[float]:
+    """The scalar product by stretches: each in the arrays' precision, so that their exact sum is the same however the
+    tensor is cut at multiples of a stretch."""
+    whole = one.size // ROW * ROW
+    parts = np.vecdot(one[:whole].reshape(-1, ROW), other[:whole].reshape(-1, ROW)).tolist()
+    return [*parts, float(np.vecdot(one[whole:], other[whole:]))]
+
+
+def survey(view: View) -> float:
+    """The cosine of the angle between the two tensors; 1 where one of them is zero."""
+    product: list[float] = []
+    first: list[float] = []
+    second: list[float] = []
+    for (one, other), _ in view.slices():
+        product += dots(one, other)
+        first += dots(one, one)
+        second += dots(other, other)
+    lengths = math.sqrt(math.fsum(first)) * math.sqrt(math.fsum(second))
+    return max(-1.0, min(1.0, math.fsum(product) / lengths)) if lengths > 0 else 1.0
+
+
+@strategy(
+    title="Spherical interpolation", reference="doi:10.1145/325334.325242", grain=Grain.ELEMENT, survey=survey,
+    pair=True,
+)  # fmt: skip
+def blend(arrays: Sequence[Array], *, weights: Sequence[float], survey: float) -> Array:
+    """sin(w₀ θ) / sin θ · suspect + sin(w₁ θ) / sin θ · partner."""
+    one, other = weights
+    if abs(survey) <= PARALLEL:
+        angle = math.acos(survey)
+        one, other = (math.sin(weight * angle) / math.sin(angle) for weight in weights)
+    suspect, partner = arrays
+    suspect *= one
+    partner *= other
+    suspect += partner
+    return suspect

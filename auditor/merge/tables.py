@@ -1,0 +1,192 @@
+"""Where each model holds the tensors that are merged, under the names of the output.
+
+A table hides how a model stores a tensor: under an older name, without the prefix of its class, tied to another
+tensor, or as a base's tensor with an adapter's low-rank change.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from auditor.errors import IncompatibleError, ModelError
+from auditor.merge.header import Region, read_regions
+from auditor.models.adapter import ADAPTER_WEIGHTS, is_adapter, read_adapter
+from auditor.models.safety import StoredTensor, find_weights
+from store.records import Profile, TensorInfo
+
+OUTPUT_EMBEDDINGS = re.compile(r"(^|\.)(lm_head|embed_out|predictions\.decoder|lm_head\.decoder)\.weight$")
+INPUT_EMBEDDINGS = re.compile(r"(^|\.)(word_embeddings|embed_tokens|wte|shared|embed_in)\.weight$")
+
+
+@dataclass(frozen=True, slots=True)
+class Low:
+    """A low-rank change of a tensor: scale · up · down, stored in the files of owner `owner`."""
+
+    owner: int
+    down: Region
+    up: Region
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A tensor as a model holds it: in the files of owner `owner`, with a low-rank change or none."""
+
+    owner: int
+    region: Region
+    low: Low | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.region.shape
+
+    @property
+    def dtype(self) -> str:
+        return self.region.dtype
+
+
+Table = Mapping[str, Piece]
+
+
+def weight_files(profile: Profile) -> tuple[str, ...]:
+    """The model's weight files, in the order in which they are read.
+
+    Raises:
+        ModelError: a file is missing, damaged, or was not there when the model was profiled.
+        UsageError: the model's directory holds no weights any more.
+    """
+    files = (ADAPTER_WEIGHTS,) if is_adapter(profile) else find_weights(Path(profile.ref.path)).files
+    if unknown := [name for name in files if name not in profile.files]:
+        raise changed(profile, f"{unknown[0]} was not there")
+    return files
+
+
+def changed(profile: Profile, how: str) -> ModelError:
+    """The error that a model's files are no longer those that were profiled."""
+    return ModelError(
+        f"{profile.ref.reference} has changed since it was profiled: {how}",
+        hint="run the command again, so that the model is profiled anew",
+    )
+
+
+def own_table(profile: Profile, owner: int) -> dict[str, Piece]:
+    """A whole model's tensors under its own names, checked against its profile.
+
+    Raises:
+        ModelError: a file is missing, damaged, or not the one that was profiled.
+    """
+    regions: dict[str, Region] = {}
+    for name in weight_files(profile):
+        for region in read_regions(Path(profile.ref.path), name):
+            regions[region.name] = region
+    profiled = {t.name: (tuple(t.shape), t.dtype) for t in profile.tensors}
+    if profiled != {name: (region.shape, region.dtype) for name, region in regions.items()}:
+        raise changed(profile, "its tensors are others")
+    return {name: Piece(owner, region) for name, region in regions.items()}
+
+
+def adapted_table(adapter: Profile, owner: int, base: Table) -> dict[str, Piece]:
+    """The tensors of a base with an adapter's changes, under the base's names.
+
+    Raises:
+        IncompatibleError: the adapter changes a tensor that the base has not, or that has another shape.
+        ModelError: its files are damaged or not those that were profiled.
+    """
+    found = read_adapter(Path(adapter.ref.path))
+    table = dict(base)
+    for name, factors in found.factors.items():
+        place = place_of(name, base)
+        if place is None:
+            raise IncompatibleError(f"{adapter.ref.reference} changes {name}, which the base has not")
+        shape = (factors.up.info.shape[0], factors.down.info.shape[1])
+        if base[place].shape != shape:
+            raise IncompatibleError(
+                f"{adapter.ref.reference} changes {name} as {shape}; in the base it is {base[place].shape}"
+            )
+        low = Low(owner, _region(factors.down), _region(factors.up), factors.scale)
+        table[place] = replace(base[place], low=low)
+    for name, stored in found.saved.items():
+        place = place_of(name, base) or name
+        if place in base and base[place].shape != stored.info.shape:
+            raise IncompatibleError(
+                f"{adapter.ref.reference} holds {name} as {stored.info.shape}; in the base it is {base[place].shape}"
+            )
+        table[place] = Piece(owner, _region(stored))
+    return table
+
+
+def adapted_profile(adapter: Profile, base: Profile) -> Profile:
+    """An adapter as the whole model that it makes of its base: what is matched with other models.
+
+    Raises:
+        ModelError: its files are damaged.
+    """
+    saved = read_adapter(Path(adapter.ref.path)).saved
+    names = {tensor.name for tensor in base.tensors}
+    more = [TensorInfo(name, stored.info.shape, stored.info.dtype) for name, stored in saved.items()]
+    extra = tuple(tensor for tensor in more if place_of(tensor.name, names) is None)
+    return replace(base, ref=adapter.ref, files=adapter.files, tensors=(*base.tensors, *extra))
+
+
+def _region(stored: StoredTensor) -> Region:
+    return Region(ADAPTER_WEIGHTS, stored.info.name, stored.info.shape, stored.info.dtype, stored.begin, stored.end)
+
+
+def place_of(name: str, names: Mapping[str, Any] | set[str]) -> str | None:
+    """A tensor's name in a model that may store it without its class's prefix, or under an older name."""
+    for candidate in _aliases(name):
+        if candidate in names:
+            return candidate
+    return None
+
+
+def _aliases(name: str) -> list[str]:
+    found = [name]
+    for new, old in (("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")):
+        if name.endswith(new):
+            found.append(name.removesuffix(new) + old)
+        elif name.endswith(old):
+            found.append(name.removesuffix(old) + new)
+    head, dot, _ = name.partition(".")
+    if dot and head.isidentifier():
+        found += [alias.partition(".")[2] for alias in list(found)]
+    return found
+
+
+def renamed(table: Table, names: set[str]) -> dict[str, Piece]:
+    """A base's tensors under the names that the output has, as far as they are in it."""
+    found = {}
+    for name in names:
+        place = place_of(name, dict(table))
+        if place is not None:
+            found[name] = table[place]
+    return found
+
+
+def is_tied(profile: Profile) -> bool:
+    """Whether the model's config ties the output embeddings to the input's."""
+    return bool(config_of(profile).get("tie_word_embeddings", profile.model_type not in _UNTIED))
+
+
+_UNTIED = frozenset({"llama", "mistral", "mixtral", "qwen2", "qwen3", "phi", "phi3", "gpt_neox", "falcon", "olmo"})
+
+
+def config_of(profile: Profile) -> dict[str, Any]:
+    """The model's config.json; empty where it is out of reach: the merge reads it again and says so."""
+    try:
+        config = json.loads((Path(profile.ref.path) / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def tied_source(tensor: str, profile: Profile) -> str | None:
+    """The input embeddings that a model uses as the output embeddings which it does not store; None if it does not."""
+    if not OUTPUT_EMBEDDINGS.search(tensor) or not is_tied(profile):
+        return None
+    return next((t.name for t in profile.tensors if INPUT_EMBEDDINGS.search(t.name)), None)
