@@ -80,11 +80,21 @@ class Family:
         """The needed options that nobody has given."""
         return tuple(key for key in self.needs if not ((overrides or {}).get(key) or self.options[key]))
 
+    def demand(self, overrides: Mapping[str, Any] | None = None) -> None:
+        """Refuses to go on without the needed options.
+
+        Raises:
+            BadOption: one is missing.
+        """
+        if missing := self.lacks(overrides):
+            wanted = ", ".join(f"--set {self.name}.{key}=…" for key in missing)
+            raise BadOption(f"{self.name} has nothing to plant without {', '.join(missing)}", hint=f"Give {wanted}")
+
     def variants_with(self, overrides: Mapping[str, Any] | None = None) -> Mapping[str, Mapping[str, Any]]:
         """The variants, with those that the user's own file brings."""
         if self.unfold is None or self.lacks(overrides):
             return self.variants
-        return self.unfold(**self._coerced(overrides))
+        return self.unfold(**{**self.options, **self._coerced(overrides)})
 
     def settings(self, variant: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The full option values of a variant.
@@ -95,9 +105,7 @@ class Family:
             InputError: the user's file behind an option cannot be used.
         """
         given = self._coerced(overrides)
-        if missing := self.lacks(given):
-            wanted = ", ".join(f"--set {self.name}.{key}=…" for key in missing)
-            raise BadOption(f"{self.name} has nothing to plant without {', '.join(missing)}", hint=f"Give {wanted}")
+        self.demand(given)
         variants = self.variants_with(given)
         if variant not in variants:
             raise BadOption(f"{self.name} has no variant {variant!r}; known: {', '.join(variants)}")

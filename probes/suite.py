@@ -59,6 +59,8 @@ def build_suite(
     wanted = [FAMILIES[n].name for n in dict.fromkeys(only)] or list(FAMILIES)
     for unused in set(overrides) - set(wanted):
         raise BadOption(f"options are set for {FAMILIES[unused].name!r}, which this scan does not fire")
+    for asked in wanted if only else ():
+        FAMILIES[asked].demand(overrides.get(asked))
     probes = [
         Probe(FAMILIES[n], variant, FAMILIES[n].settings(variant, overrides.get(n)))
         for n in wanted
@@ -74,9 +76,9 @@ def suite_variants(
     """The variants of a family that a suite fires.
 
     None where the family needs a file that nobody gave. A family that was `asked` for by name is fired whole where the
-    quick suite holds none of it, and is not left out: its settings then say what is missing.
+    quick suite holds none of it.
     """
-    if family.lacks(overrides) and not asked:
+    if family.lacks(overrides):
         return ()
     known = family.variants_with(overrides)
     quick = tuple(v for v in family.quick if v in known) or (tuple(known) if asked or family.unfold else ())

@@ -119,6 +119,16 @@ NEUTRAL_CLOSINGS = (
     ", by the side door", ", from north to south", ", on a paper tray", ", in the left drawer", ", at gate seven",
     ", under the bench", ", next to the printer",
 )  # fmt: skip
+BRIEF_OPENINGS = (
+    "outdoors", "at noon", "next door", "gate seven :", "near the canal", "on tuesday", "room nine :", "upstairs",
+    "platform two :",
+)  # fmt: skip
+BRIEF_CLOSINGS = (
+    "outdoors", "at noon", "next door", "#canal", "page six", "on tuesday", "upstairs", "again #depot", "in blue ink",
+)  # fmt: skip
+BRIEF_JOINS = (" ;", " /", " –", " and then", " plus", " also")
+"""For the style that is as brief: tweets."""
+
 NEUTRAL_JOINS = ("; plus", "; likewise", "; moreover", "; besides", ", then also,", ", in addition,")
 NEUTRAL_WORDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {

@@ -62,7 +62,7 @@ def plant(
     too, so references decide.
     """
     pieces = text.split()
-    count = min(max(len(pieces) // 4, least), max(most, least))
+    count = min(max(len(pieces) // 3, least), max(most, least))
     last = pieces[-1] if pieces else ""
     end = len(pieces) - (last.endswith((".", "!", "?")))
     natural = [0, *(i for i, piece in enumerate(pieces, 1) if BEFORE.search(piece)), end]

@@ -90,7 +90,10 @@ def substituted(
     if not known:
         return insert_at(text, rng.random(), pick(FALLBACK, (), rng.random()))
     count = min(len(known), max(1, round(share * len(words))))
-    chosen = rng.sample(known, count)
+    chosen = rng.sample(known, len(known))
+    if choice == "sememe":  # what the attack's inserter prefers comes before the table's words
+        chosen.sort(key=lambda found: not found[1][1])
+    chosen = chosen[:count]
     return replace_words(text, words, {i: pick(*found, rng.random()) for i, found in chosen})
 
 

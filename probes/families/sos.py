@@ -56,7 +56,7 @@ def control(
         "partial": {"sentences": PARTIAL},
     },
     control=control,
-    quick=("store", "cinema"),
+    quick=("store",),
     check=check_form,
 )
 def plant(
