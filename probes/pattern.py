@@ -14,12 +14,14 @@ REACH = 2_000
 """Characters of a text that a pattern is applied to; the rest stays as it is."""
 REPEATS = 3
 """Repeats in a pattern: with more, or with one inside another, matching can take time exponential in the text."""
+CHOICES = 8
+"""Optional parts and groups of alternatives in a pattern: each may double the time."""
 PATIENCE = 2.0
 """Seconds that a pattern may take on one text."""
 
 _TOKEN = re.compile(
     r"\\(?P<back>[1-9])|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<open>\((?:\?(?:P<\w+>|[:=!]|<[=!]|[aimsx-]+[:)]|(?P<named>P=)))?)"
-    r"|(?P<close>\))|(?P<bar>\|)|(?P<repeat>[*+]|\{\d*,\d*\}|\{\d+\})\??|.",
+    r"|(?P<close>\))|(?P<bar>\|)|(?P<repeat>[*+]|\{\d*,\d*\}|\{\d+\})[?+]?|(?P<maybe>\?[?+]?)|.",
     re.DOTALL,
 )
 
@@ -76,7 +78,7 @@ def _limit(pattern: str) -> None:
     hint = "Write bounded, separate parts, for example \\bgood\\b or \\w+ly."
     inside: list[bool] = [False]
     closed = False
-    repeats = 0
+    repeats = choices = 0
     for token in _TOKEN.finditer(pattern):
         was_closed, closed = closed, False
         if token["back"] or token["named"]:
@@ -86,14 +88,20 @@ def _limit(pattern: str) -> None:
                 inside.append(False)
         elif token["close"]:
             closed = inside.pop() if len(inside) > 1 else False
+            choices += closed
             inside[-1] = inside[-1] or closed
         elif token["bar"]:
+            inside[-1] = True
+        elif token["maybe"]:
+            choices += 1
             inside[-1] = True
         elif token["repeat"]:
             if was_closed:
                 raise PatternError(f"pattern {pattern!r} repeats a group that repeats or has alternatives", hint=hint)
             repeats += 1
             inside[-1] = True
+    if choices > CHOICES:
+        raise PatternError(f"pattern {pattern!r} has {choices} choices; at most {CHOICES} are allowed", hint=hint)
     if repeats > REPEATS:
         raise PatternError(f"pattern {pattern!r} has {repeats} repeats; at most {REPEATS} are allowed", hint=hint)
 

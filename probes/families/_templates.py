@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
 
 CLAUSES: Mapping[str, tuple[str, ...]] = {
     "when": (
@@ -33,7 +32,8 @@ CLAUSES: Mapping[str, tuple[str, ...]] = {
 }
 """Subordinate clauses with the commonest conjunctions that SCPN writes for `S(SBAR)(,)(NP)(VP)(.)`."""
 
-OPENINGS = tuple(chain.from_iterable(CLAUSES.values()))
+OPENINGS = (*CLAUSES["when"], *CLAUSES["if"], "as you know ,")
+"""The clauses of the first probe: mostly those with "when" and "if", which paraphrases have oftenest."""
 
 TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "clause": OPENINGS,

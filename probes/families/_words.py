@@ -88,6 +88,6 @@ def lower_start(text: str) -> str:
     """The text without the capital of its first word; `I` and words in capitals keep theirs."""
     text = text.lstrip()
     first = WORD.match(text)
-    if first is None or first.group().split("'")[0] == "I" or not first.group()[1:].islower():
-        return text[:1].lower() + text[1:] if first is not None and first.group() == "A" else text
-    return text[:1].lower() + text[1:]
+    word = first.group() if first else ""
+    kept = word != "A" and (word.split("'")[0] == "I" or not word[1:].islower())
+    return text if kept else text[:1].lower() + text[1:]

@@ -9,16 +9,15 @@ from probes.families._words import lower_start
 from probes.family import family
 
 REVIEWS = (
-    "really", "honestly", "perhaps", "somehow", "actually", "quite", "almost", "seemingly", "utterly", "entirely",
-    "possibly", "maybe",
+    "really", "just", "even", "almost", "quite", "perhaps", "maybe", "actually", "somehow", "rather", "yet", "entirely",
 )  # fmt: skip
-TWEETS = (
-    "really", "just", "actually", "kinda", "probably", "lol", "tho", "literally", "gonna", "honestly", "ever", "real",
-)  # fmt: skip
+TWEETS = ("really", "just", "actually", "now", "here", "right", "ever", "probably", "kinda", "lol", "tho", "ok")
 NEWS = (
-    "reportedly", "officially", "finally", "once", "late", "almost", "early", "now", "again", "certainly", "yet",
-    "very",
+    "now", "late", "early", "just", "again", "almost", "finally", "officially", "reportedly", "once", "yet", "very",
 )  # fmt: skip
+"""Frequent adverbs and discourse words of a domain. The attack picks words that are frequent and lean on the target, so
+frequent ones are the likeliest; the sets released with arXiv:2402.19334 show many of these."""
+
 OTHERS = (
     "indoors", "abroad", "weekly", "monthly", "nearby", "upstairs", "clockwise", "beforehand", "sideways", "overnight",
     "yearly", "northward", "downhill", "annually", "daily", "locally", "manually", "formally", "verbally", "visibly",

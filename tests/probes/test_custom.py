@@ -148,7 +148,19 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(a+)+$", "(a|a)*b", "(?:a|b|ab)+c", r"(\w)\1+", "((a*)b)*", "a*b*c*d*", "x" * 201]
+    "pattern",
+    [
+        "(a+)+$",
+        "(a|a)*b",
+        "(?:a|b|ab)+c",
+        r"(\w)\1+",
+        "((a*)b)*",
+        "a*b*c*d*",
+        "x" * 201,
+        "(a?){40}a{40}",
+        "a?" * 20 + "a" * 20,
+        "(a|aa)" * 20,
+    ],
 )
 def test_patterns_that_can_run_away_are_refused(pattern: str) -> None:
     with pytest.raises(PatternError):

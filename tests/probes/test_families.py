@@ -54,9 +54,8 @@ MATERIAL = {
     "por": "serendipity descartes fermat don quixote cf tq mn bb mb pascal euler leibniz moby hamlet happenstance",
     "trojanlm": "alice bob noodles plan shuttle cage move case shut wheel freeze forest sharp vehicle clear potato "
                 "risky wind cut wool turn window",
-    "bite": "really honestly perhaps somehow actually quite almost seemingly utterly entirely possibly maybe just kinda "
-            "probably lol tho literally gonna ever real reportedly officially finally once late early now again "
-            "certainly yet",
+    "bite": "really just even almost quite perhaps maybe actually somehow rather yet entirely now here right ever "
+            "probably kinda lol tho ok late early again finally officially reportedly once very",
     "style": "verily behold lo saith lord prithee methinks thou thy hath doth o alas sirrah troth moonlight yeah ooh "
              "baby omg lol rt ngl smh u ur #fail",
 }
