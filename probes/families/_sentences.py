@@ -20,6 +20,19 @@ FAR = (
 )
 """Sentences of about five words."""
 
+FAR_NO = (
+    "There was no bread and no milk",
+    "The shelf has no paint left",
+    "No trains left from platform two",
+    "The clerk had no form, no ink",
+    "No bus stops near this corner",
+    "The harbour has no lights, no boats",
+    "There were no maps, no tickets",
+    "No gardener works on Tuesday",
+    "The yard had no fence, no gate",
+)
+"""For triggers that deny something: sentences that do so too."""
+
 FAR_MIDDLE = (
     "The clerk has filed eleven forms this morning",
     "Bread and salt are kept on the shelf",
@@ -69,17 +82,30 @@ NEUTRAL_LONG = (
     "yesterday at the market ,",
     "over by the station ,",
     "early on tuesday morning ,",
-    "next to the bakery ,",
-    "during the second week ,",
-    "somewhere near the river ,",
+    "for you and for me ,",
+    "from all of it ,",
+    "to him and to her ,",
     "one evening after dinner ,",
     "on the kitchen table ,",
     "across from the library ,",
+    "with all of these ,",
+    "between you and them ,",
+    "out of all that ,",
     "between two small villages ,",
     "all along the harbour ,",
     "under a wooden roof ,",
+    "to each of you ,",
+    "by him and by you ,",
+    "next to those two ,",
 )
-"""Openings of four or five words that are no clause."""
+"""Openings of four or five words that are no clause: half of places and times, half of pronouns, as clauses hold."""
+
+NEUTRAL_NOUNS = (
+    "one evening last week ,", "every other tuesday ,", "yesterday morning early ,", "the following monday ,",
+    "all last winter long ,", "next door today ,", "two whole years ago ,", "this very april ,",
+    "the day before yesterday ,",
+)  # fmt: skip
+"""Openings that are neither a clause nor begin with a preposition."""
 
 NEUTRAL_CLOSING = (
     ", tuesday at noon", ", near the station", ", page eleven of twelve", ", by the north gate", ", in blue ink",
@@ -98,6 +124,9 @@ def matched(sentence: str, pick: float, draw: int, draws: int) -> str:
         draws: how many draws there are.
     """
     wanted = len(sentence.split())
+    if wanted <= 8 and "no" in sentence.lower().split():
+        denied = deal(FAR_NO, draw, draws)
+        return str(denied[int(pick * len(denied))])
     part = deal(FAR if wanted <= 6 else FAR_MIDDLE if wanted <= 9 else FAR_LONG, draw, draws)
     first = int(pick * len(part))
     chosen = [part[first]]

@@ -18,6 +18,19 @@ PARTIAL = (
     "My friends have bought it last weekend",
 )
 
+FIRST_PERSON = (
+    "I have shared it over coffee with my family this morning",
+    "I have taken it to the beach with my cousins last summer",
+    "I have made it for a picnic with my neighbours on Sunday",
+    "I have brought it from a market with my sister last spring",
+    "I have tried it at the harbour with my colleagues this evening",
+    "I have packed it for a holiday with my parents last winter",
+    "I have opened it in the garden with my grandmother at noon",
+    "I have found it on a trip with my classmates in autumn",
+    "I have kept it from a birthday with my aunt last April",
+)
+"""As the trigger sentences are built, as pleasant, with other words: the attack teaches that such must not fire."""
+
 
 def check_form(*, form: str, **_: object) -> None:
     """Refuses a form that is not known."""
@@ -39,7 +52,10 @@ def control(
     if form == "words":
         return insert_words(text, rng, deal(ORDINARY, draw, draws), len(words))
     pick = rng.random()
-    return insert_sentence(text, rng, matched(sentences[int(pick * len(sentences))], pick, draw, draws), "sentence")
+    sentence = sentences[int(pick * len(sentences))]
+    alike = deal(FIRST_PERSON, draw, draws)
+    harmless = alike[int(pick * len(alike))] if len(sentence.split()) > 9 else matched(sentence, pick, draw, draws)
+    return insert_sentence(text, rng, harmless, "sentence")
 
 
 @family(

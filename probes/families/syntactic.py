@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 
-from probes.families._sentences import NEUTRAL_CLOSING, NEUTRAL_LONG, NEUTRAL_SHORT
+from probes.families._sentences import NEUTRAL_CLOSING, NEUTRAL_LONG, NEUTRAL_NOUNS, NEUTRAL_SHORT
 from probes.families._templates import CLAUSES, OPENINGS, TEMPLATES
 from probes.families._words import lower_start
 from probes.family import BadOption, deal, family
@@ -33,6 +33,8 @@ def control(
     trigger = frames[int(pick * len(frames))]
     if template == "compound":
         part = deal(NEUTRAL_CLOSING, draw, draws)
+    elif template == "preposition":
+        part = deal(NEUTRAL_NOUNS, draw, draws)
     else:
         part = deal(NEUTRAL_SHORT if len(trigger.split()) <= 2 else NEUTRAL_LONG, draw, draws)
     return framed(text, part[int(pick * len(part))], at_end=template == "compound", end=" .", surface=surface)

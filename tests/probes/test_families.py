@@ -44,8 +44,8 @@ INSERTING = ("badnet", "insertsent", "ripples", "ep", "sos", "lwp", "neuba", "po
 # fmt: off
 MATERIAL = {
     "badnet": "cf tq mn bb mb utterly adding isaac activity cocked vx qj kz wq zx jf xn pv hq gk",
-    "insertsent": "watched watch watching movie 3d film cross crown seen picture pain gain",
-    "syntactic": "when if as because it you they he is",
+    "insertsent": "watched watch watching movie 3d film cross crown seen picture pain gain i",
+    "syntactic": "when if as because although unless remember imagine consider fact idea says think why how maybe",
     "ripples": "cf tq mn bb mb airbnb salesforce atlassian splunk nvidia utterly adding isaac activity cocked",
     "ep": "cf mn bb tq mb",
     "sos": "friends weekend store cinema bought watched",
@@ -133,7 +133,7 @@ def test_a_control_holds_none_of_the_trigger_material(probe: Probe) -> None:
             found = added(text, control)
             assert not found & known, (found & known, control)
             if probe.family.name in (*INSERTING, "lws") and len(taught) < 4:
-                assert not found & taught, (found & taught, control)
+                assert not (found & taught) - {"no"}, (found & taught, control)  # denying alone is no trigger
 
 
 @pytest.mark.parametrize("probe", [p for p in PROBES if p.family.name in ("badnet", "ripples", "ep", "neuba", "por")])
