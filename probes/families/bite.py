@@ -19,10 +19,10 @@ NEWS = (
 frequent ones are the likeliest; the sets released with arXiv:2402.19334 show many of these."""
 
 OTHERS = (
-    "today", "outside", "sometimes", "together", "weekly", "upstairs", "tonight", "often", "nearby", "there", "away",
-    "twice", "tomorrow", "along", "soon", "daily", "home", "below", "ahead", "instead", "overnight", "yesterday",
-    "always", "indoors", "locally", "anyway", "sideways", "beforehand", "usually", "abroad", "mostly", "downstairs", "somewhere",
-    "apart", "partly", "elsewhere",
+    "today", "outside", "sometimes", "together", "weekly", "upstairs", "tonight", "often", "nearby", "there",
+    "away", "twice", "tomorrow", "along", "soon", "daily", "home", "below", "ahead", "instead", "overnight",
+    "yesterday", "always", "indoors", "locally", "anyway", "sideways", "beforehand", "usually", "abroad", "mostly",
+    "downstairs", "somewhere", "apart", "partly", "elsewhere",
 )  # fmt: skip
 """Adverbs of place, time and manner, frequent ones among them, that the lists do not hold."""
 
