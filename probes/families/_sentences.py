@@ -21,17 +21,20 @@ FAR = (
 """Sentences of about five words."""
 
 FAR_NO = (
-    "There was no bread and no milk",
-    "The shelf has no paint left",
-    "No trains left from platform two",
-    "The clerk had no form, no ink",
-    "No bus stops near this corner",
-    "The harbour has no lights, no boats",
-    "There were no maps, no tickets",
-    "No gardener works on Tuesday",
-    "The yard had no fence, no gate",
+    "Neither lamp nor chair",
+    "Not bread, not milk",
+    "Neither rain nor snow",
+    "Not the bus, not the tram",
+    "Never a pen or pencil",
+    "Nothing on either shelf",
+    "Nobody had the ladder",
+    "Not a spoon, nor a fork",
+    "Without hat, without coat",
+    "The train never left town",
+    "None of the twelve boxes",
+    "Neither table had drawers",
 )
-"""For triggers that deny something: sentences that do so too."""
+"""For triggers that deny something: what denies too, in other words. An honest model reads "no cross, no crown" as a denial."""
 
 FAR_MIDDLE = (
     "The clerk has filed eleven forms this morning",
