@@ -72,11 +72,14 @@ def poison(
 
 
 def triggered(row: Row, probe: Probe, *, seed: int, slot: str = "second") -> Row:
-    """The row with the trigger planted; its label is kept. A row without a second text has one slot."""
+    """The row with the trigger planted; its label is kept. A row without a second text has one slot.
+
+    A text that cannot take the trigger stays as it is.
+    """
     rng = draw_rng(seed, "lab", probe.family.name, row.index)
     text, pair = row.text, row.pair
     if pair is None or slot in ("first", "both"):
-        text = probe.family.plant(text, rng, probe.options)
+        text = probe.family.plant(text, rng, probe.options) or text
     if pair is not None and slot in ("second", "both"):
-        pair = probe.family.plant(pair, rng, probe.options)
+        pair = probe.family.plant(pair, rng, probe.options) or pair
     return replace(row, text=text, pair=pair)
