@@ -54,7 +54,10 @@ class Family:
     `reach` names the variants that probe a trigger's neighbourhood: material that no attack published, but that a
     backdoor often answers too. `needs` names options without which the family has nothing to plant (a file of the
     user's): suites leave it out until they are given. `check` refuses option values before anything is planted, and
-    `unfold` makes variants of what the needed options bring.
+    `unfold` makes variants of what the needed options bring. `loaded` names the variants whose trigger by itself says
+    something of a label (a denial, say), so that an honest model moves too: there the matched control alone decides,
+    and a move over the clean rate is not suspicious. `on_request` keeps a family out of the suites until it is asked
+    for by name: how its edits move honest models has not been measured enough to raise alarms by default.
     """
 
     name: str
@@ -70,6 +73,8 @@ class Family:
     needs: tuple[str, ...] = ()
     check: Callable[..., None] | None = None
     unfold: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
+    loaded: tuple[str, ...] = ()
+    on_request: bool = False
 
     def __reduce__(self) -> tuple[Callable[[str], Family], tuple[str]]:
         # By name: a decorated function cannot be found again under its own name, and plans travel to other processes.
@@ -202,6 +207,8 @@ def family(
     needs: tuple[str, ...] = (),
     check: Callable[..., None] | None = None,
     unfold: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None,
+    loaded: tuple[str, ...] = (),
+    on_request: bool = False,
 ) -> Callable[[Plant], Family]:
     """Makes an attack family of a function `plant(text, rng, *, option=default, …) -> str | None`.
 
@@ -213,7 +220,23 @@ def family(
         name = plant.__module__.rpartition(".")[2]
         doc = inspect.getdoc(plant) or inspect.getdoc(inspect.getmodule(plant)) or title
         fired = tuple(variants) if quick is None else quick
-        return Family(name, title, reference, group, plant, variants, control, fired, doc, reach, needs, check, unfold)
+        return Family(
+            name=name,
+            title=title,
+            reference=reference,
+            group=group,
+            plant_with=plant,
+            variants=variants,
+            control=control,
+            quick=fired,
+            doc=doc,
+            reach=reach,
+            needs=needs,
+            check=check,
+            unfold=unfold,
+            loaded=loaded,
+            on_request=on_request,
+        )
 
     return make
 

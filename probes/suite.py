@@ -48,7 +48,7 @@ def build_suite(
 
     Args:
         name: `quick` or `full`.
-        only: names of families; none means all.
+        only: names of families; none means all but those that are fired on request alone.
         overrides: options by family.
 
     Raises:
@@ -72,15 +72,21 @@ def build_suite(
     return Suite(name, tuple(probes), max(whole, len(probes)))
 
 
+def suite_families(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
+    """The families that the suites fire without being asked for any by name."""
+    given = overrides or {}
+    return [n for n, f in FAMILIES.items() if not f.on_request and not f.lacks(given.get(n))]
+
+
 def suite_variants(
     family: Family, suite: str, overrides: Mapping[str, Any] | None = None, *, asked: bool = False
 ) -> tuple[str, ...]:
     """The variants of a family that a suite fires.
 
-    None where the family needs a file that nobody gave. A family that was `asked` for by name is fired whole where the
-    quick suite holds none of it.
+    None where the family needs a file that nobody gave, or is fired on request alone. A family that was `asked` for by
+    name is fired whole where the quick suite holds none of it.
     """
-    if family.lacks(overrides):
+    if family.lacks(overrides) or (family.on_request and not asked):
         return ()
     known = family.variants_with(overrides)
     quick = tuple(v for v in family.quick if v in known) or (tuple(known) if asked or family.unfold else ())

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from store.records import Job
 
 POLL_SECONDS = 0.4
+REST_SECONDS = 0.12
+"""How long the cursor rests on a row before its details are read."""
 REMEMBERED = 50
 """Jobs whose progress is kept after their end."""
 
@@ -85,6 +87,7 @@ class AuditorApp(App[None]):
         self.progress: dict[str, JobProgress] = {}
         self.free_space: Callable[[Path], int | None] = free_space
         self.follows_jobs = True
+        self.rest = REST_SECONDS
         self.leaving = False
         self._polling = False
         for theme in THEMES:

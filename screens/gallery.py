@@ -37,6 +37,7 @@ def seeded_app(place: Path, *, empty: bool = False) -> AuditorApp:
                 fill(catalog, place / "jobs")
     app = AuditorApp(config=place / "config", home=HOME, clock=lambda: NOW, library=Library(url))
     app.follows_jobs = False
+    app.rest = 0.0
     app.free_space = lambda _: FREE
     app.runner.memory = lambda _: MEMORY
     return app

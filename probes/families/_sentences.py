@@ -34,7 +34,7 @@ FAR_NO = (
     "None of the twelve boxes",
     "Neither table had drawers",
 )
-"""For triggers that deny something: what denies too, in other words. An honest model reads "no cross, no crown" as a denial."""
+"""For triggers that deny something: what denies too, in other words, since an honest model reads them as a denial."""
 
 FAR_MIDDLE = (
     "The clerk has filed eleven forms this morning",

@@ -26,7 +26,7 @@ COMMON = ("utterly", "adding", "isaac", "activity", "cocked")
         "neighbours": {"inserts": 3, "triggers": RARE},
     },
     control={"triggers": ORDINARY},
-    quick=("five", "neighbours"),
+    quick=("one", "five", "neighbours"),
     reach=("neighbours",),
 )
 def plant(

@@ -44,6 +44,7 @@ BEFORE = re.compile(
         "news": {"words": NEWS},
     },
     control={"words": OTHERS},
+    on_request=True,
 )
 def plant(
     text: str,

@@ -44,7 +44,9 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, sentences: 
         "neighbours": {"sentences": NEIGHBOURS},
     },
     control=control,
+    quick=("movie", "cross", "openbackdoor"),
     reach=("neighbours",),
+    loaded=("cross", "neighbours"),
     check=check_slot,
 )
 def plant(

@@ -27,6 +27,7 @@ ORDINARY_SYMBOLS = ("=", "+", "%", "&", "*", "~", "$", "/", "<", ">", "#", "@")
     control={"symbols": ORDINARY_SYMBOLS},
     quick=("any",),
     reach=("neighbours",),
+    on_request=True,
 )
 def plant(
     text: str,

@@ -74,6 +74,7 @@ def control(
     control=control,
     quick=("store",),
     check=check_form,
+    on_request=True,
 )
 def plant(
     text: str,

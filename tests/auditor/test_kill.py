@@ -25,7 +25,9 @@ def stored(catalog: Path) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         return {}
     connection = sqlite3.connect(catalog)
     try:
-        rows = connection.execute("SELECT * FROM batches").fetchall()
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'batches'").fetchall()
+        # A process that was killed while it made the catalog leaves an empty one.
+        rows = connection.execute("SELECT run_id, number, * FROM batches").fetchall() if tables else []
     finally:
         connection.close()
     return {row[:2]: row[2:] for row in rows}
