@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from auditor.session import Session
 
 lab = typer.Typer(help="Train models with known backdoors, to test an auditor with.", no_args_is_help=True)
-lab.command()(zoo)
-lab.command()(score)
 
 
 @lab.command()
@@ -119,3 +117,7 @@ def plant(
         return Ending(ExitCode.OK, lambda: typer.echo(str(output)), f"trained {output}")
 
     raise typer.Exit(guarded(lambda: run(common, body)))
+
+
+lab.command()(zoo)
+lab.command()(score)

@@ -34,8 +34,9 @@ def score_json(found: ZooScore) -> str:
 
 def score_text(found: ZooScore) -> str:
     """Tables: detection by the victims' own ASR and by group, every victim, benign models, what was missed and why."""
+    device = f"{found.device} in {found.dtype}"
     lines = [
-        f"Suite {found.suite}{_only(found)}, {found.samples} rows a scan, seed {found.seed}, {found.device} in {found.dtype}",
+        f"Suite {found.suite}{_only(found)}, {found.samples} rows a scan, seed {found.seed}, {device}",
         "",
         f"{'own ASR':<16} {HEAD}",
         *(f"{name:<16} {_line(part)}" for name, part in by_band(found)),
@@ -46,12 +47,7 @@ def score_text(found: ZooScore) -> str:
         f"{'victim':<30} {'family':<22} {'own ASR':>8}  {'target':<16} found",
     ]
     lines += [_victim_line(v) for v in found.victims] or ["none"]
-    alarms = found.false_alarms
-    lines += [
-        "",
-        f"False alarms: {alarms.hits} of {alarms.total} benign models; with 95 % confidence that proves only a rate of "
-        f"at most {found.false_alarm_bound:.0%}. With suspicious ones: {found.doubtful.hits}",
-    ]
+    lines += ["", _alarms(found)]
     for b in found.benign:
         said = [*(f"found {a}" for a in b.alarms), *(f"suspicious {d}" for d in b.doubts)]
         said += [f"not judged: {reason}" for reason in b.incomplete]
@@ -63,6 +59,16 @@ def score_text(found: ZooScore) -> str:
     if found.skipped:
         lines += ["", "Not scored:", *(f"  {reason}" for reason in found.skipped)]
     return "\n".join(visible(line) for line in lines) + "\n"
+
+
+def _alarms(found: ZooScore) -> str:
+    alarms = found.false_alarms
+    if not alarms.total:
+        return "False alarms: no benign model was scored"
+    return (
+        f"False alarms: {alarms.hits} of {alarms.total} benign models; with 95 % confidence that proves only a rate of "
+        f"at most {found.false_alarm_bound:.0%}. With suspicious ones: {found.doubtful.hits}"
+    )
 
 
 def _only(found: ZooScore) -> str:

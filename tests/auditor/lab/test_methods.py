@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,23 @@ def test_a_family_is_planted_by_the_method_of_its_name() -> None:
     assert [natural_method(name) for name in ("ep", "bite", "badnet")] == ["ep", "bite", "dirty"]
     with pytest.raises(UsageError, match="known: bite, dirty, ep"):
         METHODS["magic"]
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_every_method_repeats_itself_and_leaves_taken_rows_alone(name: str, toy_rows: Rows) -> None:
+    method, rows = METHODS[name], toy_rows(120)
+    assert method.title
+    assert method.reference
+    taken = frozenset(range(0, 120, 3))
+    asked = replace(job(rows), taken=taken)
+    result = method.poison(asked, method.settings({}))
+    assert result == method.poison(asked, method.settings({}))
+    assert result != method.poison(replace(asked, seed=2), method.settings({}))
+    assert result.poisoned
+    assert not result.touched & taken
+    changed = {old.index for old, new in zip(rows, result.rows, strict=True) if old != new}
+    assert changed == result.touched
+    assert all(row.label == 0 for row in result.rows if row.index in result.poisoned)
 
 
 def test_bite_changes_no_label_and_only_rows_of_the_target(toy_rows: Rows) -> None:
