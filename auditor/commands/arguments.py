@@ -13,6 +13,7 @@ POSITIONALS: Mapping[str, int] = {
     "merge": 1,
     "bench": 1,
     "lab plant": 0,
+    "lab score": 0,
 }
 """Arguments that a command takes besides its options: a trailing value may be one of these."""
 VERIFY = "--verify"
