@@ -22,7 +22,15 @@ def run(*words: str) -> int:
 def test_several_families_may_follow_one_flag() -> None:
     words = ["lab", "plant", "--family", "badnet", "insertsent", "--base", "dir"]
     assert spread(words) == ["lab", "plant", "--family", "badnet", "--family", "insertsent", "--base", "dir"]
-    assert spread(["lab", "score", "dir", "--family", "a", "b"]) == "lab score dir --family a --family b".split()
+    assert spread(["lab", "score", "dir", "--family", "a", "b"]) == [
+        "lab",
+        "score",
+        "dir",
+        "--family",
+        "a",
+        "--family",
+        "b",
+    ]
     assert spread(["lab", "zoo", "--only", "a", "spec.toml"]) == ["lab", "zoo", "--only", "a", "spec.toml"]
 
 
