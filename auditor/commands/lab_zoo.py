@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def zoo(
-    spec: Annotated[Path, typer.Argument(metavar="SPEC.toml", help="The models to build.")],
+    spec: Annotated[Path, typer.Argument(metavar="SPEC.toml", help="The models to build, as in benchmarks/zoo.toml.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the models go.")],
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="The spec's paths begin here; default: beside it.")
