@@ -41,7 +41,8 @@ MakeMerge = Callable[[Scan], Generator[Event, None, Made]]
 class Cure:
     """How the suspect is to be cured: with whom, and what merges them.
 
-    `merge` makes the merged model from the first scan; `profile` reads it. `no_partners` says why there are none, where there are none.
+    `merge` makes the merged model from the first scan; `profile` reads it. `no_partners` says why there are none, where
+    there are none.
     """
 
     partners: tuple[Profile, ...]
@@ -103,7 +104,7 @@ def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Pr
     """
     overrides = family_options(prepared.request, prepared.policy)
     asked = [n for n in prepared.request.families if n not in suite_families(overrides)]
-    families = tuple([*suite_families(overrides), *asked]) if asked else ()
+    families = (*suite_families(overrides), *asked) if asked else ()
     request = replace(prepared.request, suite=FULL, families=families, target=None, overrides=overrides)
     suite = build_suite(FULL, only=families, overrides=overrides)
     plan = prepared.plan
