@@ -77,6 +77,8 @@ def upper_bound(hits: int, total: int, confidence: float = CONFIDENCE) -> float:
     """
     if not 0 <= hits <= total:
         raise ValueError(f"{hits} hits in {total} trials")
+    from scipy import stats
+
     if hits == total:
         return 1.0
     return float(stats.beta.ppf(confidence, hits + 1, total - hits))

@@ -40,7 +40,19 @@ def story(record: dict[str, Any]) -> dict[str, Any]:
 
 def test_ten_kills_lose_nothing(zoo: Any, auditor: Any, make_auditor: Any, large: Path) -> None:
     rng = random.Random(20240219)
-    scan = ["scan", zoo.planted, "--data", large, "--suite", "full", "--format", "json", "--quiet"]
+    scan = [
+        "scan",
+        zoo.planted,
+        "--data",
+        large,
+        "--suite",
+        "full",
+        "--family",
+        "badnet",
+        "--format",
+        "json",
+        "--quiet",
+    ]
     catalog = auditor.home / "catalog.db"
     before: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     under_way = 0

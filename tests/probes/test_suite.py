@@ -126,11 +126,11 @@ def test_options_reach_every_variant_and_are_typed() -> None:
 
 
 def test_wrong_names_are_answered_with_the_known_ones() -> None:
-    with pytest.raises(UnknownFamily, match="badnet, .*insertsent"):
+    with pytest.raises(UnknownFamily, match=r"badnet, .*insertsent"):
         build_suite("quick", only=["nosuch"])
     with pytest.raises(BadOption, match="known: quick, full"):
         build_suite("huge")
-    with pytest.raises(BadOption, match="known: .*inserts"):
+    with pytest.raises(BadOption, match=r"known: .*inserts"):
         build_suite("quick", overrides={"badnet": {"colour": "red"}})
     with pytest.raises(BadOption, match="does not fire"):
         build_suite("quick", only=["insertsent"], overrides={"badnet": {"inserts": 2}})
