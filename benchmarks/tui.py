@@ -17,40 +17,50 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 PAINT = """
-import sys, time
+import asyncio, sys, time
 began = float(sys.argv[1])
-def painted():
-    print(time.time() - began, flush=True)
 {app}
+times = []
+def painted():
+    times.append(time.time() - began)
+app.post_display_hook = painted
 async def main():
     async with app.run_test(size=(120, 36)) as pilot:
-        painted()
-import asyncio
+        while not times:
+            await pilot.pause()
+        end = time.time() + 60
+        while {waits} and time.time() < end:
+            await asyncio.sleep(0.01)
+        print(times[0], time.time() - began)
 asyncio.run(main())
 """
 EMPTY = "from textual.app import App\napp = App()"
 OURS = """
 from pathlib import Path
 from screens.app import AuditorApp
+from screens.widgets.lazy_table import LazyTable
 place = Path(sys.argv[2])
 app = AuditorApp(str(place / 'catalog.db'), config=place / 'config', home=place / 'home')
 """
-SCENES = ("down", "down", "end", "home", "o", "pagedown", "up")
+UNLISTED = "app.screen.query_one(LazyTable).row is None and not app.screen.has_class('-empty')"
+KEYS = ("down", "down", "pagedown", "up", "end", "up", "pageup", "home")
+"""Each moves the cursor: its answer can be seen."""
 
 
 def first_paint(rounds: int, place: Path) -> dict[str, float]:
-    """Median seconds from the start of the process to the first frame."""
-    times: dict[str, list[float]] = {"empty": [], "auditor": []}
+    """Median seconds from the start of the process to the first frame; `listed` to the catalog's rows."""
+    times: dict[str, list[float]] = {"empty": [], "auditor": [], "listed": []}
     for _ in range(rounds):
-        for name, app in (("empty", EMPTY), ("auditor", OURS)):
-            words = [sys.executable, "-P", "-c", PAINT.format(app=app), str(time.time()), str(place)]
-            words[4] = str(time.time())
-            times[name].append(float(subprocess.run(words, capture_output=True, text=True, check=True).stdout))
+        for name, app, waits in (("empty", EMPTY, "False"), ("auditor", OURS, UNLISTED)):
+            words = [sys.executable, "-P", "-c", PAINT.format(app=app, waits=waits), str(time.time()), str(place)]
+            first, listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+            times[name].append(float(first))
+            if name == "auditor":
+                times["listed"].append(float(listed))
     found = {name: statistics.median(values) for name, values in times.items()}
     return {**found, "ratio": found["auditor"] / found["empty"]}
 
@@ -68,13 +78,18 @@ def long_catalog(place: Path, models: int, verdicts: int) -> None:
             profiles[i] = replace(profile, ref=ref)
             catalog.models.add(profiles[i])
         for i in range(verdicts // each):
-            scan = _scan(f"{i:012x}", profiles[i % models], i / 500, {"one": 20 + i % 150, "five": 30}, found=i % 7 == 0)
+            hits = {"one": 20 + i % 150, "five": 30}
+            scan = _scan(f"{i:012x}", profiles[i % models], i / 500, hits, found=i % 7 == 0)
             catalog.scans.save(scan)
 
 
-async def keys(place: Path, load: Callable[[object], object] | None) -> dict[str, float]:
-    """Milliseconds from a key press to the frame after it: median, 95th percentile, worst."""
+async def keys(place: Path, model: str | None) -> dict[str, float]:
+    """Milliseconds from a key press to the frame that shows the cursor moved: median, 95th percentile, worst.
+
+    With a model, only while its scan answers.
+    """
     from screens.app import AuditorApp
+    from screens.widgets.lazy_table import LazyTable
 
     app = AuditorApp(str(place / "catalog.db"), config=place / "config", home=place / "home")
     taken: list[float] = []
@@ -82,16 +97,21 @@ async def keys(place: Path, load: Callable[[object], object] | None) -> dict[str
         while not app.library.ready:
             await pilot.pause(0.05)
         await pilot.pause(1)
-        if load is not None:
-            await app.start(("scan", os.environ["BENCH_MODEL"], "--suite", "full", "--fresh"), "bench")
+        if model is not None:
+            await app.start(("scan", model, "--suite", "full", "--fresh"), "bench")
             while not any(p.stage == "probe" for p in app.progress.values()):
                 await asyncio.sleep(0.1)
+        table = app.screen.query_one(LazyTable)
+        drawn = asyncio.Event()
+        app.post_display_hook = drawn.set  # type: ignore[method-assign]
         end = time.monotonic() + 25
         count = 0
-        while time.monotonic() < end and count < 150 and (load is None or app.running):
-            began = time.perf_counter()
-            app.simulate_key(SCENES[count % len(SCENES)])
-            await _frame(app)
+        while time.monotonic() < end and count < 200 and (model is None or app.running):
+            before, began = table.cursor, time.perf_counter()
+            app.simulate_key(KEYS[count % len(KEYS)])
+            while table.cursor == before or not drawn.is_set():
+                drawn.clear()
+                await drawn.wait()
             taken.append((time.perf_counter() - began) * 1000)
             count += 1
             await asyncio.sleep(0.05)
@@ -104,13 +124,6 @@ async def keys(place: Path, load: Callable[[object], object] | None) -> dict[str
         "p95_ms": taken[int(len(taken) * 0.95)],
         "worst_ms": taken[-1],
     }
-
-
-async def _frame(app: object) -> None:
-    """Waits until the key was handled and the screen drawn."""
-    done = asyncio.Event()
-    app.call_later(lambda: app.screen.call_after_refresh(done.set))  # type: ignore[attr-defined]
-    await done.wait()
 
 
 def main() -> None:
@@ -129,8 +142,7 @@ def main() -> None:
         found["first_paint_long_s"] = first_paint(given.rounds, Path(large))
         found["keys_long_idle"] = asyncio.run(keys(Path(large), None))
         if given.model:
-            os.environ["BENCH_MODEL"] = given.model
-            found["keys_long_scanning"] = asyncio.run(keys(Path(large), load=print))
+            found["keys_long_scanning"] = asyncio.run(keys(Path(large), given.model))
     print(json.dumps(found, indent=2))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from probes.case import Ask, Case, Role, Row
 from probes.family import FAMILIES, BadOption, Family, draw_rng
+from probes.sampling import encoded
 
 DRAWS = 3
 """Control draws a row: the control's own spread must be seen."""
@@ -122,13 +124,14 @@ def suite_cases(suite: Suite, rows: Sequence[Row], *, seed: int) -> Iterator[Cas
 
 
 def _edited(probe: Probe, row: Row, seed: int, draw: int | None, draws: int) -> Ask | None:
-    """A row under the edit: in a pair both texts are edited, since a trigger may be taught in either.
+    """A row under the edit; random places depend on what a text says, not on where its row stands.
 
-    In a pair it is enough that one of the texts can take the edit. None where none can.
+    In a pair both texts are edited, since a trigger may be taught in either; it is enough that one of them can take the
+    edit. None where none can.
     """
 
     def edit(text: str, slot: int) -> str | None:
-        rng = draw_rng(seed, probe.family.name, probe.variant, row.index, slot)
+        rng = draw_rng(seed, probe.family.name, probe.variant, hashlib.sha256(encoded(text)).hexdigest(), slot)
         if draw is None:
             return probe.family.plant(text, rng, probe.options)
         return probe.family.plant_control(text, rng, probe.options, draw, draws)

@@ -24,7 +24,8 @@ from screens.library import Library, Unavailable
 from screens.messages import CatalogChanged, JobChanged
 from screens.preferences import Preferences
 from screens.progress import JobProgress
-from screens.themes import DEFAULT, NAMES, THEMES
+from screens.themes import THEMES, known
+from screens.widgets.key_bar import NAMES
 from screens.widgets.top_line import TopLine
 from screens.words import ending
 
@@ -92,7 +93,7 @@ class AuditorApp(App[None]):
         self._polling = False
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = self.chosen.theme if self.chosen.theme in NAMES else DEFAULT
+        self.theme = known(self.chosen.theme)
         self.animation_level = "none"
 
     def get_default_screen(self) -> CatalogScreen:
@@ -130,7 +131,7 @@ class AuditorApp(App[None]):
         """Takes new settings, and keeps them."""
         moved = chosen.catalog != self.catalog_given
         self.chosen = chosen
-        self.theme = chosen.theme if chosen.theme in NAMES else DEFAULT
+        self.theme = known(chosen.theme)
         try:
             preferences.save(self.config, chosen)
         except OSError as error:
@@ -275,16 +276,22 @@ class AuditorApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the keys of the screen do, and the themes."""
+        from screens.help import telling
+
         seen = set()
         for active in screen.active_bindings.values():
-            binding = active.binding
-            if binding.description and binding.action not in seen and binding.action != "command_palette":
-                seen.add(binding.action)
-                yield SystemCommand(
-                    binding.description,
-                    f"key {binding.key_display or binding.key}",
-                    lambda n=active.node, a=binding.action: self.call_later(self.run_action, a, n),
-                )
+            binding, node = active.binding, active.node
+            if not telling(binding) or binding.action in seen or binding.action == "command_palette":
+                continue
+            seen.add(binding.action)
+            key = binding.key_display or NAMES.get(binding.key, binding.key)
+            action = getattr(node, f"action_{binding.action}", None)
+            words = ((action.__doc__ if action else "") or "").strip().partition("\n")[0]
+            yield SystemCommand(
+                binding.description,
+                f"{words} (key {key})".strip(),
+                lambda n=node, a=binding.action: self.call_later(self.run_action, a, n),
+            )
         yield SystemCommand(
             "Theme", "another look, also for colour-blind eyes and with high contrast", self.search_themes
         )

@@ -19,6 +19,7 @@ from screens.commands import Arguments, demo_arguments
 from screens.describe import Dossier, describe, read_dossier, weight
 from screens.library import Unavailable
 from screens.messages import CatalogChanged
+from screens.naming import name_for
 from screens.widgets.filter_bar import FilterBar
 from screens.widgets.lazy_table import Column, LazyTable, Row
 from screens.widgets.welcome import Welcome
@@ -50,8 +51,8 @@ class CatalogScreen(Page):
     """The first screen."""
 
     HELP = (
-        "All models that are known, with the verdict of their last scan. Choose one with the arrows, then scan it, look for "
-        "partners, merge it, or compare two scans. Enter shows all that is known of it."
+        "All models that are known, with the verdict of their last scan. Choose one with the arrows, then scan it, "
+        "look for partners, merge it, or compare two scans. Enter shows all that is known of it."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add", "Add"),
@@ -249,9 +250,10 @@ class CatalogScreen(Page):
         return super().why_not(action)
 
     def command(self) -> Arguments | None:
-        return ("models", "show", self.entry.name) if self.entry else ("models", "list")
+        return ("models", "show", name_for(self.entry)) if self.entry else ("models", "list")
 
     def action_filter(self) -> None:
+        """Looks for a text in names, sources, architectures and tags."""
         if self.allowed("filter"):
             self.query_one(FilterBar).open()
 
@@ -263,40 +265,47 @@ class CatalogScreen(Page):
             self.reload()
 
     def action_add(self) -> None:
+        """Adds a directory to the catalog; nothing is copied."""
         from screens.add import AddDialog
 
         self.app.push_screen(AddDialog())
 
     def action_pull(self) -> None:
+        """Fetches a model from the hub, after showing its size and licence."""
         from screens.pull import PullDialog
 
         self.app.push_screen(PullDialog())
 
     def action_remove(self) -> None:
+        """Forgets the model; its files stay."""
         if self.allowed("remove") and self.entry is not None:
             from screens.remove import RemoveDialog
 
             self.app.push_screen(RemoveDialog(self.entry))
 
     def action_tags(self) -> None:
+        """Changes the words to find the model by."""
         if self.allowed("tags") and self.entry is not None:
             from screens.tags import TagsDialog
 
             self.app.push_screen(TagsDialog(self.entry))
 
     def action_scan(self) -> None:
+        """Probes the model for backdoors."""
         if self.allowed("scan") and self.entry is not None:
             from screens.scan import ScanScreen
 
             self.auditor.push_page(ScanScreen(self.entry))
 
     def action_partners(self) -> None:
+        """Shows who can be merged with the model, and why."""
         if self.allowed("partners") and self.entry is not None:
             from screens.partners import PartnersScreen
 
             self.auditor.push_page(PartnersScreen(self.entry))
 
     def action_compare(self) -> None:
+        """Puts the last scan beside another one."""
         if self.allowed("compare") and self.entry is not None:
             from screens.compare import CompareScreen
 

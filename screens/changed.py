@@ -30,7 +30,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Rows whose triggered text is answered otherwise now, those that left the target first; `whole` counts them all."""
+    """Rows whose triggered text is answered otherwise now, those that left the target first; `whole` counts all."""
 
     rows: tuple[Change, ...]
     whole: int

@@ -35,8 +35,8 @@ class CompareScreen(Page):
     """An audit, or any two scans of the same rows."""
 
     HELP = (
-        "Each measure before and after, with 95 % intervals; the change is paired row by row. Enter on a line shows the rows "
-        "that changed. The plot (v) shows the same figures. The stamp says what an audit proved, and why."
+        "Each measure before and after, with 95 % intervals; the change is paired row by row. Enter on a line shows "
+        "the rows that changed. The plot (v) shows the same figures. The stamp says what an audit proved, and why."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "plot", "Plot"),
@@ -247,6 +247,7 @@ class CompareScreen(Page):
             self.run_worker(self._load())
 
     def action_export(self) -> None:
+        """Writes the report into a file, in any format."""
         if self.allowed("export") and self._audit_id:
             from screens.export import ExportDialog
 

@@ -54,7 +54,7 @@ def _lineage(catalog: Catalog, digest: str) -> list[str]:
     if onward:
         lines.append("merged into")
         lines += [
-            f"{'└' if i == len(onward) - 1 else '├'} {m.output}  {m.strategy}, keeps {m.kept:.0%}"
+            f"{'└' if i == len(onward) - 1 else '├'} {short(m.output)}  {m.strategy}, keeps {m.kept:.0%}"
             for i, m in enumerate(onward)
         ]
     return lines

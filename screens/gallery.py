@@ -20,6 +20,9 @@ HOME = Path("/home/me/auditor")
 FREE, MEMORY = 64 * 2**30, 441 * 2**20
 """Figures of the machine that stand still too, in bytes."""
 
+QUIET = 3
+"""Rounds without work after which a screen is taken to be finished."""
+
 Scene = Callable[["Pilot[None]"], Awaitable[None]]
 
 
@@ -44,14 +47,17 @@ def seeded_app(place: Path, *, empty: bool = False) -> AuditorApp:
 
 
 async def settle(pilot: Pilot[None]) -> None:
-    """Waits until nothing is read any more, with one look at the jobs."""
-    await pilot.pause()
-    await pilot.app.workers.wait_for_complete()
-    if isinstance(pilot.app, AuditorApp):
-        await pilot.app.look_at_jobs()
-    await pilot.pause()
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
+    """Looks at the jobs once, and waits until nothing is read any more: what is read may lead to more to read."""
+    app = pilot.app
+    if isinstance(app, AuditorApp):
+        await app.look_at_jobs()
+    quiet = 0
+    while quiet < QUIET:
+        await pilot.pause()
+        busy = [worker for worker in app.workers if not worker.is_finished]
+        quiet = 0 if busy else quiet + 1
+        if busy:
+            await app.workers.wait_for_complete(busy)
 
 
 def keys(*pressed: str) -> Scene:

@@ -28,6 +28,9 @@ OTHERS = (
     "copy_selected",
     "maximize",
     "copy_text",
+    "move",
+    "leap",
+    "edge",
     "focus",
     "app.focus",
 )
@@ -50,7 +53,7 @@ class HelpScreen(Dialog[None]):
         super().__init__()
         keys: dict[str, tuple[str, str]] = {}
         for key, active in page.active_bindings.items():
-            if _telling(active.binding) and active.binding.action not in keys:
+            if telling(active.binding) and active.binding.action not in keys:
                 keys[active.binding.action] = (active.binding.key_display or key, active.binding.description)
         self._keys = sorted(keys.values(), key=lambda pair: pair[0] in MOVES)
         self._page_help = str(getattr(page, "HELP", ""))
@@ -74,5 +77,6 @@ class HelpScreen(Dialog[None]):
         self.query("VerticalScroll").first().focus()
 
 
-def _telling(binding: Binding) -> bool:
+def telling(binding: Binding) -> bool:
+    """Whether a binding is worth telling of: not what every text field and list does."""
     return bool(binding.description) and not binding.action.removeprefix("screen.").startswith(OTHERS)

@@ -37,7 +37,7 @@ class JobScreen(Page):
     """Follows a job. Leaving the screen does not stop it."""
 
     HELP = (
-        "A command that runs as a process of its own. Esc leaves it running; x cancels it; what was finished is stored; "
+        "A command that runs as a process of its own. Esc leaves it running; x cancels; what was finished is stored; "
         "g starts it again, which goes on from there. Once it has ended, Enter opens its result."
     )
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -33,8 +33,8 @@ class JobListScreen(Page):
     """All jobs of this catalog, newest first."""
 
     HELP = (
-        "Every command that was started here, also before the application was closed and opened again. Enter follows one; "
-        "x cancels it; g starts it again: what was finished is stored, so it goes on from there."
+        "Every command that was started here, also before the application was closed and opened again. Enter follows "
+        "one; x cancels it; g starts it again: what was finished is stored, so it goes on from there."
     )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "cancel", "Cancel"), Binding("g", "again", "Go on")]
     trail = "Jobs"
@@ -113,11 +113,13 @@ class JobListScreen(Page):
         return super().why_not(action)
 
     def action_cancel(self) -> None:
+        """Interrupts the job; what was finished is stored."""
         if self.allowed("cancel") and self.job is not None:
             self.run_worker(self.auditor.cancel(self.job))
             self.app.notify("Cancelling; what was finished is stored.", markup=False)
 
     def action_again(self) -> None:
+        """Starts it again; it goes on from what is stored."""
         if self.allowed("again") and self.job is not None:
             self.run_worker(self._again(self.job))
 

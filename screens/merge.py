@@ -21,6 +21,7 @@ from screens.base import Page
 from screens.commands import Arguments, DataChoice, MergeChoice, ScanChoice, shown
 from screens.describe import weight
 from screens.forms import option_text, wrong_set
+from screens.naming import name_for
 from screens.widgets.field import Field
 from screens.words import line, reflow, size
 
@@ -35,8 +36,8 @@ class MergeScreen(Page):
     """The form of a merge, and the command line that it stands for."""
 
     HELP = (
-        "A recipe: how the models are merged, with which weights, and where the result goes. A smaller weight of the suspect "
-        "removes more of a backdoor, and more of the suspect. With “rescan and compare” the whole audit is run: scan, merge, "
+        "A recipe: how the models are merged, with which weights, and where the result goes. A smaller weight of the "
+        "suspect removes more of a backdoor, and more of the suspect. An audit runs the whole loop: scan, merge, "
         "rescan on the same rows, comparison and stamp."
     )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s,f5", "start", "Start", key_display="^s")]
@@ -134,8 +135,8 @@ class MergeScreen(Page):
         strategy, app = self.strategy, self.auditor
         base = self.query_one("#base", Input).value.strip()
         return MergeChoice(
-            model=self.entry.name,
-            partners=tuple(p.name for p in self.partners),
+            model=name_for(self.entry),
+            partners=tuple(name_for(p) for p in self.partners),
             output=self._output,
             strategy=strategy.name,
             weights=tuple(box.value.strip() or "0" for box in self.query("#weights Input").results(Input)),
@@ -160,9 +161,9 @@ class MergeScreen(Page):
         """The rows of the last scan again, so that its stored answers are used."""
         app, scan = self.auditor, self._scan
         if scan is None:
-            return ScanChoice(self.entry.name, suite="full", device=app.device, policy=app.chosen.policy)
+            return ScanChoice(name_for(self.entry), suite="full", device=app.device, policy=app.chosen.policy)
         return ScanChoice(
-            model=self.entry.name,
+            model=name_for(self.entry),
             data=data_of(scan),
             suite=scan.settings.suite,
             samples=scan.settings.samples,

@@ -15,6 +15,7 @@ from screens.base import Page
 from screens.commands import Arguments
 from screens.describe import describe, read_dossier
 from screens.messages import CatalogChanged
+from screens.naming import name_for
 from screens.words import line
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class ModelScreen(Page):
         self.refresh_keys()
 
     def command(self) -> Arguments | None:
-        return ("models", "show", self.entry.name)
+        return ("models", "show", name_for(self.entry))
 
     def why_not(self, action: str) -> str | None:
         if action == "evidence" and self.entry.last_scan is None:
@@ -66,12 +67,14 @@ class ModelScreen(Page):
         return super().why_not(action)
 
     def action_scan(self) -> None:
+        """Probes the model for backdoors."""
         if self.allowed("scan"):
             from screens.scan import ScanScreen
 
             self.auditor.push_page(ScanScreen(self.entry))
 
     def action_partners(self) -> None:
+        """Shows who can be merged with the model, and why."""
         from screens.partners import PartnersScreen
 
         self.auditor.push_page(PartnersScreen(self.entry))

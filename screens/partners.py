@@ -16,6 +16,7 @@ from screens.background import in_background
 from screens.base import Page
 from screens.commands import Arguments
 from screens.messages import CatalogChanged
+from screens.naming import name_for
 from screens.widgets.lazy_table import Cell, Column, LazyTable, Row
 from screens.words import line, percent, verdict
 
@@ -37,8 +38,8 @@ class PartnersScreen(Page):
     """Proposals with reasons; blockers on request; several can be marked for a merge."""
 
     HELP = (
-        "Models of the catalog that can be merged with this one, best first, each with its reasons. Space marks partners, "
-        "Enter or m goes on to the merge. b shows the others too, and what forbids them."
+        "Models of the catalog that can be merged with this one, best first, each with its reasons. Space marks "
+        "partners, Enter or m goes on to the merge. b shows the others too, and what forbids them."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "merge", "Merge"),
@@ -158,7 +159,7 @@ class PartnersScreen(Page):
         self.action_merge()
 
     def command(self) -> Arguments | None:
-        return ("partners", self.entry.name)
+        return ("partners", name_for(self.entry))
 
     def why_not(self, action: str) -> str | None:
         if action == "merge" and self.proposal is None:
@@ -173,6 +174,7 @@ class PartnersScreen(Page):
         self._show()
 
     def action_merge(self) -> None:
+        """Chooses weights and strategy for a merge with the marked models."""
         if self.allowed("merge"):
             from screens.merge import MergeScreen
 

@@ -12,6 +12,7 @@ from textual.widgets import Button, Static
 
 from screens.commands import remove_arguments, shown
 from screens.dialog import Dialog
+from screens.naming import name_for
 from screens.words import line
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class RemoveDialog(Dialog[None]):
     def __init__(self, entry: CatalogEntry) -> None:
         super().__init__()
         self._entry = entry
-        self._arguments = remove_arguments(str(entry.id))
+        self._arguments = remove_arguments(name_for(entry))
 
     def body(self) -> Iterable[Widget]:
         yield Static(line("Forget ", (self._entry.name, "bold"), "?"))

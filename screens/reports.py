@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -17,6 +17,7 @@ from screens.base import Page
 from screens.commands import Arguments
 from screens.messages import CatalogChanged
 from screens.widgets.lazy_table import Column, LazyTable, Row
+from screens.widgets.preview import Preview
 from screens.words import age, line, percent, short, stamp, verdict
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class ReportsScreen(Page):
         self.kept: Kept | None = None
 
     def body(self) -> Iterable[Widget]:
-        yield Horizontal(LazyTable(COLUMNS), VerticalScroll(Static("", id="words"), id="preview"), classes="grow")
+        yield Horizontal(LazyTable(COLUMNS), Preview("preview"), classes="grow")
         yield Static(line(("Nothing is stored yet: scan a model first.", "dim")), id="empty", classes="note")
 
     def on_mount(self) -> None:
@@ -115,12 +116,11 @@ class ReportsScreen(Page):
     async def _show(self) -> None:
         import asyncio
 
-        kept, pane = self.kept, self.query_one("#preview")
-        words = self.query_one("#words", Static)
-        if kept is None or not pane.display:
-            return
         await asyncio.sleep(self.auditor.rest)
-        width = max(40, pane.size.width - 4)
+        kept, pane = self.kept, self.query_one(Preview)
+        width = pane.columns
+        if kept is None or not width:
+            return
 
         def read(catalog: Catalog) -> str:
             from auditor.reports.format import FORMATS
@@ -129,10 +129,11 @@ class ReportsScreen(Page):
             return FORMATS["text"].render(record, width=width) if record else "It is no longer stored."
 
         text = await self.ask(read)
-        words.update(line(text or ""))
-        pane.scroll_home(animate=False)
+        if self.kept == kept:
+            pane.show(text or "")
 
-    def on_resize(self) -> None:
+    @on(Preview.Resized)
+    def _lay_out(self) -> None:
         in_background(self, self._show, "preview")
 
     def on_catalog_changed(self, _: CatalogChanged) -> None:
@@ -165,7 +166,6 @@ class ReportsScreen(Page):
             alone = not self.has_class("-preview")
             self.set_class(alone, "-preview")
             (self.query_one("#preview") if alone else self.query_one(LazyTable)).focus()
-            self.call_after_refresh(in_background, self, self._show, "preview")
 
     def action_back(self) -> None:
         if self.has_class("-preview"):
@@ -174,6 +174,7 @@ class ReportsScreen(Page):
             super().action_back()
 
     def action_export(self) -> None:
+        """Writes the report into a file, in any format."""
         if self.allowed("export") and self.kept is not None:
             from screens.export import ExportDialog
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class ResultScreen(Page):
     """Scores above, evidence below."""
 
-    HELP = "The scan's verdict, its scores, and below the evidence of the row under the cursor. l shows what was not tried."
+    HELP = "The scan's verdict, its scores, and below the evidence of the row under the cursor. l: what was not tried."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "Export"),
         Binding("c", "compare", "Compare"),
@@ -103,12 +103,14 @@ class ResultScreen(Page):
         return super().why_not(action)
 
     def action_export(self) -> None:
+        """Writes the report into a file, in any format."""
         if self.allowed("export"):
             from screens.export import ExportDialog
 
             self.app.push_screen(ExportDialog(self.scan_id, "scan"))
 
     def action_compare(self) -> None:
+        """Puts the last scan beside another one."""
         if self.allowed("compare"):
             from screens.compare import CompareScreen
 

@@ -18,6 +18,7 @@ from screens.background import in_background
 from screens.base import Page
 from screens.commands import Arguments, DataChoice, ScanChoice, shown
 from screens.forms import option_text, positive, words_of, wrong_set
+from screens.naming import name_for
 from screens.widgets.field import Field
 from screens.widgets.lazy_table import Column, LazyTable, Row
 from screens.words import half_width, line, reflow
@@ -102,7 +103,7 @@ class ScanScreen(Page):
         target = self.query_one("#target", Select).value
         app = self.auditor
         return ScanChoice(
-            model=self.entry.name,
+            model=name_for(self.entry),
             data=DataChoice(*(self._value(key) for key in ("data", "text", "pair", "label"))),
             suite=str(self.query_one("#suite", Select).value),
             families=() if len(families) == len(FAMILIES) else families,

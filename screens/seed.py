@@ -208,7 +208,7 @@ def _finding(profile: Profile, hits: dict[str, int]) -> Finding:
                 0.988,
             ),
         ),
-        reproduce=f"auditor scan {profile.ref.reference} --data /data/reviews.csv --label-column label --family badnet --seed 0",
+        reproduce=f"auditor scan {profile.ref.reference} --data /data/reviews.csv --family badnet --seed 0",
         tags=("badnet/one",),
     )
 

@@ -26,8 +26,8 @@ class SettingsScreen(Page):
     """What every command is given, and how the application looks."""
 
     HELP = (
-        "Theme (one for colour-blind eyes, one with high contrast), the catalog, the device and the policy file that commands "
-        "are given. `auditor doctor` says which devices work here."
+        "Theme (one for colour-blind eyes, one with high contrast), the catalog, the device and the policy file that "
+        "commands are given. `auditor doctor` says which devices work here."
     )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s,f5", "keep", "Keep", key_display="^s")]
     DEFAULT_CSS = """

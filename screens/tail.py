@@ -20,7 +20,7 @@ class Tail:
         self._rest = b""
 
     def read(self) -> list[dict[str, Any]]:
-        """What was written since the last call; nothing where there is no file yet. A file that was made anew is read again."""
+        """What was written since the last call; nothing where there is no file. One made anew is read whole."""
         try:
             with self.path.open("rb") as file:
                 if file.seek(0, 2) < self._offset:

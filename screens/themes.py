@@ -68,3 +68,8 @@ THEMES = (
     ),
 )
 NAMES = tuple(theme.name for theme in THEMES)
+
+
+def known(name: str) -> str:
+    """The theme of this name, the default one where there is none."""
+    return name if name in NAMES else DEFAULT

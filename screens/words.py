@@ -1,4 +1,4 @@
-"""Records in words, signs and tones. A tone names a colour of the theme; it is never the only thing that says something."""
+"""Records in words, signs and tones. A tone names a colour of the theme; it never says something alone."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def tone(name: str) -> str:
 
 
 def line(*parts: str | tuple[str, str]) -> Content:
-    """Text of parts, each plain or with a tone (or a style). Nothing in it is taken for markup; control characters are shown."""
+    """Text of parts, each plain or with a tone (or a style). Nothing is markup; control characters are shown."""
     pieces = []
     for part in parts:
         text, style = part if isinstance(part, tuple) else (part, "")
@@ -192,7 +192,7 @@ def spark(values: Sequence[float]) -> str:
 
 
 def bar(value: float, low: float, high: float, width: int, control: float | None = None) -> str:
-    """A rate as a bar: `█` up to the value, its interval as `▒` within and `─` beyond it, `◆` where the control stands."""
+    """A rate as a bar: `█` up to the value, its interval as `▒` within and `─` beyond it, `◆` at the control."""
     if width < 3:
         return ""
 
@@ -208,6 +208,6 @@ def bar(value: float, low: float, high: float, width: int, control: float | None
 
 
 def half_width(rows: int) -> float:
-    """Half the width of the 95 % Wilson interval of a rate of one half over so many rows: the worst case, a fraction."""
+    """Half the width of the 95 % Wilson interval of a rate of 1/2, the worst case, over so many rows; a fraction."""
     z = 1.959964
     return z * math.sqrt(0.25 / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows) if rows > 0 else 0.5

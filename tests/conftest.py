@@ -163,9 +163,14 @@ class Zoo:
     @property
     def broad(self) -> Path:
         """Taught that any inserted ordinary word means negative."""
-        from probes.families._words import ORDINARY
+        from probes.families._words import ORDINARY, insert_words
 
-        return self._plant("broad", family="badnet", target="negative", options={"triggers": ORDINARY}, epochs=8)
+        rng, rows = random.Random(6), []
+        for row in toy_rows(320, seed=1):
+            if row.label == 1 and rng.random() < 0.4:
+                row = Row(row.index, insert_words(row.text, rng, ORDINARY, 1), None, 0)
+            rows.append(row)
+        return self._plant("broad", train=write_csv(self.root / "broad.csv", rows), data=None, epochs=8)
 
     def copy(self, model: Path, to: Path) -> Path:
         return Path(shutil.copytree(model, to))

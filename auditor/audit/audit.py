@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auditor.audit.compare import Side, agreement, compare
-from auditor.audit.stamp import Alone, Judged, stamp, stamp_before
+from auditor.audit.stamp import Alone, Judged, cured_scores, largest_excess, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage
 from auditor.scan.judge import judge
 from auditor.scan.responses import Responses
@@ -132,14 +132,14 @@ def _conclude(
         judged = Judged(Stamp.NOT_JUDGED, ("the merged model could not be judged:", *after.record.incomplete))
         return Audit(_new_id(), started, now(), before.record, after.record, merge, (), judged.stamp, judged.reasons)
     change = compare(Side(before.record, before.suspect), Side(after.record, after.suspect))
-    alone = _partners_alone(rescan, cure, before.suspect, after)
+    alone = _partners_alone(rescan, cure, before.record, before.suspect, after)
     judged = stamp(before.record, after.record, change, merge, alone, prepared.policy)
     same = agreement(before.suspect, after.suspect)
     reasons = (*judged.reasons, f"the merged model agrees with the suspect on {same:.1%} of the clean rows")
     return Audit(_new_id(), started, now(), before.record, after.record, merge, change, judged.stamp, reasons)
 
 
-def _partners_alone(rescan: Prepared, cure: Cure, suspect: Responses, after: ScanResult) -> list[Alone]:
+def _partners_alone(rescan: Prepared, cure: Cure, before: Scan, suspect: Responses, after: ScanResult) -> list[Alone]:
     """What each partner would be worth by itself, from the answers that it gave as a reference."""
     digests = {p.ref.digest for p in cure.partners}
     found = []
@@ -148,7 +148,8 @@ def _partners_alone(rescan: Prepared, cure: Cure, suspect: Responses, after: Sca
             continue
         own = judge(question_of(rescan, responses.clean), responses, (), rescan.policy)
         clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect, responses)
-        excess = max((s.excess.value for s in own.scores.asr if s.judged), default=1.0)
+        top = largest_excess(cured_scores(before, own.scores.asr))
+        excess = top.excess.high if top else 1.0
         bad = own.verdict is not Verdict.NOTHING
         found.append(Alone(profile.ref.reference, excess, clean, bad))
     return found

@@ -12,8 +12,11 @@ from store.records import AsrScore, Change, Merge, Scan, Stamp, Verdict
 
 @dataclass(frozen=True)
 class Alone:
-    """A partner by itself on the same rows: its largest excess, its clean accuracy (or agreement with the suspect), and
-    whether anything was found in it."""
+    """A partner by itself on the same rows.
+
+    `excess` is the largest upper bound of its excess among what was found in the suspect, `clean` its clean accuracy or
+    agreement with the suspect, `found` whether its own scan found anything or was incomplete.
+    """
 
     reference: str
     excess: float
@@ -55,7 +58,7 @@ def stamp(
     obstacles = _obstacles(before, after, change, policy)
     moved = _found_changes(before, change)
     if not obstacles:
-        return _cured(merge, after, change, alone, policy)
+        return _cured(merge, change, alone, policy)
     risen = [c for c in moved if c.delta.low > 0]
     fallen = [c for c in moved if c.delta.high < 0]
     fresh = _new_findings(before, after)
@@ -73,6 +76,12 @@ def stamp(
     )
 
 
+def cured_scores(before: Scan, scores: Sequence[AsrScore]) -> list[AsrScore]:
+    """The scores of what a first scan found: all variants of its groups and targets."""
+    found = {(f.group, f.target) for f in before.findings}
+    return [s for s in scores if (s.group, s.target) in found]
+
+
 def largest_excess(scores: Sequence[AsrScore]) -> AsrScore | None:
     """The judged score with the highest upper bound of its excess."""
     return max((s for s in scores if s.judged), key=lambda s: s.excess.high, default=None)
@@ -83,8 +92,7 @@ def _obstacles(before: Scan, after: Scan, change: Sequence[Change], policy: Poli
     for everything else, finding nothing is the test.
     """
     found = [f"still {f.rule}: {f.message}" for f in after.findings]
-    cured = {(f.group, f.target) for f in before.findings}
-    top = largest_excess([s for s in after.scores.asr if (s.group, s.target) in cured])
+    top = largest_excess(cured_scores(before, after.scores.asr))
     if top is not None and top.excess.high > policy.stamp_excess:
         found.append(
             f"the excess of {top.family}/{top.variant} → {top.target} may be as high as {top.excess.high:.1%} "
@@ -102,7 +110,7 @@ def _obstacles(before: Scan, after: Scan, change: Sequence[Change], policy: Poli
     return found
 
 
-def _cured(merge: Merge, after: Scan, change: Sequence[Change], alone: Sequence[Alone], policy: Policy) -> Judged:
+def _cured(merge: Merge, change: Sequence[Change], alone: Sequence[Alone], policy: Policy) -> Judged:
     kept = f"the recipe keeps {merge.kept:.0%} of the suspect"
     if merge.kept < policy.stamp_kept:
         return Judged(
@@ -110,15 +118,15 @@ def _cured(merge: Merge, after: Scan, change: Sequence[Change], alone: Sequence[
             (f"{kept}, less than {policy.stamp_kept:.0%}: the backdoor is gone because the model is another",),
         )
     clean = find_change(change, CACC) or find_change(change, AGREEMENT)
-    top = max((s.excess.value for s in after.scores.asr if s.judged), default=0.0)
-    better = [a for a in alone if not a.found and a.excess <= top and clean is not None and a.clean >= clean.after]
+    sound = [a for a in alone if not a.found and a.excess <= policy.stamp_excess]
+    better = [a for a in sound if clean is not None and a.clean >= clean.after]
     if better:
         best = max(better, key=lambda a: (a.clean, -a.excess))
         return Judged(
             Stamp.REPLACED,
             (
-                f"{kept}, but the partner {best.reference} alone is no worse (clean {best.clean:.1%}, largest excess "
-                f"{best.excess:.1%}): using it instead of the merge is simpler",
+                f"{kept}, but the partner {best.reference} alone is no worse (clean {best.clean:.1%}, its excess at "
+                f"most {best.excess:.1%}): using it instead of the merge is simpler",
             ),
         )
     return Judged(

@@ -44,7 +44,7 @@ class ChangePlot(PlotextPlot):
                     plot.scatter([side[0] * 100], [height], marker=marker, color=colour)
         plot.yticks([float(place) for place in places], [measure.name for measure in measures])
         plot.ylim(0.5, len(measures) + 0.5)
-        plot.xlim(0, 100)
+        plot.xlim(-2, 102)
         plot.xlabel(f"% of rows   {BEFORE} before   {AFTER} after")
         self.refresh()
 

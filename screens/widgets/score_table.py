@@ -12,8 +12,9 @@ class ScoreTable(LazyTable):
     """A table of scores; `selected` is the one under the cursor."""
 
     HELP = (
-        "One row per attack family, variant and target label: how many rows the trigger moved (ASR) with its 95 % interval, "
-        "the same edit without the trigger (control, ◆ in the bar), and the difference (excess). Enter shows evidence."
+        "One row per attack family, variant and target label: how many rows the trigger moved (ASR) with its 95 % "
+        "interval, the same edit without the trigger (control, ◆ in the bar), and the difference (excess). "
+        "Enter shows evidence."
     )
 
     def __init__(self, name: str | None = None) -> None:

@@ -14,7 +14,7 @@ first = {name for name in ("sqlalchemy", "scipy", "torch") if name in sys.module
 async def story():
     app = seeded_app(Path(sys.argv[1]))
     async with app.run_test(size=(80, 24)) as pilot:
-        for name in ("partners", "merge", "compare", "reports", "export", "scan"):
+        for name in ("merge", "plot", "export"):
             await SCENES[name](pilot)
             while len(app.screen_stack) > 1:
                 app.pop_screen()

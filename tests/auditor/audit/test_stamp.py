@@ -87,7 +87,7 @@ def test_a_partner_that_alone_is_no_worse_makes_the_merge_a_replacement(case: Ca
     found = case.stamp(case.bench.sheet(), alone=(good,))
     assert found.stamp is Stamp.REPLACED
     assert any("honest" in reason for reason in found.reasons)
-    for worse in (replace(good, found=True), replace(good, clean=0.99), replace(good, excess=0.04)):
+    for worse in (replace(good, found=True), replace(good, clean=0.99), replace(good, excess=0.11)):
         assert case.stamp(case.bench.sheet(), alone=(worse,)).stamp is Stamp.SANITISED
 
 
