@@ -136,6 +136,17 @@ def search_recipe(
     return space.weights(chosen.candidate), record
 
 
+def in_words(search: SearchRecord) -> str:
+    """What a search chose, in a sentence."""
+    chosen = next(t for t in search.confirmed if t.chosen)
+    parts = ", ".join(f"{kind} {weights[0]:.0%}" for kind, weights in chosen.weights.items())
+    return (
+        f"recipe {chosen.number} of {search.tried} tried on {search.rows} rows that do not judge: of the suspect it "
+        f"keeps {parts}; on {search.confirm_rows} other rows its attack success rate stood {chosen.gap:.1%} above the "
+        f"partners', its clean answers were {chosen.clean:.1%} right"
+    )
+
+
 def held_back(rows: int, judging: int) -> int:
     """How many of so many rows a search holds back: those that do not judge anyway, but no less than a third of all
     where they are few, and no more than it can use.

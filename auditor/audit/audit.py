@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from auditor.audit.antidote import in_words
 from auditor.audit.compare import Side, agreement, compare
 from auditor.audit.stamp import Alone, Judged, cured_scores, largest_excess, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage
@@ -70,7 +71,9 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     rescan = _rescan(prepared, cure, before.record, cure.profile(Path(merge.output)))
     after = yield from scan(rescan, backend)
     record = yield from _conclude(started, prepared, rescan, cure, before, after, merge)
-    return (yield from _finish(replace(record, search=search)))
+    if search is not None:
+        record = replace(record, search=search, reasons=(*record.reasons, in_words(search)))
+    return (yield from _finish(record))
 
 
 def _first_scan(

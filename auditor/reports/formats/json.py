@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from auditor.event_log import plain
 from auditor.reports.format import Record, report_format
 from probes.rates import Difference, Rate
 from store.records import AsrScore, Audit, Evidence, Finding, Merge, Scan
@@ -136,6 +137,7 @@ def _audit(audit: Audit) -> dict[str, Any]:
         ],
         "stamp": audit.stamp,
         "reasons": audit.reasons,
+        "search": plain(audit.search) if audit.search else None,
     }
 
 

@@ -1,0 +1,102 @@
+"""The search over recipes: what it tries, what it prefers, and that it repeats."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from auditor.merge.search import Candidate, Goal, Search, Space, Trial, Worth
+
+MODULES = {"embeddings": 600, "attention": 200, "feed-forward": 150, "norms": 10, "head": 40}
+
+
+def even(weight: float, *partners: int) -> Candidate:
+    return Candidate((weight,) * len(MODULES), (partners,) * len(MODULES))
+
+
+def leaky(candidate: Candidate) -> Worth:
+    """A backdoor in the feed-forward layers and the head; every other module of the suspect helps the accuracy."""
+    shares = dict(zip(MODULES, candidate.suspect, strict=True))
+    gap = max(0.0, shares["feed-forward"] + shares["head"] - 0.3)
+    return Worth(gap, 0.8 + 0.1 * shares["attention"] + 0.05 * shares["embeddings"])
+
+
+def run(trials: int = 80, seed: int = 0, partners: int = 3) -> Search:
+    search = Search(Space(MODULES, partners), Goal(clean=0.85), leaky, trials, seed)
+    list(search.run())
+    return search
+
+
+def test_weights_of_every_module_sum_to_one_and_name_all_partners() -> None:
+    space = Space(MODULES, 3)
+    for trial in run().done:
+        weights = space.weights(trial.candidate)
+        assert set(weights) == set(MODULES)
+        for shares in weights.values():
+            assert len(shares) == 4
+            assert sum(shares) == pytest.approx(1)
+        assert len(trial.candidate.partners) <= space.most_partners
+
+
+def test_kept_is_the_mean_coefficient_by_elements() -> None:
+    kept = Space(MODULES, 2).kept(Candidate((0.5, 0.0, 0.0, 0.0, 1.0), ((0,),) * 5))
+    assert kept == pytest.approx((0.5 * 600 + 40) / 1000)
+
+
+def test_the_same_seed_makes_the_same_trials_and_another_does_not() -> None:
+    assert run().done == run().done
+    assert run(seed=1).done != run().done
+
+
+def test_fixed_recipes_come_first_and_every_partner_alone_is_among_them() -> None:
+    tried = [t.candidate for t in run().done[:16]]
+    assert tried[0] == even(0.25, 0, 1, 2)
+    for partner in range(3):
+        assert even(0.0, partner) in tried
+
+
+def test_nothing_is_tried_twice() -> None:
+    tried = [t.candidate for t in run(200).done]
+    assert len(set(tried)) == len(tried)
+
+
+def test_the_search_finds_the_module_that_carries_the_backdoor() -> None:
+    best = run(120).best(1)[0]
+    weights = dict(zip(MODULES, best.candidate.suspect, strict=True))
+    assert best.worth.gap <= 0.02
+    assert weights["feed-forward"] + weights["head"] <= 0.33
+    assert best.worth.clean > leaky(even(0.15, 0, 1, 2)).clean, "a module of the suspect that does no harm is kept"
+
+
+def test_the_front_holds_what_nothing_dominates() -> None:
+    search = run()
+    front = search.front()
+    assert front
+    for trial in search.done:
+        dominated = any(other.dominates(trial) for other in search.done)
+        assert (trial in front) is not dominated
+
+
+def test_a_used_up_space_ends_the_search() -> None:
+    small = Search(Space({"all": 1}, 1), Goal(clean=0.5), lambda _: Worth(0.0, 0.5), 10_000, 0)
+    assert len(list(small.run())) < 50
+
+
+def test_a_stop_ends_the_search() -> None:
+    search = Search(Space(MODULES, 2), Goal(clean=0.5), leaky, 100, 0, stop=lambda: len(search.done) >= 7)
+    assert len(list(search.run())) == 7
+
+
+def test_the_goal_prefers_what_is_feasible_then_the_smaller_gap_then_what_no_partner_does_alone() -> None:
+    goal = Goal(clean=0.9, alone=(Worth(0.0, 0.88),))
+    good = Trial(1, even(0.2, 0), Worth(0.01, 0.91), kept=0.2)
+    wider = replace(good, worth=Worth(0.3, 0.95))
+    replaced = replace(good, worth=Worth(0.0, 0.97), kept=0.0)
+    broken = replace(good, worth=Worth(0.0, 0.5))
+    like_partner = replace(good, worth=Worth(0.0, 0.88), kept=0.9)
+    lossless = Goal(clean=0.88, alone=goal.alone)
+    ranked = sorted([broken, replaced, wider, good], key=goal.rank)
+    assert ranked[:2] == [good, wider]
+    assert lossless.beaten(like_partner.worth)
+    assert lossless.rank(good) < lossless.rank(like_partner)
