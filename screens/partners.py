@@ -76,10 +76,10 @@ class PartnersScreen(Page):
         suspect = self.entry.profile
 
         def work(catalog: Catalog) -> list[Proposal]:
-            from auditor.merge.partners import propose
+            from auditor.proposals import catalogued_partners
 
             others = [e for e in catalog.models.list() if e.profile.ref.digest != suspect.ref.digest]
-            return propose(suspect, others)
+            return catalogued_partners(catalog, suspect, others)
 
         self._proposals = await self.ask(work) or []
         self._show()
