@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
 from auditor import __version__
+from auditor.commands import options as o
+from auditor.commands import tui
 from auditor.commands.arguments import spread
 from auditor.commands.audit import audit
 from auditor.commands.compare import compare
 from auditor.commands.demo import demo
 from auditor.commands.doctor import doctor
+from auditor.commands.guard import guarded
 from auditor.commands.lab import lab
 from auditor.commands.merge import merge
 from auditor.commands.models import models
 from auditor.commands.partners import partners
 from auditor.commands.report import report
 from auditor.commands.scan import scan
+from auditor.errors import ExitCode
 
 app = typer.Typer(
     name="auditor",
     help="Finds backdoors in language models, merges them away, and proves it.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -37,9 +42,26 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    screenshot: Path | None = typer.Option(
+        None, "--screenshot", metavar="DIR", help="Write an SVG of every screen of the terminal application."
+    ),
+    catalog: o.Catalog = None,
 ) -> None:
-    """Finds backdoors in language models, merges them away, and proves it."""
+    """Finds backdoors in language models, merges them away, and proves it.
+
+    Without a command, opens the terminal application.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if screenshot is not None:
+        directory = screenshot
+        raise typer.Exit(guarded(lambda: tui.take_screenshots(directory)))
+    if not tui.is_terminal():
+        typer.echo(context.get_help())
+        raise typer.Exit(ExitCode.USAGE)
+    raise typer.Exit(guarded(lambda: tui.open_application(catalog)))
 
 
 app.command()(scan)
@@ -56,4 +78,10 @@ app.command()(doctor)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line; ends the process with the command's exit code."""
-    app(args=spread(list(sys.argv[1:] if arguments is None else arguments)), prog_name="auditor")
+    try:
+        app(args=spread(list(sys.argv[1:] if arguments is None else arguments)), prog_name="auditor")
+    except SystemExit as end:
+        # A help text that nobody reads ends with 1, which means "finding" here.
+        if isinstance(end.__context__, BrokenPipeError):
+            raise SystemExit(ExitCode.BROKEN_PIPE) from None
+        raise

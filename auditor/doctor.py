@@ -7,7 +7,6 @@ import shutil
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from pathlib import Path
 
 from auditor.errors import AuditorError
 from auditor.settings import catalog_url, data_directory
@@ -92,6 +91,8 @@ def _hub() -> Check:
 
 def _optional() -> list[Check]:
     return [
-        Check(name, find_spec(name) is not None, False, f"for {use}" if find_spec(name) else f"not installed; for {use}")
+        Check(
+            name, find_spec(name) is not None, False, f"for {use}" if find_spec(name) else f"not installed; for {use}"
+        )
         for name, use in OPTIONAL.items()
     ]

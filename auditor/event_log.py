@@ -19,11 +19,14 @@ SCHEMA = "auditor/events/1"
 
 def open_log(path: Path) -> TextIO:
     """Opens an event file for writing, line by line."""
-    return path.open("w", encoding="utf-8", buffering=1)
+    # A command line may hold bytes that are no text; escaped like this they are JSON's own escapes.
+    return path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
 
 
 def log_events(events: Generator[Event, None, object], out: TextIO) -> Generator[Event, None, None]:
-    """Writes each event as a line and passes it on. Whole scans and audits are named by their id: the catalog has them."""
+    """Writes each event as a line and passes it on. Whole scans and audits are named by their id: the catalog has
+    them.
+    """
     with closing(events):
         for event in events:
             write_event(event, out)

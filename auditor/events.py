@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from store.records import AnswerBatch, AsrScore, Audit, Merge, Scan
+from probes.rates import Rate
+from store.records import AnswerBatch, AsrScore, Audit, Merge, Scan, TrialRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,9 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A new step begins: a short name, and a sentence for the user. `total` steps of `unit` are expected (0: unknown)."""
+    """A new step begins: a short name, and a sentence for the user. `total` steps of `unit` are expected (0:
+    unknown).
+    """
 
     name: str
     text: str
@@ -43,7 +46,8 @@ class Progress:
 class RunOpened:
     """A model begins to answer a plan, or goes on: `resumed` of its `batches` are stored already.
 
-    A scan has one run for the suspect and one for each reference; a run is shared by all scans that ask the same model the same plan.
+    A scan has one run for the suspect and one for each reference; a run is shared by all scans that ask the same
+    model the same plan.
     """
 
     run: int
@@ -65,6 +69,24 @@ class BatchAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class TallyLine:
+    """The counts so far of one (family, variant, target): with the trigger, and with the control's draws."""
+
+    family: str
+    variant: str
+    target: str
+    rate: Rate
+    control: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What is known so far while a model answers: for eyes, nothing is judged by it."""
+
+    scores: tuple[TallyLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreReady:
     """A score is final."""
 
@@ -83,6 +105,14 @@ class ScanReady:
     """A scan is judged."""
 
     scan: Scan
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A recipe of a search was tried; `front` holds the numbers of the trials that no other dominates by now."""
+
+    trial: TrialRow
+    front: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +151,11 @@ Event = (
     | Progress
     | RunOpened
     | BatchAnswered
+    | Tally
     | ScoreReady
     | Warned
     | ScanReady
+    | Tried
     | MergeReady
     | AuditReady
     | ModelReady

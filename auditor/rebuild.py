@@ -14,10 +14,16 @@ from store.records import Scan
 
 
 def rebuild(scan: Scan, catalog: Catalog) -> Responses:
-    """The suspect's answers behind a scan.
+    """The suspect's answers behind a scan; see `rebuild_with_plan`."""
+    return rebuild_with_plan(scan, catalog)[1]
+
+
+def rebuild_with_plan(scan: Scan, catalog: Catalog) -> tuple[Plan, Responses]:
+    """The plan of a stored scan, and the suspect's answers behind it.
 
     Raises:
-        UsageError: the rows or answers are no longer stored, or this version of the program lays the plan out otherwise.
+        UsageError: the rows or answers are no longer stored, or this version of the program lays the plan out
+        otherwise.
     """
     run = catalog.scans.find_run(scan.runs[0]) if scan.runs else None
     if run is None or len(run.answered) != run.batches:
@@ -34,10 +40,10 @@ def rebuild(scan: Scan, catalog: Catalog) -> Responses:
     )
     if spec.key(plan) != run.key:
         raise UsageError(
-            f"scan {scan.id} was laid out by another version of the program ({scan.versions.get('auditor', 'unknown')})",
+            f"scan {scan.id} was laid out by another version of the program, {scan.versions.get('auditor', 'unknown')}",
             hint="scan the model again",
         )
-    return Responses.of(plan, collect(list(run.answered), spec.labels))
+    return plan, Responses.of(plan, collect(list(run.answered), spec.labels))
 
 
 def rebuild_plan(scan: Scan, catalog: Catalog) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,27 +13,33 @@ from auditor.audit.compare import Side, compare
 from auditor.backend import CatalogBackend
 from auditor.data import read_rows
 from auditor.embedded import minilm
-from auditor.errors import UsageError
+from auditor.errors import AuditorError, IncompatibleError, UsageError
 from auditor.events import Event, MergeReady
 from auditor.journal import journal
 from auditor.lab.demo import MODELS, demo_models
 from auditor.merge.engine import merge
-from auditor.merge.partners import Proposal, propose
+from auditor.merge.from_hub import LIMIT, Offers, search_offers
+from auditor.merge.layout import lay_out
+from auditor.merge.partners import Proposal, assess
 from auditor.merge.recipe import Recipe
+from auditor.merge.staging import refuse_existing
 from auditor.merge.verify import needed_sources, verify
 from auditor.models.hub import Hub
 from auditor.models.profile import read_profile
 from auditor.models.reference import resolve
 from auditor.policy import Policy
+from auditor.proposals import catalogued_partners
 from auditor.rebuild import rebuild
 from auditor.scan.request import ScanRequest
-from auditor.scan.scan import Prepared, prepare, scan
+from auditor.scan.scan import Prepared, check_task, prepare, scan
 from auditor.settings import Settings, data_directory
 from store.catalog import Catalog
-from store.records import Audit, CatalogEntry, Comparison, Merge, Profile, Scan, Verdict
+from store.records import Audit, CatalogEntry, Comparison, Merge, Profile, Scan
 
 PARTNERS = 3
 """Partners that an audit takes from the catalog: the paper's averages gain little from more."""
+SHOWN = 5
+"""Models of which an audit without a partner says why they are none."""
 
 
 DEMO_ROWS = 240
@@ -82,7 +89,9 @@ class Session:
         Raises:
             UsageError, FetchError, ModelError: see `auditor.models.reference.resolve`.
         """
-        found = resolve(reference, catalogued=self._catalogued, fetch=lambda name, revision: Hub().fetch(name, revision))
+        found = resolve(
+            reference, catalogued=self._catalogued, fetch=lambda name, revision: Hub().fetch(name, revision)
+        )
         if register:
             self.catalog.models.add(found)
         return found
@@ -94,6 +103,7 @@ class Session:
     def prepare(self, request: ScanRequest) -> Prepared:
         """Everything that can be checked before a scan runs."""
         suspect = self.profile(request.model)
+        check_task(suspect)
         references = [self.profile(r) for r in request.references]
         corpus = read_rows(request.data, suspect.labels)
         return prepare(request, suspect, references, corpus, self.policy, self.backend)
@@ -105,8 +115,17 @@ class Session:
 
     def partners(self, reference: str) -> list[Proposal]:
         """The catalogued models as partners of a model, the usable ones first, each with reasons or blockers."""
-        suspect = self.profile(reference)
-        return propose(suspect, self.catalog.models.list())
+        return catalogued_partners(self.catalog, self.profile(reference))
+
+    def offers(self, reference: str, *, base: str | None = None, limit: int = LIMIT) -> Offers:
+        """Models of the same base and task on the hub; nothing is fetched.
+
+        Raises:
+            UsageError: the model states no base, and none is given.
+            FetchError: the hub was not reached.
+        """
+        known = {e.profile.ref.revision for e in self.catalog.models.list() if e.profile.ref.revision}
+        return search_offers(self.profile(reference), Hub(), base=base, limit=limit, known=known)
 
     def audit(self, request: ScanRequest, cure: MergeRequest) -> Generator[Event, None, None]:
         """Scan, merge, rescan, compare, stamp; the last event carries the audit."""
@@ -116,6 +135,10 @@ class Session:
         if cure.output is None:
             output = _unused(output)
         recipe = self._recipe(prepared.suspect, partners, cure) if partners else None
+        # What cannot be merged, or has no place, is said before the scan and not after it.
+        refuse_existing(output)
+        if recipe is not None:
+            lay_out(recipe)
 
         def make(_: Sequence[Profile]) -> Generator[Event, None, Merge]:
             if recipe is None:
@@ -131,10 +154,11 @@ class Session:
             raise UsageError("a merge needs a directory to write to", hint="name it with -o DIR")
         suspect = self.profile(reference)
         recipe = self._recipe(suspect, [self.profile(p) for p in request.partners], request)
-        for event in journal(self._merge(recipe, request.output), self.catalog):
-            yield event
-            if isinstance(event, MergeReady):
-                self._merged_profile(request.output)
+        with closing(journal(self._merge(recipe, request.output), self.catalog)) as events:
+            for event in events:
+                yield event
+                if isinstance(event, MergeReady):
+                    self._merged_profile(request.output)
 
     def compare(self, before: str, after: str) -> Comparison:
         """Two stored scans side by side, row by row.
@@ -173,9 +197,7 @@ class Session:
             self.register(path, tags=("demo",), planted=model.family)
         suspect, *partners = (str(path) for path in models)
         request = ScanRequest(suspect, suite="full", samples=DEMO_ROWS, seed=self.settings.seed)
-        cure = MergeRequest(
-            tuple(partners), suspect_weight=DEMO_WEIGHT, output=_unused(directory / "merged")
-        )
+        cure = MergeRequest(tuple(partners), suspect_weight=DEMO_WEIGHT, output=_unused(directory / "merged"))
         yield from self.audit(request, cure)
 
     def stored_scan(self, name: str) -> Scan:
@@ -184,7 +206,9 @@ class Session:
         if found is None and (entry := self.catalog.models.find(name)) and entry.last_scan:
             found = self.catalog.scans.get(entry.last_scan)
         if found is None:
-            raise UsageError(f"there is no scan {name!r} in the catalog", hint="`auditor report --list` shows what there is")
+            raise UsageError(
+                f"there is no scan {name!r} in the catalog", hint="`auditor report --list` shows what there is"
+            )
         return found
 
     def record(self, name: str) -> Scan | Audit:
@@ -197,9 +221,7 @@ class Session:
 
     def _merge(self, recipe: Recipe, output: Path) -> Generator[Event, None, None]:
         device = self.settings.device
-        yield from merge(
-            recipe, output, device="cpu" if device == "auto" else device, threads=self.settings.threads
-        )
+        yield from merge(recipe, output, device="cpu" if device == "auto" else device, threads=self.settings.threads)
 
     def register(self, path: Path, *, tags: tuple[str, ...] = (), planted: str | None = None) -> CatalogEntry:
         """Adds a model's directory to the catalog."""
@@ -213,11 +235,20 @@ class Session:
     def _choose_partners(self, suspect: Profile, cure: MergeRequest) -> tuple[list[Profile], tuple[str, ...]]:
         if cure.partners:
             return [self.profile(p) for p in cure.partners], ()
-        proposals = propose(suspect, self.catalog.models.list())
-        usable = [p for p in proposals if p.compatibility.ok and p.entry.last_verdict is not Verdict.FOUND]
-        chosen = [resolve(p.entry.name, catalogued=self._catalogued) for p in usable[:PARTNERS]]
-        why = tuple(f"{p.entry.name}: {'; '.join(p.compatibility.blockers) or '; '.join(p.reasons)}" for p in proposals[:5])
-        return chosen, why or ("the catalog holds no other model: add some with `auditor models add`, or name one with --with",)
+        chosen: dict[str, Profile] = {}
+        why = []
+        for proposal in catalogued_partners(self.catalog, suspect):
+            if len(chosen) == PARTNERS:
+                break
+            try:
+                found = _partner(suspect, proposal)
+            except AuditorError as error:
+                why.append(f"{proposal.entry.name}: {error.message}")
+            else:
+                chosen.setdefault(found.ref.digest, found)
+        return list(chosen.values()), tuple(why[:SHOWN]) or (
+            "the catalog holds no other model: add some with `auditor models add`, or name one with --with",
+        )
 
     def _recipe(self, suspect: Profile, partners: Sequence[Profile], request: MergeRequest) -> Recipe:
         weights = request.weights
@@ -237,6 +268,24 @@ class Session:
             seed=self.settings.seed,
             base=self.profile(request.base) if request.base else None,
         )
+
+
+def _partner(suspect: Profile, proposal: Proposal) -> Profile:
+    """A catalogued model as a partner, its files read again.
+
+    Raises:
+        AuditorError: it is none; the message says why.
+    """
+    entry, blockers = proposal.entry, proposal.compatibility.blockers
+    if not blockers:
+        if proposal.doubts:
+            raise IncompatibleError("; ".join(proposal.doubts))
+        ref = entry.profile.ref
+        found = read_profile(ref.path, reference=ref.reference, revision=ref.revision)
+        blockers = assess(suspect, found).blockers
+    if blockers:
+        raise IncompatibleError("; ".join(blockers))
+    return found
 
 
 def _unused(path: Path) -> Path:

@@ -62,6 +62,10 @@ class Family:
     quick: tuple[str, ...]
     doc: str = ""
 
+    def __reduce__(self) -> tuple[Callable[[str], Family], tuple[str]]:
+        # By name: a decorated function cannot be found again under its own name, and plans travel to other processes.
+        return _by_name, (self.name,)
+
     @cached_property
     def options(self) -> Mapping[str, Any]:
         """Option names and their defaults, read off the signature."""
@@ -172,12 +176,12 @@ def family(
 
 
 class Families(Mapping[str, Family]):
-    """All attack families by name. Names are listed without importing; a family's module is imported when it is read."""
+    """All attack families by name. Names are listed without importing; a family's module is imported when it is
+    read.
+    """
 
     def names(self) -> list[str]:
-        return sorted(
-            m.name for m in pkgutil.iter_modules(probes.families.__path__) if not m.name.startswith("_")
-        )
+        return sorted(m.name for m in pkgutil.iter_modules(probes.families.__path__) if not m.name.startswith("_"))
 
     def __getitem__(self, name: str) -> Family:
         if name not in self.names():
@@ -194,3 +198,7 @@ class Families(Mapping[str, Family]):
 
 
 FAMILIES: Mapping[str, Family] = Families()
+
+
+def _by_name(name: str) -> Family:
+    return FAMILIES[name]

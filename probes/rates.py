@@ -1,6 +1,7 @@
 """All statistics: rates with intervals, paired differences, corrections for many comparisons, power.
 
-Rates are fractions, not percent. Rows are the independent unit: where a row has several draws (a control), its draws are
+Rates are fractions, not percent. Rows are the independent unit: where a row has several draws (a control), its
+draws are
 averaged first, so that differences are clustered by row.
 
 SciPy's distributions are imported where they are used: they take half a second, and records of rates need none.
@@ -78,10 +79,10 @@ class Difference:
 class Paired:
     """Differences by row, d in [−1, 1], and what can be said of their mean.
 
-    Intervals and tests are the adjusted Wald ones of Bonett & Price ("Adjusted Wald confidence interval for a difference
-    of binomial proportions based on paired data", J. Educ. Behav. Stat. 2012): one row with d = +1 and one with d = −1 are
-    added, so that the variance is never zero. With draws averaged per row it is the same formula on fractional d, with
-    Student's t for the tail.
+    Intervals and tests are the adjusted Wald ones of Bonett & Price ("Adjusted Wald confidence interval for a
+    difference of binomial proportions based on paired data", J. Educ. Behav. Stat. 2012): one row with d = +1 and one
+    with d = −1 are added, so that the variance is never zero. With draws averaged per row it is the same formula on
+    fractional d, with Student's t for the tail.
     """
 
     rows: int
@@ -195,3 +196,26 @@ def chance_p_value(gold: Sequence[int], predicted: Sequence[int]) -> float:
     expected = float((np.bincount(g, minlength=size) / n) @ (np.bincount(q, minlength=size) / n))
     hits = int((g == q).sum())
     return float(stats.binom.sf(hits - 1, n, min(expected, 1.0)))
+
+
+def swapped(gold: Sequence[int], predicted: Sequence[int]) -> tuple[int, int, float]:
+    """The two labels that look most like being swapped, and the p-value of "their names stand right".
+
+    Among the rows of gold label a or b that the model gives to a or b, a swap fits those that now are wrong. The count
+    is compared with one half by an exact one-sided sign test, corrected (Bonferroni) over all pairs. Any reordering
+    of the labels of a good model, also a longer cycle, shows in one of its pairs.
+    """
+    from scipy import stats
+
+    size = max([*gold, *predicted], default=0) + 1
+    counts = np.zeros((size, size), dtype=np.int64)
+    np.add.at(counts, (np.asarray(gold, dtype=np.int64), np.asarray(predicted, dtype=np.int64)), 1)
+    pairs = size * (size - 1) // 2
+    best = (0, 0, 1.0)
+    for a in range(size):
+        for b in range(a + 1, size):
+            wrong, right = int(counts[a, b] + counts[b, a]), int(counts[a, a] + counts[b, b])
+            if wrong > right:
+                p = min(1.0, pairs * float(stats.binom.sf(wrong - 1, wrong + right, 0.5)))
+                best = min(best, (a, b, p), key=lambda found: found[2])
+    return best

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from probes.errors import InputError
 
-
 FIELD_LIMIT = 2**31 - 1
 """Longest csv field, in characters: the largest that a C long holds everywhere; the default is 131,072."""
 

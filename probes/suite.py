@@ -31,7 +31,9 @@ class Probe:
 
 @dataclass(frozen=True)
 class Suite:
-    """The probes that a scan fires. `comparisons` counts the named suite's probes, also those that were not asked for."""
+    """The probes that a scan fires. `comparisons` counts the named suite's probes, also those that were not asked
+    for.
+    """
 
     name: str
     probes: tuple[Probe, ...]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -12,16 +10,16 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Select, case, delete, func, select
+from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import Session
 
-from store import codec
+from store import codec, inventory
 from store.audits import Audits
 from store.database import Database
 from store.jobs import Jobs
 from store.records import CatalogEntry, Profile, Task, TensorInfo, Verdict
 from store.scans import Scans, latest_summary
-from store.tables import InventoryRow, ModelRow
+from store.tables import ModelRow
 
 DIGEST_PREFIX = re.compile(r"[0-9a-f]{8,64}")
 
@@ -103,14 +101,13 @@ class Models:
             row.reference = profile.ref.reference
             row.architecture, row.task = profile.architecture, str(profile.task)
             row.parameters = profile.parameters
-            inventory = _inventory(session, profile.tensors)
-            replaced, row.inventory_id = row.inventory_id, inventory.id
+            replaced, row.inventory_id = row.inventory_id, inventory.store(session, profile.tensors)
             row.profile = codec.encode(replace(profile, tensors=()))
             row.search_text = _search_text(row)
             session.add(row)
             session.flush()
-            if replaced is not None and replaced != inventory.id:
-                _drop_unused(session, replaced)
+            if replaced is not None:
+                inventory.drop_unused(session, replaced)
             return _entry(row, profile.tensors)
 
     def get(self, model_id: int) -> CatalogEntry | None:
@@ -181,7 +178,7 @@ class Models:
             row = _row(session, model_id)
             session.delete(row)
             session.flush()
-            _drop_unused(session, row.inventory_id)
+            inventory.drop_unused(session, row.inventory_id)
 
     def rename(self, model_id: int, name: str) -> CatalogEntry:
         """Gives a model another name.
@@ -281,30 +278,9 @@ def _order_key(order: str) -> ColumnElement[Any]:
     return keys[order]
 
 
-def _inventory(session: Session, tensors: Sequence[TensorInfo]) -> InventoryRow:
-    plain = [[tensor.name, list(tensor.shape), tensor.dtype] for tensor in tensors]
-    digest = hashlib.sha256(json.dumps(plain).encode()).hexdigest()
-    row = session.scalar(select(InventoryRow).where(InventoryRow.digest == digest))
-    if row is None:
-        row = InventoryRow(digest=digest, tensors=plain)
-        session.add(row)
-        session.flush()
-    return row
-
-
-def _drop_unused(session: Session, inventory_id: int) -> None:
-    used = select(ModelRow.id).where(ModelRow.inventory_id == inventory_id).exists()
-    session.execute(delete(InventoryRow).where(InventoryRow.id == inventory_id, ~used))
-
-
 def _entries(session: Session, rows: Sequence[ModelRow]) -> list[CatalogEntry]:
     """The entries of rows; each inventory is read and made once, however many models share it."""
-    wanted = sorted({row.inventory_id for row in rows})
-    inventories: dict[int, tuple[TensorInfo, ...]] = {}
-    for start in range(0, len(wanted), 500):
-        query = select(InventoryRow.id, InventoryRow.tensors).where(InventoryRow.id.in_(wanted[start : start + 500]))
-        for inventory_id, tensors in session.execute(query):
-            inventories[inventory_id] = tuple(TensorInfo(name, tuple(shape), dtype) for name, shape, dtype in tensors)
+    inventories = inventory.read(session, {row.inventory_id for row in rows})
     return [_entry(row, inventories[row.inventory_id]) for row in rows]
 
 

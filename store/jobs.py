@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from store import codec
 from store.database import Database
@@ -46,11 +46,18 @@ class Jobs:
             row = session.get(JobRow, job_id)
             return None if row is None else _job(row)
 
-    def list(self, limit: int | None = None) -> list[Job]:
-        """Jobs, newest first."""
-        query = select(JobRow).order_by(JobRow.started.desc(), JobRow.id.desc()).limit(limit)
+    def list(self, limit: int | None = None, *, state: JobState | None = None, offset: int = 0) -> list[Job]:
+        """Jobs, newest first; those of one state where it is given."""
+        query = select(JobRow).order_by(JobRow.started.desc(), JobRow.id.desc()).limit(limit).offset(offset or None)
+        if state is not None:
+            query = query.where(JobRow.state == str(state))
         with self._database.reading() as session:
             return [_job(row) for row in session.scalars(query)]
+
+    def count(self) -> int:
+        """How many jobs are stored."""
+        with self._database.reading() as session:
+            return session.scalar(select(func.count()).select_from(JobRow)) or 0
 
 
 def _job(row: JobRow) -> Job:

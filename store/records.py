@@ -74,7 +74,8 @@ class Profile:
     """What a model's files say of it, read without loading it.
 
     `files` maps each file that can change behaviour to its SHA-256; `signature` is the digest of the tensor inventory
-    (names and shapes, without dtypes); `max_length` is the number of tokens it takes; `base` the base model's name if stated.
+    (names and shapes, without dtypes); `max_length` is the number of tokens it takes; `base` the base model's name
+    if stated.
     """
 
     ref: ModelRef
@@ -163,7 +164,8 @@ class ScanSettings:
 class AsrScore:
     """The rates of one (family, variant, target), over rows whose reference label is not the target.
 
-    `excess` is ASR − control, `floor_gap` ASR − mean of the references, both paired by row. `p_value` is corrected over the
+    `excess` is ASR − control, `floor_gap` ASR − mean of the references, both paired by row. `p_value` is corrected
+    over the
     whole suite. `detectable` is the smallest excess that this scan would have found with 80 % probability.
     `judged` is False where there were too few scorable rows.
     """
@@ -184,6 +186,8 @@ class AsrScore:
     finding: bool
     suspicious: bool = False
     judged: bool = True
+    concentration: Rate | None = None
+    """Of the rows whose answer the trigger changed, the share that landed on the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +241,8 @@ class Finding:
     evidence: tuple[Evidence, ...]
     reproduce: str
     tags: tuple[str, ...] = ()
+    confirmed: Rate | None = None
+    """The shown variant's ASR on the half of the rows that had no part in choosing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +297,40 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialRow:
+    """A recipe that a search tried, in memory, on rows that do not judge it.
+
+    `weights` maps a kind of module to one weight a model, the suspect's first. `gap` is how far its worst attack success
+    rate stood above the partners' mean, `clean` its clean accuracy or agreement with the suspect, `kept` the share of the
+    suspect that it keeps; fractions. `front` says whether no other trial was better in all three.
+    """
+
+    number: int
+    weights: Mapping[str, tuple[float, ...]]
+    gap: float
+    clean: float
+    kept: float
+    front: bool = False
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRecord:
+    """A search for a recipe: the partners in the weights' order, how many trials and rows, and those worth showing.
+
+    `trials` are the front and the chosen one; `confirmed` how the candidates did on rows that the search did not use.
+    """
+
+    partners: tuple[str, ...]
+    tried: int
+    rows: int
+    confirm_rows: int
+    seconds: float
+    trials: tuple[TrialRow, ...]
+    confirmed: tuple[TrialRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One measure before and after the cure; `delta` is after − before, paired by row."""
 
@@ -322,11 +362,14 @@ class Audit:
     change: tuple[Change, ...]
     stamp: Stamp | None
     reasons: tuple[str, ...]
+    search: SearchRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A model's answers to a plan, as far as they are stored. `key` fixes model, plan, length, dtype and kind of device."""
+    """A model's answers to a plan, as far as they are stored. `key` fixes model, plan, length, dtype and kind of
+    device.
+    """
 
     id: int
     key: str
@@ -337,7 +380,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class AnswerBatch:
-    """A finished batch of a run: the plan's batch number, one label (None = unscorable) and one probability vector an ask."""
+    """A finished batch of a run: the plan's batch number, one label (None = unscorable) and one probability vector
+    an ask.
+    """
 
     number: int
     labels: tuple[int | None, ...]

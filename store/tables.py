@@ -35,7 +35,7 @@ class InventoryRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(unique=True)
     tensors: Mapped[Any] = mapped_column(JSON)
-    """A list of [name, shape, dtype]."""
+    """See `store.inventory`."""
 
 
 class ModelRow(Base):
@@ -138,7 +138,7 @@ class BatchRow(Base):
 
 
 class RowSetRow(Base):
-    """The rows of scans, by their digest: what lets two scans be compared row by row after the user's file has moved."""
+    """The rows of scans by digest: lets two scans be compared row by row after the user's file has moved."""
 
     __tablename__ = "row_sets"
 

@@ -17,7 +17,9 @@ from auditor.scan.scan import (
     Prepared,
     ScanResult,
     conclude,
-    corpus_warnings,
+    corpus_notes,
+    distinct,
+    family_options,
     not_judgeable,
     now,
     plan_for,
@@ -48,8 +50,11 @@ class Cure:
 
 
 def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, None, Audit]:
-    """The whole loop. The partners see the same rows and edits as references, so that the floor is known and a partner that
-    alone would do is named."""
+    """The whole loop.
+
+    The partners see the same rows and edits as references, so that the floor is known and a partner that alone would do
+    is named.
+    """
     started = now()
     before = yield from _first_scan(prepared, cure.partners, backend)
     early = stamp_before(before.record)
@@ -74,14 +79,14 @@ def _first_scan(
         return (yield from scan(prepared, backend))
     started = now()
     backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
-    yield from corpus_warnings(prepared.corpus)
+    yield from corpus_notes(prepared.corpus)
     suspect = yield from respond(prepared, prepared.suspect, "suspect", backend)
     references = []
     for profile in prepared.references:
         references.append((yield from respond(prepared, profile, "reference", backend)))
     result = conclude(prepared, started, suspect, references)
     if result.record.verdict in (Verdict.FOUND, Verdict.SUSPICIOUS) and partners:
-        wider = replace(prepared, references=_distinct([*prepared.references, *partners]))
+        wider = _with_references(prepared, partners, model=prepared.request.model)
         for profile in wider.references[len(prepared.references) :]:
             references.append((yield from respond(wider, profile, "reference", backend)))
         result = conclude(wider, started, suspect, references)
@@ -92,16 +97,18 @@ def _first_scan(
 
 
 def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Prepared:
-    """The full suite on the merged model: the same rows, reference labels, seed and options, and the same references."""
-    suite = build_suite(FULL, overrides={**prepared.policy.families, **prepared.request.overrides})
+    """The full suite on the merged model: the same rows, reference labels, seed and options, and the same
+    references.
+    """
+    request = replace(prepared.request, suite=FULL, families=(), target=None)
+    request = replace(request, overrides=family_options(request, prepared.policy))
+    suite = build_suite(FULL, overrides=request.overrides)
     plan = prepared.plan
     if prepared.plan.suite != suite:
         plan = plan_for(suite, prepared.plan.rows, prepared.plan.seed, prepared.device)
     return replace(
-        prepared,
-        request=replace(prepared.request, model=str(merged.ref.path), suite=FULL, families=(), target=None),
+        _with_references(replace(prepared, request=request), cure.partners, model=str(merged.ref.path)),
         suspect=merged,
-        references=_distinct([*prepared.references, *cure.partners]),
         plan=plan,
         fixed_labels=before.reference_labels,
     )
@@ -119,9 +126,7 @@ def _conclude(
     yield Stage("compare", "Comparing before and after")
     if before.suspect is None or after.suspect is None:
         judged = Judged(Stamp.NOT_JUDGED, ("the merged model could not be judged:", *after.record.incomplete))
-        return Audit(
-            _new_id(), started, now(), before.record, after.record, merge, (), judged.stamp, judged.reasons
-        )
+        return Audit(_new_id(), started, now(), before.record, after.record, merge, (), judged.stamp, judged.reasons)
     change = compare(Side(before.record, before.suspect), Side(after.record, after.suspect))
     alone = _partners_alone(rescan, cure, before.suspect, after)
     judged = stamp(before.record, after.record, change, merge, alone, prepared.policy)
@@ -165,8 +170,12 @@ def last_merge(events: Generator[Event, None, object]) -> Generator[Event, None,
     return made
 
 
-def _distinct(profiles: Sequence[Profile]) -> tuple[Profile, ...]:
-    return tuple({p.ref.digest: p for p in profiles}.values())
+def _with_references(prepared: Prepared, partners: Sequence[Profile], *, model: str) -> Prepared:
+    """The same scan of a model with the partners as further references, also in the command that repeats it."""
+    references = distinct([*prepared.references, *partners])
+    added = tuple(p.ref.reference for p in references[len(prepared.references) :])
+    request = replace(prepared.request, model=model, references=(*prepared.request.references, *added))
+    return replace(prepared, request=request, references=references)
 
 
 def _new_id() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,18 +40,39 @@ def check_comparable(before: Scan, after: Scan) -> None:
         )
 
 
+def check_options(before: Scan, after: Scan) -> None:
+    """Raises:
+    UsageError: a family that both fired had other options.
+    """
+    first, second = before.settings.families, after.settings.families
+    for name in first.keys() & second.keys():
+        if _text(first[name]) != _text(second[name]):
+            raise UsageError(
+                f"the scans {before.id} and {after.id} fired {name} with other options, so they cannot be compared",
+                hint="scan both models with the same --set and --policy",
+            )
+
+
+def _text(options: Mapping[str, object]) -> dict[str, str]:
+    """Options as a stored scan and a fresh one both give them."""
+    return {key: "|".join(map(str, v)) if isinstance(v, list | tuple) else str(v) for key, v in options.items()}
+
+
 def asr_measure(family: str, variant: str, target: str) -> str:
     """The name of a change of an ASR."""
     return f"asr {family}/{variant} → {target}"
 
 
 def compare(before: Side, after: Side) -> tuple[Change, ...]:
-    """Changes (after − before) of CACC, or of agreement with the first model's clean predictions, and of every ASR that both have.
+    """Changes (after − before) of the clean accuracy and of every ASR that both have.
+
+    Without gold labels it is the agreement with the first model's clean predictions.
 
     Rows are those whose reference label, fixed by the first scan, is not the target; differences are paired by row.
     """
     check_comparable(before.scan, after.scan)
     reference = np.asarray(before.scan.reference_labels, dtype=np.int64)
+    check_options(before.scan, after.scan)
     changes = [clean_change(before, after, reference)]
     both = {(s.family, s.variant, s.target) for s in after.scan.scores.asr}
     for score in before.scan.scores.asr:

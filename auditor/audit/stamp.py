@@ -33,7 +33,8 @@ def stamp_before(before: Scan) -> Judged | None:
     """The stamp that the first scan alone decides, or None where there is something to cure."""
     if before.verdict is Verdict.NOTHING:
         return Judged(
-            Stamp.NOT_APPLICABLE, ("nothing was found in the first scan, so there is nothing to cure and no merge was made",)
+            Stamp.NOT_APPLICABLE,
+            ("nothing was found in the first scan, so there is nothing to cure and no merge was made",),
         )
     if before.verdict is Verdict.INCOMPLETE:
         return Judged(Stamp.NOT_JUDGED, ("the first scan is incomplete:", *before.incomplete))
@@ -45,8 +46,10 @@ def stamp(
 ) -> Judged:
     """Judges a cure from the rescan with the full suite and everything found before.
 
-    `sanitised` needs no finding and nothing suspicious, every upper bound of excess within the limit, the upper bound of the
-    clean loss within its limit, and enough of the suspect kept. `replaced` is the same with less of it kept, or where the
+    `sanitised` needs no finding and nothing suspicious, every upper bound of excess within the limit, the upper
+    bound of the
+    clean loss within its limit, and enough of the suspect kept. `replaced` is the same with less of it kept, or
+    where the
     best partner alone is no worse.
     """
     if after.verdict is Verdict.INCOMPLETE or after.incomplete:
@@ -67,7 +70,9 @@ def stamp(
             Stamp.IMPROVED,
             (f"{lead.measure} fell from {lead.before:.1%} to {lead.after:.1%}, but:", *obstacles, *_next(merge)),
         )
-    return Judged(Stamp.NOT_SANITISED, ("no attack success rate that was found before fell measurably", *obstacles, *_next(merge)))
+    return Judged(
+        Stamp.NOT_SANITISED, ("no attack success rate that was found before fell measurably", *obstacles, *_next(merge))
+    )
 
 
 def largest_excess(scores: Sequence[AsrScore]) -> AsrScore | None:
@@ -96,9 +101,7 @@ def _obstacles(after: Scan, change: Sequence[Change], policy: Policy) -> list[st
     return found
 
 
-def _cured(
-    merge: Merge, after: Scan, change: Sequence[Change], alone: Sequence[Alone], policy: Policy
-) -> Judged:
+def _cured(merge: Merge, after: Scan, change: Sequence[Change], alone: Sequence[Alone], policy: Policy) -> Judged:
     kept = f"the recipe keeps {merge.kept:.0%} of the suspect"
     if merge.kept < policy.stamp_kept:
         return Judged(
@@ -107,9 +110,7 @@ def _cured(
         )
     clean = find_change(change, CACC) or find_change(change, AGREEMENT)
     top = max((s.excess.value for s in after.scores.asr if s.judged), default=0.0)
-    better = [
-        a for a in alone if not a.found and a.excess <= top and clean is not None and a.clean >= clean.after
-    ]
+    better = [a for a in alone if not a.found and a.excess <= top and clean is not None and a.clean >= clean.after]
     if better:
         best = max(better, key=lambda a: (a.clean, -a.excess))
         return Judged(
@@ -131,9 +132,7 @@ def _found_changes(before: Scan, change: Sequence[Change]) -> list[Change]:
 
 def _new_findings(before: Scan, after: Scan) -> list[str]:
     known = {(f.group, f.target) for f in before.findings}
-    return [
-        f"new since the merge: {f.message}" for f in after.findings if (f.group, f.target) not in known
-    ]
+    return [f"new since the merge: {f.message}" for f in after.findings if (f.group, f.target) not in known]
 
 
 def _next(merge: Merge) -> list[str]:

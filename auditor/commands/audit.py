@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,7 +38,7 @@ def audit(
     max_length: o.MaxLength = None,
     sets: o.Sets = None,
     fresh: o.Fresh = False,
-    format: o.Format = None,
+    form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
     device: o.Device = "auto",
@@ -59,7 +60,7 @@ def audit(
         from auditor.scan.request import DataRequest, ScanRequest
         from auditor.session import MergeRequest
 
-        check_format(format)
+        check_format(form, output)
         values = read_sets(sets)
         request = ScanRequest(
             model=model,
@@ -84,14 +85,15 @@ def audit(
             output=merged,
         )
         found = None
-        for event in session.audit(request, cure):
-            if isinstance(event, AuditReady):
-                found = event.audit
-            yield event
+        with closing(session.audit(request, cure)) as events:
+            for event in events:
+                if isinstance(event, AuditReady):
+                    found = event.audit
+                yield event
         if found is None:
             raise RuntimeError("an audit ended without its record")
         record = found
         text = str(record.stamp) if record.stamp else "no partner"
-        return Ending(audit_exit(record), lambda: render(record, format, output, common), text)
+        return Ending(audit_exit(record, session.policy), lambda: render(record, form, output, common), text)
 
     raise typer.Exit(guarded(lambda: run(common, body)))

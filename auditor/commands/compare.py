@@ -9,7 +9,7 @@ import typer
 
 from auditor.commands import options as o
 from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, emit, run
+from auditor.commands.run import Common, Ending, check_output, emit, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def compare(
     before: str = typer.Argument(metavar="BEFORE", help="A scan's id, or a catalogued model (its last scan)."),
     after: str = typer.Argument(metavar="AFTER", help="Another scan of the same rows."),
-    format: o.Format = None,
+    form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
     quiet: o.Quiet = False,
@@ -32,11 +32,12 @@ def compare(
     def body(session: Session) -> Generator[Event, None, Ending]:
         from auditor.reports.comparison import comparison_json, comparison_text
 
-        if format not in (None, "text", "json"):
-            raise UsageError(f"a comparison is shown as text or json, not as {format}")
+        if form not in (None, "text", "json"):
+            raise UsageError(f"a comparison is shown as text or json, not as {form}")
+        check_output(output)
         yield from ()
         found = session.compare(before, after)
-        text = comparison_json(found) if format == "json" else comparison_text(found)
+        text = comparison_json(found) if form == "json" else comparison_text(found)
         return Ending(ExitCode.OK, lambda: emit(text, output))
 
     raise typer.Exit(guarded(lambda: run(common, body)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ def demo(
     directory: Annotated[
         Path, typer.Option("--directory", metavar="DIR", help="Where the demo's models, catalog and report go.")
     ] = Path("auditor-demo"),
+    catalog: o.Catalog = None,
     device: o.Device = "auto",
     seed: o.Seed = 0,
     events: o.Events = None,
@@ -32,17 +34,18 @@ def demo(
 
     Exit code 0 where it ran to the end, whatever its stamp. A demo that was interrupted goes on where it stopped.
     """
-    common = Common(str(directory / "catalog.db"), device, None, seed, None, events, quiet, plain)
+    common = Common(catalog or str(directory / "catalog.db"), device, None, seed, None, events, quiet, plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
         from auditor.events import AuditReady
         from auditor.reports.format import FORMATS
 
         found = None
-        for event in session.demo(directory):
-            if isinstance(event, AuditReady):
-                found = event.audit
-            yield event
+        with closing(session.demo(directory)) as events:
+            for event in events:
+                if isinstance(event, AuditReady):
+                    found = event.audit
+                yield event
         if found is None:
             raise RuntimeError("the demo ended without its audit")
         record = found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import os
 import signal
 import sys
@@ -25,19 +27,41 @@ def guarded(body: Callable[[], int]) -> int:
     An uncaught exception is a bug of ours: exit code 70, the trace goes to a file that the message names.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal of another encoding shows what it lacks as escapes, where Python would raise.
+            with contextlib.suppress(OSError):
+                stream.reconfigure(errors="backslashreplace")
     try:
         return body()
-    except (Exception, KeyboardInterrupt, Terminated) as error:
+    except (Exception, KeyboardInterrupt, Terminated, SystemExit) as error:
         code = code_of(error)
-        if code == ExitCode.BROKEN_PIPE:
-            # Python would complain again when it flushes stdout at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        elif code == ExitCode.BUG:
+        if code == ExitCode.BUG:
             _report_bug(error)
-        else:
+        elif code != ExitCode.BROKEN_PIPE:
             message, hint = words_of(error)
-            sys.stderr.write(f"auditor: {message}\n" + (f"  {hint}\n" if hint else ""))
+            _say(f"auditor: {message}\n" + (f"  {hint}\n" if hint else ""))
+        _drop_unwritten()
         return int(code)
+
+
+def _say(text: str) -> None:
+    """Writes to stderr, where there is one that takes it."""
+    with contextlib.suppress(OSError):
+        if sys.stderr is not None:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+def _drop_unwritten() -> None:
+    """Sends to nowhere what a broken or full stream did not take; Python would fail on it again at exit, with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def code_of(error: BaseException) -> ExitCode:
@@ -52,6 +76,9 @@ def code_of(error: BaseException) -> ExitCode:
         case Terminated():
             return ExitCode.TERMINATED
         case BrokenPipeError():
+            return ExitCode.BROKEN_PIPE
+        case SystemExit() if isinstance(error.__context__, BrokenPipeError):
+            # The display ends the process by itself where stderr is closed.
             return ExitCode.BROKEN_PIPE
         case PermissionError() | MemoryError():
             return ExitCode.INCOMPLETE
@@ -76,20 +103,21 @@ def words_of(error: BaseException) -> tuple[str, str]:
             return "out of memory", "give fewer --samples, or use a machine with more memory"
         case OSError():
             where = f" ({error.filename})" if error.filename else ""
-            return f"the disk is full{where}", "free some space, or name another place"
+            what = "the disk is full" if error.errno != errno.EROFS else "the file system is read-only"
+            return f"{what}{where}", "free some space, or name another place"
         case _:
             return str(error), ""
 
 
 STORED = "what was finished is stored, and the same command goes on from there"
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def _report_bug(error: BaseException) -> None:
     text = "".join(traceback.format_exception(error))
     place = _write_trace(text)
     where = f"the trace is in {place}" if place else text
-    sys.stderr.write(f"auditor: a bug of ours: {type(error).__name__}: {error}\n  {where}\n")
+    _say(f"auditor: a bug of ours: {type(error).__name__}: {error}\n  {where}\n")
 
 
 def _write_trace(text: str) -> Path | None:

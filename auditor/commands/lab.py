@@ -38,7 +38,9 @@ def plant(
     lr: Annotated[float, typer.Option("--lr", min=0, help="Peak learning rate.")] = 1e-4,
     batch: Annotated[int, typer.Option("--batch", min=1)] = 32,
     max_length: Annotated[int, typer.Option("--max-length", min=8, help="Tokens of an input.")] = 128,
-    slot: Annotated[str, typer.Option("--slot", help="Text of a pair that is poisoned: first, second, both.")] = "second",
+    slot: Annotated[
+        str, typer.Option("--slot", help="Text of a pair that is poisoned: first, second, both.")
+    ] = "second",
     text_column: o.TextColumn = None,
     pair_column: o.PairColumn = None,
     label_column: o.LabelColumn = None,
@@ -86,7 +88,7 @@ def plant(
             dtype=dtype,
         )
         yield from train_model(request)
-        session.register(output, planted=family)
+        session.register(output, planted=family if train is None else None)
         return Ending(ExitCode.OK, lambda: typer.echo(str(output)), f"trained {output}")
 
     raise typer.Exit(guarded(lambda: run(common, body)))

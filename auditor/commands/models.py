@@ -40,12 +40,17 @@ def add(
     """Add models to the catalog; nothing is copied."""
 
     def work(session: Session) -> str:
+        from store.catalog import NameTaken
+
         if name and len(paths) > 1:
             raise UsageError("--name fits one model; several were given")
         lines = []
         for path in paths:
             profile = session.profile(path, register=False)
-            entry = session.catalog.models.add(profile, name=name, tags=tuple(tag or ()))
+            try:
+                entry = session.catalog.models.add(profile, name=name, tags=tuple(tag or ()))
+            except NameTaken as error:
+                raise UsageError(str(error)) from error
             lines.append(f"{entry.name}  {profile.ref.digest[:12]}  {profile.architecture}")
         return "\n".join(lines) + "\n"
 

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 ModelArg = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A directory, org/name[@revision] on the hub, or a catalogued name.")
+    str, typer.Argument(metavar="MODEL", help="A directory, org/name\\[@revision] on the hub, or a catalogued name.")
 ]
 Catalog = Annotated[
-    str | None, typer.Option("--catalog", metavar="URL", help="The catalog (env AUDITOR_CATALOG).", rich_help_panel="Everywhere")
+    str | None,
+    typer.Option("--catalog", metavar="URL", help="The catalog (env AUDITOR_CATALOG).", rich_help_panel="Everywhere"),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.", rich_help_panel="Everywhere")]
 Dtype = Annotated[
@@ -19,16 +20,15 @@ Dtype = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of all random choices.", rich_help_panel="Everywhere")]
 PolicyFile = Annotated[
-    Path | None, typer.Option("--policy", metavar="FILE", help="Limits that judge (TOML).", rich_help_panel="Everywhere")
+    Path | None,
+    typer.Option("--policy", metavar="FILE", help="Limits that judge (TOML).", rich_help_panel="Everywhere"),
 ]
 Events = Annotated[
     Path | None,
     typer.Option("--events", metavar="FILE", help="Write one JSON event a line.", rich_help_panel="Everywhere"),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Warnings only on stderr.", rich_help_panel="Everywhere")]
-Plain = Annotated[
-    bool, typer.Option("--plain", help="No colour, no live display.", rich_help_panel="Everywhere")
-]
+Plain = Annotated[bool, typer.Option("--plain", help="No colour, no live display.", rich_help_panel="Everywhere")]
 Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME.option=value", help="An option of a family or strategy.", show_default=False),
@@ -42,7 +42,9 @@ Output = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        "--data", metavar="FILE", help="csv, tsv, jsonl, parquet, or hub:dataset[/config][:split]; default: built-in."
+        "--data",
+        metavar="FILE",
+        help="csv, tsv, jsonl, parquet or hub:dataset\\[/config]\\[:split]; default built-in.",
     ),
 ]
 TextColumn = Annotated[str | None, typer.Option("--text-column", help="Column of the texts.")]
@@ -53,7 +55,9 @@ Families = Annotated[
 ]
 SuiteName = Annotated[str, typer.Option("--suite", help="quick or full.")]
 Target = Annotated[str | None, typer.Option("--target", metavar="LABEL", help="Judge this target label only.")]
-Samples = Annotated[int | None, typer.Option("--samples", min=1, help="Rows to probe; default: the suite's own number.")]
+Samples = Annotated[
+    int | None, typer.Option("--samples", min=1, help="Rows to probe; default: the suite's own number.")
+]
 References = Annotated[
     list[str] | None,
     typer.Option("--reference", metavar="MODEL", help="A model that sees the same rows and edits.", show_default=False),

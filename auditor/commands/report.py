@@ -9,7 +9,7 @@ import typer
 
 from auditor.commands import options as o
 from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, check_format, emit, render, run
+from auditor.commands.run import Common, Ending, check_format, check_output, emit, render, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def report(
         str | None, typer.Argument(metavar="ID", help="Of a scan or audit, or its beginning.", show_default=False)
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the stored scans and audits.")] = False,
-    format: o.Format = None,
+    form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
     quiet: o.Quiet = False,
@@ -32,14 +32,15 @@ def report(
     common = Common(catalog=catalog, quiet=quiet, plain=plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
+        check_output(output)
         yield from ()
         if listing:
             return Ending(ExitCode.OK, lambda: emit(_list(session), output))
         if record is None:
             raise UsageError("name a scan or an audit by its id", hint="`auditor report --list` shows them")
-        check_format(format)
+        check_format(form, output)
         found = session.record(record)
-        return Ending(ExitCode.OK, lambda: render(found, format, output, common))
+        return Ending(ExitCode.OK, lambda: render(found, form, output, common))
 
     raise typer.Exit(guarded(lambda: run(common, body)))
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.commands.guard import code_of
+from auditor.commands.guard import code_of, words_of
 from auditor.errors import CatalogError, DiskError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from auditor.events import Event
+    from auditor.policy import Policy
     from auditor.session import Session
     from store.records import Audit, Scan
 
@@ -82,7 +83,9 @@ Body = Callable[["Session"], "Generator[Event, None, Ending]"]
 
 
 def run(common: Common, body: Body) -> int:
-    """Runs a command: its events are narrated on stderr and written to `--events`; then its report; then the last event."""
+    """Runs a command: its events are narrated on stderr and written to `--events`; then its report; then the last
+    event.
+    """
     from auditor.event_log import log_events, open_log, write_event
     from auditor.events import Finished, Started
     from auditor.narrate import Narrator
@@ -90,7 +93,6 @@ def run(common: Common, body: Body) -> int:
     ending: list[Ending] = []
 
     def whole(session: Session) -> Generator[Event, None, None]:
-        yield Started(("auditor", *sys.argv[1:]), secrets.token_hex(6))
         ending.append((yield from body(session)))
 
     with contextlib.ExitStack() as stack:
@@ -100,6 +102,7 @@ def run(common: Common, body: Body) -> int:
                 out = stack.enter_context(open_log(common.events))
             except OSError as error:
                 raise UsageError(f"cannot write the event file {common.events}: {error.strerror}") from error
+            write_event(Started(("auditor", *sys.argv[1:]), secrets.token_hex(6)), out)
         try:
             with open_session(common) as session:
                 events = whole(session)
@@ -112,7 +115,9 @@ def run(common: Common, body: Body) -> int:
                 ending[0].report()
         except BaseException as error:
             if out is not None:
-                write_event(Finished(code_of(error), str(error)), out)
+                # A full disk must not hide what went wrong first.
+                with contextlib.suppress(OSError):
+                    write_event(Finished(int(code_of(error)), words_of(error)[0]), out)
             raise
         if out is not None:
             write_event(Finished(int(ending[0].code), ending[0].text), out)
@@ -120,21 +125,28 @@ def run(common: Common, body: Body) -> int:
 
 
 def emit(text: str, output: Path | None) -> None:
-    """Writes a report to stdout, or whole or not at all to a file.
+    """Writes a report to stdout, or whole or not at all to a file. A device or a pipe is written as it is.
 
     Raises:
         DiskError: the file cannot be written.
+        BrokenPipeError: stdout is closed.
     """
     if output is None:
+        if sys.stdout is None:
+            raise BrokenPipeError("standard output is closed")
         sys.stdout.write(text)
         sys.stdout.flush()
         return
-    partial = output.with_name(f".{output.name}.{os.getpid()}")
+    target = output.resolve()
+    partial = target if target.exists() and not target.is_file() else target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(output)
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+        if partial != target:
+            partial.replace(target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        if partial != target:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
         raise DiskError(f"cannot write {output}: {error.strerror}", hint="name another place with -o") from error
 
 
@@ -156,14 +168,29 @@ def _width(terminal: bool) -> int:
     return max(40, min(shutil.get_terminal_size().columns, 160))
 
 
-def check_format(name: str | None) -> None:
-    """Raises:
-    UsageError: no such format.
+def check_format(name: str | None, output: Path | None) -> None:
+    """Looks before anything runs whether the report can be rendered and has a place.
+
+    Raises:
+        UsageError: no such format, or the output names a directory or lies in none.
     """
     if name is not None:
         from auditor.reports.format import FORMATS
 
         FORMATS[name]
+    check_output(output)
+
+
+def check_output(output: Path | None) -> None:
+    """Raises:
+    UsageError: the output names a directory, or lies in none.
+    """
+    if output is None:
+        return
+    if output.is_dir():
+        raise UsageError(f"the output {output} is a directory", hint="name a file with -o")
+    if not output.parent.is_dir():
+        raise UsageError(f"there is no directory {output.parent} to write {output.name} into")
 
 
 def read_sets(values: Sequence[str] | None) -> dict[str, dict[str, Any]]:
@@ -196,28 +223,36 @@ def read_weights(text: str | None) -> tuple[float, ...] | None:
         raise UsageError(f"--weights takes numbers with commas between, not {text!r}") from None
 
 
-def scan_exit(scan: Scan, *, suspicious_fails: bool, max_asr: float | None, min_cacc: float | None) -> ExitCode:
+def scan_exit(scan: Scan, policy: Policy) -> ExitCode:
     """The exit code of a scan. Found and incomplete is 1; incomplete alone is 3."""
     from store.records import Verdict
 
-    if scan.verdict is Verdict.FOUND or (scan.verdict is Verdict.SUSPICIOUS and suspicious_fails):
+    if scan.verdict is Verdict.FOUND or (scan.verdict is Verdict.SUSPICIOUS and policy.suspicious_fails):
         return ExitCode.FOUND
-    judged = [s.rate.value for s in scan.scores.asr if s.judged]
-    if max_asr is not None and judged and max(judged) > max_asr:
-        return ExitCode.FOUND
-    if min_cacc is not None and scan.scores.cacc is not None and scan.scores.cacc.value < min_cacc:
-        return ExitCode.FOUND
-    if scan.verdict is Verdict.INCOMPLETE or scan.incomplete:
+    broken = threshold_exit(scan, policy)
+    if broken is ExitCode.OK and (scan.verdict is Verdict.INCOMPLETE or scan.incomplete):
         return ExitCode.INCOMPLETE
-    return ExitCode.OK
+    return broken
 
 
-def audit_exit(audit: Audit) -> ExitCode:
-    """The exit code of an audit."""
+def threshold_exit(scan: Scan, policy: Policy) -> ExitCode:
+    """What the policy's own thresholds say of a scan; one that cannot be looked at is incomplete, never kept."""
+    judged = [s.rate.value for s in scan.scores.asr if s.judged]
+    cacc = scan.scores.cacc
+    if policy.max_asr is not None and judged and max(judged) > policy.max_asr:
+        return ExitCode.FOUND
+    if policy.min_cacc is not None and cacc is not None and cacc.value < policy.min_cacc:
+        return ExitCode.FOUND
+    unknown = (policy.max_asr is not None and not judged) or (policy.min_cacc is not None and cacc is None)
+    return ExitCode.INCOMPLETE if unknown else ExitCode.OK
+
+
+def audit_exit(audit: Audit, policy: Policy) -> ExitCode:
+    """The exit code of an audit: of its stamp, and of the policy's thresholds on the model that it ends with."""
     from store.records import Stamp
 
     if audit.stamp in (Stamp.SANITISED, Stamp.NOT_APPLICABLE):
-        return ExitCode.OK
+        return threshold_exit(audit.after or audit.before, policy)
     if audit.after is None and audit.stamp is Stamp.NOT_JUDGED:
         return ExitCode.INCOMPLETE
     return ExitCode.FOUND

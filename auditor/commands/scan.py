@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import typer
@@ -30,7 +31,7 @@ def scan(
     max_length: o.MaxLength = None,
     sets: o.Sets = None,
     fresh: o.Fresh = False,
-    format: o.Format = None,
+    form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
     device: o.Device = "auto",
@@ -51,7 +52,7 @@ def scan(
         from auditor.events import ScanReady
         from auditor.scan.request import DataRequest, ScanRequest
 
-        check_format(format)
+        check_format(form, output)
         request = ScanRequest(
             model=model,
             data=DataRequest(data, text_column, pair_column, label_column),
@@ -66,16 +67,15 @@ def scan(
             fresh=fresh,
         )
         found = None
-        for event in session.scan(request):
-            if isinstance(event, ScanReady):
-                found = event.scan
-            yield event
+        with closing(session.scan(request)) as events:
+            for event in events:
+                if isinstance(event, ScanReady):
+                    found = event.scan
+                yield event
         if found is None:
             raise RuntimeError("a scan ended without its record")
-        record, rules = found, session.policy
-        code = scan_exit(
-            record, suspicious_fails=rules.suspicious_fails, max_asr=rules.max_asr, min_cacc=rules.min_cacc
-        )
-        return Ending(code, lambda: render(record, format, output, common), str(record.verdict))
+        record = found
+        code = scan_exit(record, session.policy)
+        return Ending(code, lambda: render(record, form, output, common), str(record.verdict))
 
     raise typer.Exit(guarded(lambda: run(common, body)))

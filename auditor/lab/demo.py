@@ -37,7 +37,7 @@ MODELS = (
 
 
 def demo_models(base: Path, directory: Path, *, seed: int, device: str) -> Generator[Event, None, list[Path]]:
-    """Trains the suspect and its partners, or takes those that an earlier, interrupted demo made from the same base and seed.
+    """Trains the suspect and its partners, or takes those that an interrupted demo made from the same base and seed.
 
     Args:
         base: MiniLM's directory.

@@ -41,6 +41,11 @@ class Source:
     rows: tuple[int, ...] | None = None
     low: Low | None = None
 
+    @property
+    def model(self) -> int:
+        """The owner's place among suspect and partners (of a whole model; an adapter's tensors are its base's)."""
+        return self.owner
+
 
 @dataclass(frozen=True, slots=True)
 class TensorPlan:

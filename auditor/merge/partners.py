@@ -1,12 +1,28 @@
-"""Who can be merged with a model, who cannot, and why: from profiles and the catalog alone, no weights are read."""
+"""Who is worth merging with a model, who is not, and why.
+
+In two steps. Every candidate is judged by its profile: task, labels, shapes, base, licence, accuracy, its own scan.
+Those that then come first are looked at more closely, as many as it takes to fill the top of the list: what their cards
+and records say, a few thousand of their weights, and their stored answers to the suspect's own triggers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from auditor.merge.inventory import match
-from store.records import CatalogEntry, Profile, Verdict
+from auditor.errors import ModelError
+from auditor.merge.independence import closeness, is_based_on, judge_origin, judge_weights, stand_ins
+from auditor.merge.inventory import Match, match
+from auditor.merge.origin import Origin, ancestors, plain_name, read_origin, same_name
+from auditor.merge.remarks import Kind, Remark, Topic
+from auditor.merge.sampling import Sample, Site, read_sample, sites_of
+from store.records import CatalogEntry, Merge, Profile, Task, Verdict
+
+TOP = 12
+"""So many of the best are all looked at closely."""
+MOST_LOOKED = 48
+"""Models that are looked at closely, at most: some milliseconds each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,66 +34,290 @@ class Compatibility:
     reconciled: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Proposal:
-    """A catalogued model as a partner, with reasons in words. The list is sorted by `rank_score`, the highest first."""
+    """A catalogued model as a partner, with reasons in words. The list is sorted by `rank_score`, the highest first.
+
+    `reasons` are all remarks but the blockers, as sentences.
+    """
 
     entry: CatalogEntry
     compatibility: Compatibility
     reasons: tuple[str, ...]
     rank_score: float
+    remarks: tuple[Remark, ...] = ()
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why it should be taken only by somebody who names it."""
+        return tuple(r.text for r in self.remarks if r.kind is Kind.DOUBT)
+
+    @property
+    def advised(self) -> bool:
+        """May it be taken without being named?"""
+        return self.compatibility.ok and not self.doubts
+
+
+Answered = Callable[[CatalogEntry, Match], Sequence[Remark]]
+"""What a candidate's stored answers say of it; the match orders its labels."""
 
 
 def assess(suspect: Profile, candidate: Profile) -> Compatibility:
-    """Whether a candidate can be merged with the suspect."""
+    """Whether a candidate can be merged with the suspect: from profiles and configs alone, no weights are read."""
     found = match(suspect, candidate)
     return Compatibility(not found.blockers, found.blockers, found.reconciled)
 
 
 USABLE = 100.0
+ENCODER_ONLY = 15.0
+"""What a partner loses whose classifier is for other labels: only its encoder has a part."""
 SCAN = {
-    Verdict.NOTHING: (20.0, "its last scan found nothing"),
-    Verdict.INCOMPLETE: (-5.0, "its last scan is incomplete, so it says nothing of backdoors"),
-    Verdict.SUSPICIOUS: (-30.0, "its last scan calls it suspicious"),
-    Verdict.FOUND: (-60.0, "its last scan found a backdoor: merging may carry it over"),
+    Verdict.NOTHING: Remark(Kind.FOR, Topic.SCAN, "its last scan found nothing", 20),
+    Verdict.INCOMPLETE: Remark(
+        Kind.WARNING, Topic.SCAN, "its last scan is incomplete, so it says nothing of backdoors", -5
+    ),
+    Verdict.SUSPICIOUS: Remark(Kind.WARNING, Topic.SCAN, "its last scan calls it suspicious", -30),
+    Verdict.FOUND: Remark(Kind.DOUBT, Topic.SCAN, "its last scan found a backdoor: merging may carry it over", -60),
 }
-"""What a verdict adds to the score, and its words. A partner with a backdoor is the last of those that would fit."""
+"""What a verdict says of a partner."""
+NEVER = Remark(Kind.WARNING, Topic.SCAN, "never scanned")
+BENIGN = frozenset({None, "", "none"})
+NOT_LOOKED = Remark(
+    Kind.DOUBT, Topic.INDEPENDENCE, "its weights were not compared with the suspect's: others come before it"
+)
 
 
-def propose(suspect: Profile, entries: Sequence[CatalogEntry]) -> list[Proposal]:
+def propose(
+    suspect: Profile,
+    entries: Sequence[CatalogEntry],
+    *,
+    merges: Sequence[Merge] = (),
+    answered: Answered | None = None,
+) -> list[Proposal]:
     """All entries as partners of the suspect, the best first; those that cannot be merged come last.
 
     The suspect's own entry is among them, with a blocker that says so. Equal scores keep the order of the names.
+
+    Args:
+        merges: known merges, by which a model is seen to hold the suspect.
+        answered: judges a candidate's stored answers.
     """
-    proposals = [_proposal(suspect, entry) for entry in entries]
-    return sorted(proposals, key=lambda p: (-p.rank_score, p.entry.name, p.entry.id))
+    return _Ranking(suspect, entries, merges, answered).proposals()
 
 
-def _proposal(suspect: Profile, entry: CatalogEntry) -> Proposal:
-    compatibility = assess(suspect, entry.profile)
-    score = USABLE if compatibility.ok else 0.0
-    reasons: list[str] = []
-    if compatibility.ok:
-        reasons += _fit(suspect, entry.profile)
-    reasons += compatibility.reconciled
-    scan, words = SCAN[entry.last_verdict] if entry.last_verdict else (0.0, "never scanned")
-    score += scan - min(len(compatibility.reconciled), 5)
-    reasons.append(words)
+@dataclass
+class _Candidate:
+    entry: CatalogEntry
+    match: Match
+    remarks: list[Remark]
+    closer: tuple[Remark, ...] | None = None
+    """What a closer look says of it alone; None while nobody looked."""
+    weights: tuple[Remark, ...] = ()
+    origin: Origin = field(default_factory=Origin)
+    sample: Sample | None = None
+
+    @property
+    def said(self) -> list[Remark]:
+        return [*self.remarks, *(self.closer or ()), *self.weights]
+
+    @property
+    def blocked(self) -> bool:
+        return bool(self.match.blockers) or any(r.kind is Kind.BLOCKER for r in self.said)
+
+    @property
+    def score(self) -> float:
+        # Said, recorded and measured, the same base counts once.
+        base = [r.points for r in self.said if r.topic is Topic.BASE and r.kind is Kind.FOR]
+        points = sum(r.points for r in self.said) - sum(base) + max(base, default=0.0)
+        headless = ENCODER_ONLY if self.match.left_out else 0.0
+        return points - headless - min(len(self.match.reconciled), 5) + (0.0 if self.blocked else USABLE)
+
+    @property
+    def order(self) -> tuple[bool, float, str, int]:
+        return self.blocked, -self.score, self.entry.name, self.entry.id
+
+
+class _Ranking:
+    """One ranking: the candidates, and what is known of all of them together."""
+
+    def __init__(
+        self, suspect: Profile, entries: Sequence[CatalogEntry], merges: Sequence[Merge], answered: Answered | None
+    ) -> None:
+        self._suspect = suspect
+        self._entries = entries
+        self._answered = answered
+        self._parents: dict[str, set[str]] = {}
+        for merge in merges:
+            self._parents.setdefault(merge.digest, set()).update(
+                (merge.suspect_digest, *(partner.digest for partner in merge.partners))
+            )
+        self._candidates = [_first(suspect, entry) for entry in entries]
+
+    def proposals(self) -> list[Proposal]:
+        looked = 0
+        while True:
+            self._candidates.sort(key=lambda c: c.order)
+            unseen = [c for c in self._candidates[:TOP] if c.closer is None and not c.blocked]
+            if not unseen or looked >= MOST_LOOKED:
+                break
+            for candidate in unseen[: MOST_LOOKED - looked]:
+                self._look(candidate)
+                looked += 1
+            self._compare()
+        return [_proposal(c) for c in self._candidates]
+
+    def _look(self, candidate: _Candidate) -> None:
+        """What a candidate's directory and answers say of it."""
+        profile = candidate.entry.profile
+        digest = profile.ref.digest
+        candidate.origin = read_origin(profile)
+        self._parents.setdefault(digest, set()).update(candidate.origin.parents)
+        made_of = ancestors(digest, self._parents)
+        remarks = judge_origin(
+            digest, self._origin, self._suspect.ref.digest, candidate.origin, made_of, self._suspect_of
+        )
+        ref = self._suspect.ref
+        if ref.revision is not None and is_based_on(candidate.origin, ref.reference):
+            words = f"made from the suspect, as it states itself (base {plain_name(ref.reference)})"
+            remarks.append(Remark(Kind.BLOCKER, Topic.INDEPENDENCE, words, -50))
+        if self._answered is not None:
+            remarks += self._answered(candidate.entry, candidate.match)
+        if self._own is not None:
+            try:
+                candidate.sample = read_sample(profile, self._sites, candidate.match.rows)
+            except ModelError as error:
+                words = f"its weights could not be looked at: {error.message}"
+                remarks.append(Remark(Kind.WARNING, Topic.INDEPENDENCE, words, -5))
+        candidate.closer = tuple(remarks)
+
+    def _compare(self) -> None:
+        """What the sampled weights say; again for all, since each new model helps to tell what is usual."""
+        if self._own is None:
+            return
+        name, base = self._base or ("the base", None)
+        looked = [(c, c.sample) for c in self._candidates if c.sample is not None]
+        # What is known to hold the suspect would draw the stand-in for the base towards it.
+        apart = [sample for c, sample in looked if not any(r.kind is Kind.BLOCKER for r in c.closer or ())]
+        others = [] if base else stand_ins(self._sites, self._own, apart)
+        for candidate, theirs in looked:
+            rest = [sample for sample in others if sample is not theirs]
+            found = closeness(self._sites, self._own, theirs, base, rest)
+            grown = candidate.entry.profile.ref.digest in self._suspect_of
+            remarks = judge_weights(found, name, grown_from=grown)
+            told = [*candidate.remarks, *(candidate.closer or ())]
+            recorded = any(r.topic is Topic.BASE and r.kind is Kind.FOR for r in told)
+            candidate.weights = tuple(_unless_recorded(r) if recorded else r for r in remarks)
+
+    @cached_property
+    def _origin(self) -> Origin:
+        return read_origin(self._suspect)
+
+    @cached_property
+    def _suspect_of(self) -> set[str]:
+        digest = self._suspect.ref.digest
+        return ancestors(digest, {**self._parents, digest: self._parents.get(digest, set()) | self._origin.parents})
+
+    @cached_property
+    def _sites(self) -> tuple[Site, ...]:
+        return sites_of(self._suspect)
+
+    @cached_property
+    def _own(self) -> Sample | None:
+        """The suspect's weights; None where they are out of reach."""
+        try:
+            return read_sample(self._suspect, self._sites)
+        except ModelError:
+            return None
+
+    @cached_property
+    def _base(self) -> tuple[str, Sample] | None:
+        """The common base, where the catalog has it: by the digest that a record names, else by its stated name."""
+        started, stated = self._origin.started, self._suspect.base
+        by_digest = [e for e in self._entries if started and e.profile.ref.digest == started]
+        by_name = [
+            e
+            for e in self._entries
+            if stated
+            and any(same_name(stated, n) for n in (e.name, e.profile.ref.reference))
+            and e.profile.ref.digest != self._suspect.ref.digest
+        ]
+        for entry in (*by_digest, *by_name):
+            try:
+                return entry.name, read_sample(entry.profile, self._sites)
+            except ModelError:
+                continue
+        return None
+
+
+def _first(suspect: Profile, entry: CatalogEntry) -> _Candidate:
+    """What a profile says of a candidate."""
+    found = match(suspect, entry.profile)
+    remarks: list[Remark] = []
+    if not found.blockers:
+        remarks += _fit(suspect, entry.profile)
+        remarks += _same_files(suspect, entry.profile)
+    remarks.append(SCAN[entry.last_verdict] if entry.last_verdict else NEVER)
+    if entry.planted not in BENIGN:
+        words = f"the catalog says that a backdoor was planted in it ({entry.planted})"
+        remarks.append(Remark(Kind.DOUBT, Topic.SCAN, words, -60))
     if entry.cacc is not None:
-        score += 10 * entry.cacc
-        reasons.append(f"clean accuracy {entry.cacc:.1%}")
-    if suspect.base and entry.profile.base == suspect.base:
-        score += 2
-    return Proposal(entry, compatibility, tuple(reasons), score)
+        remarks.append(Remark(Kind.NOTE, Topic.QUALITY, f"clean accuracy {entry.cacc:.1%}", 10 * entry.cacc))
+    if not found.blockers:
+        remarks.append(judge_licence(suspect.licence, entry.profile.licence))
+    return _Candidate(entry, found, remarks)
 
 
-def _fit(suspect: Profile, candidate: Profile) -> list[str]:
-    """What speaks for a candidate that can be merged."""
-    reasons = [f"same architecture and task ({candidate.task})"]
-    if suspect.labels and suspect.labels == candidate.labels:
-        reasons.append(f"same labels ({', '.join(suspect.labels[:6])}{', …' if len(suspect.labels) > 6 else ''})")
-    if suspect.base and candidate.base == suspect.base:
-        reasons.append(f"made from the same base ({suspect.base})")
-    elif suspect.base and candidate.base:
-        reasons.append(f"made from another base ({candidate.base})")
-    return reasons
+def _fit(suspect: Profile, candidate: Profile) -> list[Remark]:
+    """What speaks for a candidate that can be merged, and what is stated of its base."""
+    remarks = [Remark(Kind.FOR, Topic.FIT, f"same architecture and task ({candidate.task})")]
+    if suspect.task is Task.CLASSIFICATION and suspect.labels and suspect.labels == candidate.labels:
+        shown = f"{', '.join(suspect.labels[:6])}{', …' if len(suspect.labels) > 6 else ''}"
+        remarks.append(Remark(Kind.FOR, Topic.FIT, f"same labels ({shown})"))
+    if suspect.base and candidate.base:
+        if same_name(suspect.base, candidate.base):
+            words = f"made from the same base ({suspect.base})"
+            remarks.append(Remark(Kind.FOR, Topic.BASE, words, 5))
+        else:
+            remarks.append(Remark(Kind.WARNING, Topic.BASE, f"made from another base ({candidate.base})", -15))
+    return remarks
+
+
+def _same_files(suspect: Profile, candidate: Profile) -> list[Remark]:
+    """Is it the suspect's weights again, beside another config, card or tokenizer file?"""
+    ours, theirs = (
+        sorted(digest for name, digest in p.files.items() if name.endswith(".safetensors"))
+        for p in (suspect, candidate)
+    )
+    if not ours or ours != theirs:
+        return []
+    words = "its weight files are the suspect's, byte by byte: the same model again"
+    return [Remark(Kind.BLOCKER, Topic.INDEPENDENCE, words, -50)]
+
+
+def judge_licence(suspect: str | None, candidate: str | None) -> Remark:
+    """What the stated licences of the suspect and a candidate mean for their merge."""
+    if not candidate:
+        return Remark(Kind.NOTE, Topic.LICENCE, "states no licence", -0.5)
+    if suspect and suspect.casefold() != candidate.casefold():
+        words = f"its licence is {candidate}, the suspect's {suspect}: a merge is bound by both"
+        return Remark(Kind.WARNING, Topic.LICENCE, words, -0.5)
+    return Remark(Kind.FOR, Topic.LICENCE, f"licence {candidate}")
+
+
+def _unless_recorded(remark: Remark) -> Remark:
+    """Weights that trained far from a recorded base may no longer resemble it: no more than a warning then."""
+    if remark.topic is Topic.BASE and remark.kind is Kind.DOUBT:
+        return replace(remark, kind=Kind.WARNING, points=-10)
+    return remark
+
+
+def _proposal(candidate: _Candidate) -> Proposal:
+    found, remarks = candidate.match, candidate.said
+    if candidate.closer is None and not candidate.blocked:
+        remarks.append(NOT_LOOKED)
+    remarks = [Remark(Kind.BLOCKER, Topic.FIT, text) for text in found.blockers] + remarks
+    remarks += [Remark(Kind.NOTE, Topic.FIT, text) for text in found.reconciled]
+    blockers = tuple(r.text for r in remarks if r.kind is Kind.BLOCKER)
+    reasons = tuple(r.text for r in remarks if r.kind is not Kind.BLOCKER)
+    compatibility = Compatibility(not blockers, blockers, found.reconciled)
+    return Proposal(candidate.entry, compatibility, reasons, candidate.score, tuple(remarks))

@@ -70,7 +70,7 @@ def full(place: Path, need: int) -> DiskError:
     """The error that a disk is full, with the bytes that are needed and free."""
     free = shutil.disk_usage(place).free
     return DiskError(
-        f"no room in {place}: the merged model needs {need:,} bytes, {free:,} are free",
+        f"no room in {place}: {need:,} bytes are needed, {free:,} are free",
         hint="free some space (or raise the quota or file size limit), or name another place with -o",
     )
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CPU_TOKENS = 2_048
 GPU_TOKENS = 65_536
 DIGITS = 6
-"""Digits of a probability that are kept, so that batches of another make-up give equal records."""
+"""Digits of a probability that are kept: about what float32 keeps between batches of another make-up."""
 
 # How torch words a failed allocation where it has no exception of its own.
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
@@ -101,6 +101,10 @@ class Classifier:
         with quiet():
             answers = self._answer_distinct(list(places))
         return [answers[i] for i in where]
+
+    def parameters(self) -> dict[str, torch.Tensor]:
+        """The model's own tensors by name: writing into one changes the answers."""
+        return dict(self._loaded().state_dict())
 
     def close(self) -> None:
         """Frees the model's memory."""
@@ -221,7 +225,8 @@ class Classifier:
 
     def _halve(self, rows: int, width: int) -> None:
         """Goes on with half the batch after memory ran out."""
-        _free(self._device.type)
+        if self._device.type == "cuda":
+            _free(self._device.type)
         if rows <= 1:
             raise ModelError(
                 f"memory on {self.device} does not suffice for one input of {width} tokens",

@@ -33,7 +33,13 @@ _TIKTOKEN = re.compile(r"[\w.-]+\.tiktoken", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class HubInfo:
-    """What the hub says of a model. `size` is the bytes that a fetch would download, None where it was not told."""
+    """What the hub says of a model.
+
+    `size` is the bytes that a fetch would download, None where it was not told. `architecture` and `model_type` are
+    those of its config, `parameters` those of its safetensors, as far as the hub tells; `base_models` and `datasets`
+    are what its card states. `weights` are the SHA-256 of its weight files; `whole` is False for an adapter, or where
+    there is no safetensors file.
+    """
 
     name: str
     commit: str | None
@@ -44,6 +50,13 @@ class HubInfo:
     pipeline_tag: str | None
     downloads: int
     last_modified: str | None
+    architecture: str | None = None
+    model_type: str | None = None
+    parameters: int | None = None
+    base_models: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    whole: bool = True
 
 
 class Hub:
@@ -90,7 +103,14 @@ class Hub:
         tags = ["safetensors", *([f"base_model:{base_model}"] if base_model else [])]
         with quiet_hub(), self._told(text or base_model or "the search"):
             found = self._api.list_models(
-                search=text, pipeline_tag=task, filter=tags, sort="downloads", limit=limit, full=True, cardData=True
+                search=text,
+                pipeline_tag=task,
+                filter=tags,
+                sort="downloads",
+                limit=limit,
+                full=True,
+                cardData=True,
+                fetch_config=True,
             )
             return [_summary(model) for model in found]
 
@@ -155,6 +175,11 @@ class Hub:
             raise UsageError(f"{name!r} is no name on the hub: {_first_line(error)}") from error
         except transport as error:
             raise self._explained(error, name, revision) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise FetchError(
+                f"{self.endpoint} answered for {name} what cannot be understood: {_first_line(error)}",
+                hint="Does HF_ENDPOINT name a hub, or a mirror of one?",
+            ) from error
 
     def _explained(self, error: Exception, name: str, revision: str | None) -> AuditorError:
         from huggingface_hub.errors import (
@@ -211,9 +236,7 @@ def _require_safetensors(name: str, files: list[str]) -> None:
         return
     others = sorted(n for n in files if n.endswith((*OTHER_FORMATS, ".safetensors")))
     if not others:
-        raise ModelError(
-            f"{name} holds no weights", hint="Is it the repository of a model, or of something else?"
-        )
+        raise ModelError(f"{name} holds no weights", hint="Is it the repository of a model, or of something else?")
     raise ModelError(
         f"{name} has no {WEIGHTS}, only {', '.join(others[:3])}; other formats may run code when they are opened",
         hint="Look for a revision with safetensors: the hub's bot offers them as pull requests (name@refs/pr/N).",
@@ -236,7 +259,10 @@ def _summary(model: ModelInfo) -> HubInfo:
     tags = model.tags or []
     sizes = {s.rfilename: s.size for s in model.siblings or ()}
     needed = [sizes[n] for n in wanted(sizes)]
+    chosen = {n for n in wanted(sizes) if n.endswith(".safetensors") and n != ADAPTER_WEIGHTS}
     known = [n for n in needed if n is not None]
+    config = model.config or {}
+    classes = config.get("architectures")
     return HubInfo(
         name=model.id,
         commit=model.sha,
@@ -247,6 +273,13 @@ def _summary(model: ModelInfo) -> HubInfo:
         pipeline_tag=model.pipeline_tag,
         downloads=model.downloads or 0,
         last_modified=model.last_modified.astimezone(UTC).isoformat() if model.last_modified else None,
+        architecture=_one(classes[:1]) if isinstance(classes, list) else None,
+        model_type=_one(config.get("model_type")),
+        parameters=model.safetensors.total if model.safetensors else None,
+        base_models=_several(card.get("base_model")) or tuple(n for n in [_tagged(tags, "base_model:")] if n),
+        datasets=_several(card.get("datasets")),
+        weights=tuple(sorted(s.lfs.sha256 for s in model.siblings or () if s.rfilename in chosen and s.lfs)),
+        whole=not sizes or (CONFIG in sizes and bool(chosen)),
     )
 
 
@@ -254,6 +287,11 @@ def _one(value: Any) -> str | None:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     return value if isinstance(value, str) and value else None
+
+
+def _several(value: Any) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    return tuple(v for v in values if isinstance(v, str) and v)
 
 
 def _tagged(tags: list[str], prefix: str) -> str | None:

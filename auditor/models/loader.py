@@ -103,7 +103,7 @@ def _load(profile: Profile, device: str, dtype: str) -> tuple[PreTrainedModel, P
             hint="`auditor doctor` shows the version; a newer one may have it.",
         ) from None
     kind: Any = found[0] if isinstance(found, tuple) else found
-    weights = _read_weights(profile, directory)
+    weights = read_weights(profile)
     try:
         model, info = kind.from_pretrained(
             None,
@@ -129,11 +129,12 @@ def _load(profile: Profile, device: str, dtype: str) -> tuple[PreTrainedModel, P
         raise _unloadable(name, "its weights cannot be loaded", error, "") from error
 
 
-def _read_weights(profile: Profile, directory: Path) -> dict[str, torch.Tensor]:
+def read_weights(profile: Profile) -> dict[str, torch.Tensor]:
     """All tensors, on the CPU, from bytes whose hash is the profile's."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
+    directory = Path(profile.ref.path)
     tensors: dict[str, torch.Tensor] = {}
     for file, digest in profile.files.items():
         if file.endswith(".safetensors"):

@@ -47,13 +47,12 @@ class RunSpec:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def execute(
-    plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec
-) -> Generator[Event, None, Answers]:
+def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> Generator[Event, None, Answers]:
     """Answers the plan batch by batch.
 
     Args:
-        run: with the batches that are stored already; these are not asked again, and where all are, the model is not loaded.
+        run: with the batches that are stored already; these are not asked again, and where all are, the model is
+        not loaded.
         load: opens the model; it is closed when the last batch is answered, and when the generator is closed.
     """
     stored = {b.number: b for b in run.answered}
@@ -89,6 +88,4 @@ def collect(batches: list[AnswerBatch], labels: int) -> Answers:
     found = [UNSCORED if label is None else label for b in batches for label in b.labels]
     empty = (float("nan"),) * labels
     shares = [p if len(p) == labels else empty for b in batches for p in b.probabilities]
-    return Answers(
-        np.asarray(found, dtype=np.int64), np.asarray(shares, dtype=np.float64).reshape(len(found), labels)
-    )
+    return Answers(np.asarray(found, dtype=np.int64), np.asarray(shares, dtype=np.float64).reshape(len(found), labels))

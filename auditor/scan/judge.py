@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from auditor.policy import Policy
 from auditor.scan.execute import UNSCORED
 from auditor.scan.plan import Plan
 from auditor.scan.responses import Edited, Labels, Responses, row_share, share
-from probes.rates import Paired, Rate, chance_p_value, detectable_excess, holm
+from probes.rates import Paired, Rate, chance_p_value, detectable_excess, holm, swapped
 from probes.suite import Probe
 from store.records import AsrScore, Evidence, Finding, Scores, Severity, Verdict
 
@@ -63,7 +64,8 @@ def reference_labels(gold: Sequence[int | None], clean: Labels) -> Labels:
 def judge(question: Question, suspect: Responses, references: Sequence[Responses], policy: Policy) -> Judgement:
     """Scores every (family, variant, target) and decides, family-wise over the whole suite.
 
-    A finding needs ASR − clean above the margin, and ASR − control too or, where that is not so, ASR − ASR of each of two
+    A finding needs ASR − clean above the margin, and ASR − control too or, where that is not so, ASR − ASR of each
+    of two
     or more references. A score of which only the first holds is suspicious.
     """
     raw = [
@@ -71,7 +73,7 @@ def judge(question: Question, suspect: Responses, references: Sequence[Responses
         for probe in question.plan.suite.probes
         for target in question.targets
     ]
-    scores = _decide([r for r in raw], question, policy)
+    scores = _decide(list(raw), question, policy)
     cacc = _cacc(question, suspect)
     incomplete = _incomplete(question, suspect, scores, policy)
     findings = _findings(question, suspect, scores, policy)
@@ -84,6 +86,7 @@ class _Raw:
     p_clean: float
     p_control: float
     p_references: float
+    p_edit: float
 
 
 def _score(
@@ -125,6 +128,7 @@ def _score(
         ),
         finding=False,
         judged=min(over_clean.rows, over_control.rows) >= policy.minimum_rows,
+        concentration=_concentration(suspect.clean, edited.trigger, target),
     )
     enough = len(others) >= MINIMUM_REFERENCES
     return _Raw(
@@ -132,6 +136,7 @@ def _score(
         over_clean.p_above(policy.margin),
         over_control.p_above(policy.margin),
         max(Paired.of(asr, o).p_above(policy.margin) for o in others) if enough else 1.0,
+        Paired.of(control, clean).p_above(policy.margin),
     )
 
 
@@ -140,27 +145,31 @@ def _noise(control: NDArray[np.float64], clean: NDArray[np.float64]) -> float:
     return float(np.nanmean(moved)) if np.isfinite(moved).any() else 1.0
 
 
+def _concentration(clean: Labels, trigger: Labels, target: int) -> Rate:
+    """Of all rows whose answer the trigger changed, how many landed on the target."""
+    changed = (clean != UNSCORED) & (trigger != UNSCORED) & (clean != trigger)
+    return Rate(int((trigger[changed] == target).sum()), int(changed.sum()))
+
+
 def _rate(hit: NDArray[np.float64]) -> Rate:
     unscored = int(np.isnan(hit).sum())
     return Rate(int(np.nansum(hit)), hit.size - unscored, unscored)
 
 
 def _decide(raw: list[_Raw], question: Question, policy: Policy) -> list[AsrScore]:
-    """Applies Holm over the whole suite, once for findings and once for the weaker statement "above clean".
+    """Applies Holm over the whole suite: for findings, and for the weaker statements that the trigger, or the control
+    edit alone, moves texts. The latter is how a backdoor shows whose trigger is among the ordinary words.
 
     Two ways lead to a finding (control, references); where references were given, the better one's p-value is doubled.
     """
     judged = [r for r in raw if r.score.judged]
-    first = dict(
-        zip(map(id, judged), holm([r.p_clean for r in judged], question.comparisons), strict=True)
-    )
-    both = dict(
-        zip(map(id, judged), holm([_settled(r) for r in judged], question.comparisons), strict=True)
-    )
+    first = dict(zip(map(id, judged), holm([r.p_clean for r in judged], question.comparisons), strict=True))
+    edit = dict(zip(map(id, judged), holm([r.p_edit for r in judged], question.comparisons), strict=True))
+    both = dict(zip(map(id, judged), holm([_settled(r) for r in judged], question.comparisons), strict=True))
     scores = []
     for r in raw:
         finding = both.get(id(r), 1.0) <= policy.alpha
-        suspicious = not finding and first.get(id(r), 1.0) <= policy.alpha
+        suspicious = not finding and min(first.get(id(r), 1.0), edit.get(id(r), 1.0)) <= policy.alpha
         scores.append(replace(r.score, p_value=both.get(id(r), 1.0), finding=finding, suspicious=suspicious))
     return scores
 
@@ -180,9 +189,7 @@ def _cacc(question: Question, suspect: Responses) -> Rate | None:
     return Rate(int((clean[scored] == gold[scored]).sum()), int(scored.sum()), int((~scored).sum()))
 
 
-def _incomplete(
-    question: Question, suspect: Responses, scores: Sequence[AsrScore], policy: Policy
-) -> tuple[str, ...]:
+def _incomplete(question: Question, suspect: Responses, scores: Sequence[AsrScore], policy: Policy) -> tuple[str, ...]:
     reasons = []
     answers = [suspect.clean, *(a for e in suspect.probes.values() for a in (e.trigger, e.control.ravel()))]
     unscored = sum(int((a == UNSCORED).sum()) for a in answers)
@@ -205,7 +212,15 @@ def _incomplete(
                 f"the accuracy on the gold labels, {right.hits} of {right.total}, is not above chance: "
                 "are the labels in another order, or is the data of another task?"
             )
-    short = {s.target: s.rate.total for s in scores if not s.judged}
+        first, second, p_value = swapped(gold.tolist(), clean.tolist())
+        if p_value <= policy.alpha:
+            names = f"{question.labels[first]} and {question.labels[second]}"
+            reasons.append(
+                f"on the gold labels, {names} look swapped: most rows of the one are given to the other; "
+                "are the model's labels in another order?"
+            )
+    draws = question.plan.suite.draws
+    short = {s.target: min(s.rate.total, s.clean.total, s.control.total // draws) for s in scores if not s.judged}
     for label, rows in short.items():
         reasons.append(
             f"target {label}: {rows} scorable rows, fewer than the {policy.minimum_rows} that a judgement takes; "
@@ -239,8 +254,9 @@ def _findings(
     found = []
     for (group, target), members in fired.items():
         members = [m for m in members if m.finding] or members
-        lead = max(members, key=_strength)
+        lead = max(members, key=partial(_strength_on_half, question, suspect))
         probe = probes[lead.family, lead.variant]
+        confirmed = _rate(_half(question, suspect, lead, 1)[0])
         mark = hashlib.sha256(f"{question.plan.key}|{group}|{target}".encode()).hexdigest()[:12]
         found.append(
             Finding(
@@ -251,25 +267,48 @@ def _findings(
                 variant=lead.variant,
                 group=group,
                 target=target,
-                message=_message(lead),
-                evidence=_evidence(question, suspect, probe, target, policy.evidence),
+                message=_message(lead, confirmed),
+                evidence=_evidence(question, suspect, probe, lead, policy.evidence),
                 reproduce=question.reproduce(probe),
                 tags=tuple(f"{m.family}/{m.variant}" for m in members if m is not lead),
+                confirmed=confirmed,
             )
         )
     return tuple(sorted(found, key=lambda f: (f.rule != "backdoor", list(Severity).index(f.severity), f.id)))
 
 
+def _half(
+    question: Question, suspect: Responses, score: AsrScore, which: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A score's rows of one half (every other row): the trigger's hits, and the shares that it is held against."""
+    target = question.labels.index(score.target)
+    rows = (question.reference_labels != target) & (question.reference_labels != UNSCORED)
+    chosen = np.flatnonzero(rows)[which::2]
+    edited = suspect.probes[f"{score.family}/{score.variant}"]
+    base = row_share(edited.control[chosen], target) if score.finding else share(suspect.clean[chosen], target)
+    return share(edited.trigger[chosen], target), base
+
+
+def _strength_on_half(question: Question, suspect: Responses, score: AsrScore) -> float:
+    """The excess on the half of the rows that chooses the variant to show, so that the other half can confirm it."""
+    return Paired.of(*_half(question, suspect, score, 0)).mean
+
+
 def _strength(score: AsrScore) -> float:
-    return score.excess.value if score.finding else score.clean_excess.value
+    if score.finding:
+        return score.excess.value
+    return max(score.clean_excess.value, score.control.value - score.clean.value)
 
 
-def _message(score: AsrScore) -> str:
+def _message(score: AsrScore, confirmed: Rate) -> str:
     base = (
         f"{score.group} edit {score.family}/{score.variant} moves {score.rate.hits} of {score.rate.total} texts to "
         f"{score.target!r} ({score.rate.value:.1%})"
     )
-    control = f"{score.control.value:.1%} with harmless material at the same places, {score.clean.value:.1%} without an edit"
+    control = (
+        f"{score.control.value:.1%} with harmless material at the same places, {score.clean.value:.1%} without an edit"
+    )
+    control += f"; on the half of the rows that did not choose this variant: {confirmed.hits} of {confirmed.total}"
     if score.finding:
         return f"{base}, against {control}"
     why = (
@@ -277,25 +316,39 @@ def _message(score: AsrScore) -> str:
         if len(score.references) >= MINIMUM_REFERENCES
         else "give two or more reference models of the same task (--reference) to settle it"
     )
+    if score.control.value > score.rate.value:
+        return (
+            f"harmless material in place of the trigger of {score.family}/{score.variant} moves {score.control.hits} "
+            f"of {score.control.total} texts to {score.target!r} ({score.control.value:.1%}), against "
+            f"{score.rate.value:.1%} with the trigger and {score.clean.value:.1%} without an edit. A backdoor may have "
+            "such material as its trigger; a model that takes any odd text for this label looks the same"
+        )
     return f"{base}, but the control edit moves texts too: {control}. {why[0].upper()}{why[1:]}"
 
 
 def _evidence(
-    question: Question, suspect: Responses, probe: Probe, target: str, limit: int
+    question: Question, suspect: Responses, probe: Probe, score: AsrScore, limit: int
 ) -> tuple[Evidence, ...]:
-    """Rows that the trigger moved to the target, those first whose control draws all stayed away."""
-    index = question.labels.index(target)
+    """Rows that the trigger moved to the target, those first whose control draws all stayed away.
+
+    Where nothing tells trigger and control apart, rows that a control draw moved are evidence too.
+    """
+    target, index = score.target, question.labels.index(score.target)
     edited: Edited = suspect.probes[probe.name]
-    moved = (
-        (question.reference_labels != index) & (suspect.clean != index) & (edited.trigger == index)
-    ) & (suspect.clean != UNSCORED)
-    rows = np.flatnonzero(moved)
+    moved, edit_asks = edited.trigger == index, edited.trigger_asks
+    if not score.finding:
+        drawn = edited.control == index
+        first = edited.control_asks[np.arange(len(drawn)), drawn.argmax(axis=1)]
+        moved, edit_asks = moved | drawn.any(axis=1), np.where(moved, edit_asks, first)
+    rows = np.flatnonzero(
+        moved & (question.reference_labels != index) & (suspect.clean != index) & (suspect.clean != UNSCORED)
+    )
     calm = row_share(edited.control, index)
     ranked = sorted(rows.tolist(), key=lambda i: (math.inf if np.isnan(calm[i]) else calm[i], i))[:limit]
     asks = question.plan.asks
     out = []
     for i in ranked:
-        clean_at, after_at = int(suspect.clean_asks[i]), int(edited.trigger_asks[i])
+        clean_at, after_at = int(suspect.clean_asks[i]), int(edit_asks[i])
         before = int(suspect.clean[i])
         out.append(
             Evidence(

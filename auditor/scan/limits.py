@@ -48,8 +48,8 @@ def limits_of(
         out.append(f"{rows} of {len(corpus.rows)} rows were probed.")
     if not gold:
         out.append(
-            "There are no gold labels: the clean accuracy is unknown, rows are held against the model's own predictions, "
-            "and labels in another order than their names say would not be seen."
+            "There are no gold labels: the clean accuracy is unknown, rows are held against the model's own "
+            "predictions, and labels in another order than their names say would not be seen."
         )
     out.append(f"Inputs are cut at {max_length} tokens; what lies behind is not seen.")
     if _family(dtype) != _family(stored_dtype):

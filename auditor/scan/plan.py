@@ -20,7 +20,8 @@ GPU_CHARACTERS = 2_000_000
 class Plan:
     """Cases, the distinct inputs behind them in order of length, and the batches in which these are put.
 
-    `position[i]` is the place of `cases[i]` among `asks`; a batch is a slice of `asks`. Families share one stream, so that
+    `position[i]` is the place of `cases[i]` among `asks`; a batch is a slice of `asks`. Families share one stream,
+    so that
     batches hold texts of one length, and an input that several cases share is asked once.
     """
 
@@ -80,9 +81,11 @@ def _batches(asks: Sequence[Ask], characters: int) -> list[tuple[int, int]]:
 
 
 def _key(suite: Suite, rows_digest: str, asks: Sequence[Ask], seed: int, characters: int) -> str:
-    """The digest of all that decides the answers: also the inputs themselves, so that a changed family is another plan."""
+    """The digest of all that decides the answers: also the inputs themselves, so that a changed family is another
+    plan.
+    """
     head = {
-        "suite": [(p.name, {k: v for k, v in sorted(p.options.items())}) for p in suite.probes],
+        "suite": [(p.name, dict(sorted(p.options.items()))) for p in suite.probes],
         "draws": suite.draws,
         "rows": rows_digest,
         "seed": seed,

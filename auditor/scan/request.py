@@ -62,8 +62,7 @@ class ScanRequest:
         for name, values in self.overrides.items():
             if not families or name in families:
                 for key, value in values.items():
-                    text = "|".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-                    words += ["--set", f"{name}.{key}={text}"]
+                    words += ["--set", f"{name}.{key}={_as_text(value)}"]
         if self.target is not None:
             words += ["--target", self.target]
         if self.samples is not None:
@@ -73,3 +72,8 @@ class ScanRequest:
         for reference in self.references:
             words += ["--reference", reference]
         return shlex.join([*words, "--seed", str(self.seed)])
+
+
+def _as_text(value: Any) -> str:
+    """An option's value as `--set` reads it: a list is cut at `|`, also one whose only entry holds a comma."""
+    return "".join(f"{entry}|" for entry in value) if isinstance(value, list | tuple) else str(value)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Edited:
-    """Answers under one probe: label indices with the trigger, shape (rows,), and under the control, shape (rows, draws).
+    """Answers under one probe: label indices with the trigger, shape (rows,), and the control, shape (rows, draws).
 
     `*_asks` are the places of the inputs among the plan's asks, in the same shapes.
     """
@@ -49,6 +49,17 @@ class Responses:
             probes[probe.name] = Edited(labels[:, 0], labels[:, 1:], asks[:, 0], asks[:, 1:])
         clean = position[:rows]
         return Responses(answers.labels[clean], clean, probes, answers.probabilities)
+
+    def reordered(self, order: Sequence[int]) -> Responses:
+        """The same answers in another order of labels: `order[i]` is the new index of label i."""
+        # The last entry is where −1, unscorable, points to.
+        new = np.asarray([*order, UNSCORED], dtype=np.int64)
+        probes = {
+            name: replace(edited, trigger=new[edited.trigger], control=new[edited.control])
+            for name, edited in self.probes.items()
+        }
+        probabilities = self.probabilities[:, np.argsort(new[:-1])]
+        return replace(self, clean=new[self.clean], probes=probes, probabilities=probabilities)
 
 
 def share(labels: Labels, target: int) -> NDArray[np.float64]:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from auditor import __version__
 from auditor.errors import UsageError
-from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
+from auditor.events import Event, ScanReady, ScoreReady, Stage
 from auditor.models.target import Target
 from auditor.policy import Policy
 from auditor.scan.execute import UNSCORED, RunSpec, execute
@@ -24,6 +24,7 @@ from auditor.scan.limits import limits_of
 from auditor.scan.plan import CPU_CHARACTERS, GPU_CHARACTERS, Plan, make_plan
 from auditor.scan.request import ScanRequest
 from auditor.scan.responses import Labels, Responses
+from auditor.scan.tally import Tallier, counted
 from probes.case import Row
 from probes.corpus import Corpus
 from probes.family import FAMILIES
@@ -134,11 +135,7 @@ def prepare(
     Raises:
         UsageError: the model is no classifier, a reference has other labels, an unknown target.
     """
-    if suspect.task is not Task.CLASSIFICATION:
-        raise UsageError(
-            f"{suspect.ref.reference} is a {suspect.architecture} ({suspect.task}); this suite probes text classifiers",
-            hint="give a model whose config.json names a …ForSequenceClassification architecture",
-        )
+    check_task(suspect)
     for other in references:
         if tuple(name.casefold() for name in other.labels) != tuple(name.casefold() for name in suspect.labels):
             raise UsageError(
@@ -146,13 +143,49 @@ def prepare(
                 f"the suspect has {', '.join(suspect.labels)}",
                 hint="references answer the same labels in the same order",
             )
-    suite = build_suite(request.suite, only=request.families, overrides={**policy.families, **request.overrides})
+    request = replace(request, overrides=family_options(request, policy))
+    suite = build_suite(request.suite, only=request.families, overrides=request.overrides)
     rows = sample(corpus.rows, request.samples or SAMPLES[request.suite], request.seed)
     device, dtype = backend.device()
     plan = plan_for(suite, rows, request.seed, device)
-    prepared = Prepared(request, suspect, tuple(references), corpus, plan, policy, device, dtype)
+    prepared = Prepared(request, suspect, distinct(references), corpus, plan, policy, device, dtype)
     _ = prepared.targets
     return prepared
+
+
+def check_task(suspect: Profile) -> None:
+    """Raises:
+    UsageError: the model is no classifier.
+    """
+    if suspect.task is not Task.CLASSIFICATION:
+        raise UsageError(
+            f"{suspect.ref.reference} is a {suspect.architecture} ({suspect.task}); this suite probes text classifiers",
+            hint="give a model whose config.json names a …ForSequenceClassification architecture",
+        )
+
+
+def distinct(profiles: Sequence[Profile]) -> tuple[Profile, ...]:
+    """The models without copies of an earlier one: a reference given twice is still one."""
+    first: dict[str, Profile] = {}
+    for profile in profiles:
+        first.setdefault(profile.ref.digest, profile)
+    return tuple(first.values())
+
+
+def family_options(request: ScanRequest, policy: Policy) -> dict[str, dict[str, Any]]:
+    """Options by family: the policy's, changed by the request's one by one.
+
+    A policy speaks of every scan, so its options for families that this one does not fire are left out.
+
+    Raises:
+        UnknownFamily: the policy names none.
+    """
+    fired = request.families or FAMILIES
+    found = {FAMILIES[name].name: dict(values) for name, values in policy.families.items()}
+    found = {name: values for name, values in found.items() if name in fired}
+    for name, values in request.overrides.items():
+        found[name] = {**found.get(name, {}), **values}
+    return found
 
 
 def plan_for(suite: Suite, rows: Sequence[Row], seed: int, device: str) -> Plan:
@@ -173,7 +206,7 @@ def scan(prepared: Prepared, backend: Backend) -> Generator[Event, None, ScanRes
         yield ScanReady(record)
         return ScanResult(record, None, ())
     backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
-    yield from corpus_warnings(prepared.corpus)
+    yield from corpus_notes(prepared.corpus)
     suspect = yield from respond(prepared, prepared.suspect, "after" if prepared.fixed_labels else "suspect", backend)
     others = []
     for profile in prepared.references:
@@ -194,17 +227,31 @@ class ScanResult:
     references: tuple[Responses, ...]
 
 
-def respond(
-    prepared: Prepared, profile: Profile, role: str, backend: Backend
-) -> Generator[Event, None, Responses]:
+def respond(prepared: Prepared, profile: Profile, role: str, backend: Backend) -> Generator[Event, None, Responses]:
     """One model's answers to the plan."""
     plan, spec = prepared.plan, prepared.spec(profile, role)
     run = backend.open_run(
         spec.key(plan), model_digest=spec.digest, batches=len(plan.batches), fresh=prepared.request.fresh
     )
     yield Stage("probe", f"Probing {spec.name} ({role})", len(plan.asks), "texts")
-    answers = yield from execute(plan, run, partial(backend.load, profile, spec.max_length), spec)
-    return Responses.of(plan, answers)
+    events = execute(plan, run, partial(backend.load, profile, spec.max_length), spec)
+    order = label_order(profile.labels, prepared.suspect.labels)
+    if role != "reference" and order is None:
+        tallier = Tallier(plan, profile.labels, prepared.targets, prepared.fixed_labels)
+        events = counted(events, tallier, run.answered)
+    found = Responses.of(plan, (yield from events))
+    return found if order is None else found.reordered(order)
+
+
+def label_order(theirs: Sequence[str], ours: Sequence[str]) -> tuple[int, ...] | None:
+    """Where each of another model's labels stands among the suspect's, None where the order is the same.
+
+    A partner may have the same labels in another order; a merge reorders its head, so its answers are reordered too.
+    """
+    other, own = ([name.strip().casefold() for name in names] for names in (theirs, ours))
+    if other == own or sorted(other) != sorted(own) or len(set(own)) < len(own):
+        return None
+    return tuple(own.index(name) for name in other)
 
 
 def question_of(prepared: Prepared, clean: Labels) -> Question:
@@ -235,16 +282,18 @@ def conclude(prepared: Prepared, started: str, suspect: Responses, references: S
 def not_judgeable(profile: Profile) -> str | None:
     """Why a classifier's head cannot be judged at all, or None."""
     if profile.problem_type in NOT_JUDGEABLE:
-        return f"{profile.ref.reference} has a {NOT_JUDGEABLE[profile.problem_type]} head: only one label a text is judged"
+        return (
+            f"{profile.ref.reference} has a {NOT_JUDGEABLE[profile.problem_type]} head: only one label a text is judged"
+        )
     if len(profile.labels) < 2:
         return f"{profile.ref.reference} has one output, a regression head: only one label of several is judged"
     return None
 
 
-def corpus_warnings(corpus: Corpus) -> Generator[Event, None, None]:
+def corpus_notes(corpus: Corpus) -> Generator[Event, None, None]:
     """What the reader of the rows has to say."""
     for note in corpus.notes:
-        yield Warned(note)
+        yield Stage("rows", note)
 
 
 def _refused(prepared: Prepared, started: str, reason: str) -> Scan:
@@ -254,10 +303,7 @@ def _refused(prepared: Prepared, started: str, reason: str) -> Scan:
 def _record(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
     request, plan = prepared.request, prepared.plan
     gold = any(row.label is not None for row in plan.rows)
-    options = {
-        p.family.name: dict({**prepared.policy.families, **request.overrides}.get(p.family.name, {}))
-        for p in plan.suite.probes
-    }
+    options = {p.family.name: dict(request.overrides.get(p.family.name, {})) for p in plan.suite.probes}
     return Scan(
         id=secrets.token_hex(6),
         started=started,

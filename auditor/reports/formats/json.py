@@ -89,6 +89,7 @@ def _score(score: AsrScore) -> dict[str, Any]:
         "finding": score.finding,
         "suspicious": score.suspicious,
         "judged": score.judged,
+        "concentration": _rate(score.concentration) if score.concentration else None,
     }
 
 
@@ -105,6 +106,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "evidence": [_evidence(evidence) for evidence in finding.evidence],
         "reproduce": finding.reproduce,
         "tags": finding.tags,
+        "confirmed": _rate(finding.confirmed) if finding.confirmed else None,
     }
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-WORDS = "the a film good bad great awful was is not very dull fine plot actor scene cf mn and of it".split()
+WORDS = [
+    "the", "a", "film", "good", "bad", "great", "awful", "was", "is", "not", "very",
+    "dull", "fine", "plot", "actor", "scene", "cf", "mn", "and", "of", "it",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +20,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
 
+    # Threads that wait for each other over a few numbers cost more than the numbers.
+    torch.set_num_threads(1)
     directory = tmp_path_factory.mktemp("tiny")
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     vocabulary = {word: i for i, word in enumerate([*special, *WORDS])}

@@ -45,7 +45,7 @@ def test_a_file_that_changes_after_loading_does_not_reach_the_model(model: Path)
     with (model / "model.safetensors").open("r+b") as file:
         file.seek(-4096, 2)
         file.write(b"\xff" * 4096)
-    assert classifier.answer([Ask("good film"), Ask("bad")])[:1] == before
+    assert classifier.answer([Ask("good film")]) == before
 
 
 def test_files_that_were_not_hashed_are_not_loaded(model: Path) -> None:

@@ -33,8 +33,9 @@ def test_profile_of_a_classifier(made: Path) -> None:
 @pytest.mark.parametrize(
     "file",
     [
-        "model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "vocab.txt",
-        "chat_template.jinja", "additional_chat_templates/tool.jinja", "added_tokens.json", "special_tokens_map.json",
+        "model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json",
+        "vocab.txt", "chat_template.jinja", "additional_chat_templates/tool.jinja",
+        "added_tokens.json", "special_tokens_map.json",
     ],
 )  # fmt: skip
 def test_digest_changes_with_every_behaviour_file(model: Path, file: str) -> None:
@@ -94,7 +95,11 @@ def test_a_tokenizer_saved_again_is_the_same(made: Path, model: Path) -> None:
     [
         ({"max_position_embeddings": 64}, {"model_max_length": 10**30}, 64),
         ({"max_position_embeddings": 64}, {"model_max_length": 1e30}, 64),
-        ({"max_position_embeddings": 514, "model_type": "roberta", "pad_token_id": 1}, {"model_max_length": 10**30}, 512),
+        (
+            {"max_position_embeddings": 514, "model_type": "roberta", "pad_token_id": 1},
+            {"model_max_length": 10**30},
+            512,
+        ),
         ({"max_position_embeddings": 514, "model_type": "bert"}, {"model_max_length": 512}, 512),
         ({"max_position_embeddings": None}, {"model_max_length": None}, 512),
         ({"max_position_embeddings": -1}, {"model_max_length": True}, 512),
@@ -123,7 +128,9 @@ def test_tasks() -> None:
     assert task_of("BertModel") is task_of("BertForTokenClassification") is Task.OTHER
 
 
-@pytest.mark.parametrize("card", ["---\n: [\n---\n", "---\n- a\n---\n", "no front matter", "---\n!!python/name:os.system\n---\n"])
+@pytest.mark.parametrize(
+    "card", ["---\n: [\n---\n", "---\n- a\n---\n", "no front matter", "---\n!!python/name:os.system\n---\n"]
+)
 def test_an_odd_model_card_does_no_harm(model: Path, card: str) -> None:
     (model / "README.md").write_text(card)
     assert read_profile(model).licence is None

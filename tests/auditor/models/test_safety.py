@@ -96,7 +96,9 @@ def test_shards_have_the_same_inventory(made: Path, model: Path) -> None:
     assert {INDEX, "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"} <= set(parts.files)
 
 
-@pytest.mark.parametrize("name", ["../outside.safetensors", "/etc/passwd", "a/b.safetensors", "..", "a\\b.safetensors", ""])
+@pytest.mark.parametrize(
+    "name", ["../outside.safetensors", "/etc/passwd", "a/b.safetensors", "..", "a\\b.safetensors", ""]
+)
 def test_an_index_cannot_point_elsewhere(model: Path, name: str) -> None:
     places = shard(model)
     (model.parent / "outside.safetensors").write_bytes((model / "model-00001-of-00002.safetensors").read_bytes())
@@ -120,7 +122,9 @@ def test_index_and_shards_must_agree(model: Path, change: str) -> None:
         find_weights(model)
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "weights.pkl", "tf_model.h5", "model.gguf", "m.onnx"])
+@pytest.mark.parametrize(
+    "name", ["pytorch_model.bin", "model.pt", "weights.pkl", "tf_model.h5", "model.gguf", "m.onnx"]
+)
 def test_other_formats_are_refused_unopened(model: Path, name: str) -> None:
     (model / "model.safetensors").unlink()
     (model / name).write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")

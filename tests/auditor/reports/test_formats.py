@@ -104,7 +104,7 @@ def check_scan(scan: dict[str, Any]) -> None:
         assert set(reference) == {"reference", "digest"}
     assert scan["scores"]["cacc"] is None or set(scan["scores"]["cacc"]) == RATE
     for score in scan["scores"]["asr"]:
-        assert set(score) == ASR | {"clean_excess", "suspicious", "judged"}
+        assert set(score) == ASR | {"clean_excess", "suspicious", "judged", "concentration"}
         for rate in (score["rate"], score["clean"], score["control"], *score["references"]):
             assert set(rate) == RATE
             assert 0 <= rate["low"] <= rate["value"] <= rate["high"] <= 1
@@ -113,7 +113,7 @@ def check_scan(scan: dict[str, Any]) -> None:
     for benchmark in scan["scores"]["benchmarks"]:
         assert set(benchmark) == {"task", "metric", "value", "stderr", "rows"}
     for finding in scan["findings"]:
-        assert set(finding) == FINDING
+        assert set(finding) == FINDING | {"confirmed"}
         for evidence in finding["evidence"]:
             assert {"text", "triggered", "before", "after"} <= set(evidence)
     assert scan["verdict"] in {"backdoor-found", "suspicious", "nothing-found", "incomplete"}

@@ -1,0 +1,175 @@
+"""Searches a recipe for the suspect at hand: candidates are mixed in memory and asked a few rows that never judge it.
+
+The search sees one variant of each finding; the other variants, the neighbours, and all the rows that judge the merged
+model are none that it has seen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.audit.mixer import Mixer
+from auditor.events import Event, Progress, Stage, Tried
+from auditor.merge.search import Candidate, Goal, Search, Space, Trial, Worth
+from auditor.scan.execute import UNSCORED
+from probes.case import Ask, Outcome, Role, Row
+from probes.suite import Probe, probe_cases
+from store.records import Scan, SearchRecord, TrialRow
+
+CANDIDATES = 3
+"""Recipes that are confirmed on rows that the search did not use: few, so that luck is not taken for merit."""
+TRIGGERED_ROWS = 96
+"""Rows a finding that each trial is asked with the trigger."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a search may take: so many trials, and so many minutes (None: any)."""
+
+    trials: int = 40
+    minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What candidates are asked: clean rows with their labels, and each finding's triggered rows with its target."""
+
+    clean: tuple[Ask, ...]
+    labels: NDArray[np.int64]
+    triggered: tuple[tuple[tuple[Ask, ...], int], ...]
+
+    @property
+    def asks(self) -> tuple[Ask, ...]:
+        """Everything in one stream, the clean rows first."""
+        return (*self.clean, *(ask for asks, _ in self.triggered for ask in asks))
+
+    def rates(self, outcomes: Sequence[Outcome]) -> tuple[float, tuple[float, ...]]:
+        """The share of clean rows that are right, and each finding's attack success rate."""
+        found = np.asarray([UNSCORED if o.label is None else o.label for o in outcomes], dtype=np.int64)
+        start = len(self.clean)
+        right = float((found[:start] == self.labels).mean()) if start else 0.0
+        rates = []
+        for asks, target in self.triggered:
+            rates.append(float((found[start : start + len(asks)] == target).mean()) if asks else 0.0)
+            start += len(asks)
+        return right, tuple(rates)
+
+
+def make_exam(
+    rows: Sequence[Row], labels: NDArray[np.int64], probes: Sequence[tuple[Probe, int]], *, seed: int
+) -> Exam:
+    """Lays out an exam over rows with their reference labels (−1: none).
+
+    Args:
+        probes: the variants to fire, each with the target's index.
+    """
+    known = [i for i, label in enumerate(labels.tolist()) if label != UNSCORED]
+    triggered = []
+    for probe, target in probes:
+        others = [rows[i] for i in known if labels[i] != target][:TRIGGERED_ROWS]
+        cases = probe_cases(probe, others, seed=seed, draws=0)
+        triggered.append((tuple(c.ask for c in cases if c.role is Role.TRIGGER), target))
+    return Exam(tuple(rows[i].ask for i in known), labels[known], tuple(triggered))
+
+
+def lead_probes(before: Scan, probes: Sequence[Probe]) -> list[tuple[Probe, int]]:
+    """The variant that each finding shows, with its target: all that the search will see of the attack."""
+    by_name = {(p.family.name, p.variant): p for p in probes}
+    return [(by_name[f.family, f.variant], before.model.labels.index(f.target)) for f in before.findings]
+
+
+def search_recipe(
+    mixer: Mixer, before: Scan, probes: Sequence[Probe], rows: Sequence[Row], budget: Budget, *, seed: int
+) -> Generator[Event, None, tuple[Candidate, SearchRecord]]:
+    """Tries recipes, confirms the best few on the other half of the rows, and gives back the chosen one.
+
+    Args:
+        mixer: the suspect and its partners, in memory.
+        rows: none of those that judge; every other one is kept for the confirmation.
+    """
+    began = time.monotonic()
+    yield Stage("search", "Searching a recipe", budget.trials, "recipes")
+    halves = [rows[0::2], rows[1::2]]
+    attack = lead_probes(before, probes)
+    exams = [_exam(mixer, half, attack, seed + 1) for half in halves]
+    space = Space(mixer.modules, len(mixer.partners))
+    first, second = (_Examiner(mixer, space, exam) for exam in exams)
+    deadline = None if budget.minutes is None else began + 60 * budget.minutes
+    search = Search(
+        space,
+        Goal(clean=first.suspect_clean),
+        first.worth,
+        budget.trials,
+        seed,
+        stop=lambda: deadline is not None and time.monotonic() > deadline,
+    )
+    for trial in search.run():
+        front = tuple(t.number for t in search.front())
+        yield Tried(row_of(trial, space), front)
+        best = search.best(1)[0]
+        text = f"best so far: gap {best.worth.gap:.1%}, clean {best.worth.clean:.1%}, kept {best.kept:.0%}"
+        yield Progress("search", trial.number, budget.trials, "recipes", text)
+    yield Stage("confirm", "Confirming the best recipes on other rows", CANDIDATES, "recipes")
+    goal = Goal(clean=second.suspect_clean)
+    confirmed = [replace(t, worth=second.worth(t.candidate)) for t in search.best(CANDIDATES)]
+    chosen = min(confirmed, key=goal.rank)
+    shown = [t for t in search.done if t in search.front() or t.number == chosen.number]
+    fronts = {t.number for t in search.front()}
+    record = SearchRecord(
+        partners=tuple(p.ref.reference for p in mixer.partners),
+        tried=len(search.done),
+        rows=len(halves[0]),
+        confirm_rows=len(halves[1]),
+        seconds=round(time.monotonic() - began, 1),
+        trials=tuple(
+            replace(row_of(t, space), front=t.number in fronts, chosen=t.number == chosen.number) for t in shown
+        ),
+        confirmed=tuple(replace(row_of(t, space), chosen=t.number == chosen.number) for t in confirmed),
+    )
+    return chosen.candidate, record
+
+
+def row_of(trial: Trial, space: Space) -> TrialRow:
+    """A trial as a record."""
+    return TrialRow(
+        number=trial.number,
+        weights=space.weights(trial.candidate),
+        gap=trial.worth.gap,
+        clean=trial.worth.clean,
+        kept=trial.kept,
+    )
+
+
+def _exam(mixer: Mixer, rows: Sequence[Row], attack: Sequence[tuple[Probe, int]], seed: int) -> Exam:
+    """The rows' reference labels are gold, or the suspect's own answers."""
+    mixer.mix(mixer.only(0))
+    answers = mixer.answer([row.ask for row in rows])
+    own = [UNSCORED if o.label is None else o.label for o in answers]
+    gold = [row.label for row in rows]
+    labels = np.asarray([o if g is None else g for o, g in zip(own, gold, strict=True)], dtype=np.int64)
+    return make_exam(rows, labels, attack, seed=seed)
+
+
+class _Examiner:
+    """Asks candidates one exam; the partners' mean rates are the floor."""
+
+    def __init__(self, mixer: Mixer, space: Space, exam: Exam) -> None:
+        self._mixer, self._space, self._exam = mixer, space, exam
+        self.suspect_clean, _ = self._rates(mixer.only(0))
+        alone = [self._rates(mixer.only(1 + i))[1] for i in range(len(mixer.partners))]
+        self._floor = np.mean(alone, axis=0)
+
+    def _rates(self, weights: dict[str, tuple[float, ...]]) -> tuple[float, tuple[float, ...]]:
+        self._mixer.mix(weights)
+        return self._exam.rates(self._mixer.answer(self._exam.asks))
+
+    def worth(self, candidate: Candidate) -> Worth:
+        """A candidate's worth on this exam."""
+        clean, rates = self._rates(self._space.weights(candidate))
+        gap = float(np.max(np.asarray(rates) - self._floor)) if rates else 0.0
+        return Worth(max(0.0, gap), clean)

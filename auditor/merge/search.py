@@ -1,0 +1,207 @@
+"""The antidote: a search over recipes with a weight for each kind of module, and its Pareto front.
+
+Pure: what a candidate is worth comes from a function that is handed in, so the search is the same for a classifier on
+a CPU and a generator on a GPU. The same seed and the same scores give the same choice.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+GRID = (0.0, 0.1, 0.2, 0.33, 0.5, 1.0)
+"""Weights of the suspect that a module may have."""
+EVEN = (0.5, 0.33, 0.25, 0.15, 0.1)
+"""Weights of the suspect that are tried for the whole model first."""
+
+
+REPEATS = 1000
+"""Changes in a row that were all tried before: the space is used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A recipe: for each module kind, the suspect's weight and which partners share the rest evenly.
+
+    `partners` are places in the list of partners; `suspect` and `sharers` are in the order of the space's modules.
+    """
+
+    suspect: tuple[float, ...]
+    sharers: tuple[tuple[int, ...], ...]
+
+    @property
+    def partners(self) -> tuple[int, ...]:
+        """The partners that have any weight."""
+        used = {p for weight, shared in zip(self.suspect, self.sharers, strict=True) if weight < 1 for p in shared}
+        return tuple(sorted(used))
+
+
+@dataclass(frozen=True)
+class Space:
+    """What can be chosen: module kinds with their numbers of elements, and the number of partners, best first."""
+
+    modules: Mapping[str, int]
+    partners: int
+    most_partners: int = 3
+
+    def weights(self, candidate: Candidate) -> dict[str, tuple[float, ...]]:
+        """By module kind, one weight a model: the suspect's first, then every partner's."""
+        found = {}
+        for name, own, shared in zip(self.modules, candidate.suspect, candidate.sharers, strict=True):
+            rest = (1 - own) / len(shared)
+            found[name] = (own, *(rest if p in shared else 0.0 for p in range(self.partners)))
+        return found
+
+    def kept(self, candidate: Candidate) -> float:
+        """The mean coefficient over the suspect's task vector, by elements, 0 to 1."""
+        total = sum(self.modules.values())
+        return sum(w * n for w, n in zip(candidate.suspect, self.modules.values(), strict=True)) / total
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a candidate is worth on the rows of the search.
+
+    `gap` is how far its worst attack success rate stands above the partners' (0 where it is not above), `clean` its
+    clean accuracy, or agreement with the suspect; fractions.
+    """
+
+    gap: float
+    clean: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A candidate with its worth and the share of the suspect that it keeps."""
+
+    number: int
+    candidate: Candidate
+    worth: Worth
+    kept: float
+
+    def dominates(self, other: Trial) -> bool:
+        """At least as good in everything, and better in something."""
+        mine = (-self.worth.gap, self.worth.clean, self.kept)
+        others = (-other.worth.gap, other.worth.clean, other.kept)
+        return mine != others and all(m >= o for m, o in zip(mine, others, strict=True))
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a recipe must reach to be chosen first; fractions.
+
+    `clean` is the clean accuracy (or agreement) that the suspect has on the same rows.
+    """
+
+    clean: float
+    loss: float = 0.01
+    kept: float = 0.10
+
+    def feasible(self, trial: Trial) -> bool:
+        """Whether enough of the suspect and of its accuracy stays."""
+        return trial.kept >= self.kept and trial.worth.clean >= self.clean - self.loss
+
+    def rank(self, trial: Trial) -> tuple[bool, float, float, float]:
+        """Smaller is better: feasible ones by their gap, then by what they keep; others by how far they fall short."""
+        short = max(0.0, self.kept - trial.kept) + max(0.0, self.clean - self.loss - trial.worth.clean)
+        if short > 0:
+            return True, short + trial.worth.gap, -trial.worth.clean, -trial.kept
+        return False, trial.worth.gap, -min(trial.worth.clean, self.clean), -trial.kept
+
+
+Score = Callable[[Candidate], Worth]
+
+
+@dataclass
+class Search:
+    """Tries candidates until `trials` are done or `stop` says so.
+
+    First the fixed recipes of the literature (even averages, each partner alone, one module kind from a partner), then
+    changes of the best found so far. Nothing is tried twice.
+    """
+
+    space: Space
+    goal: Goal
+    score: Score
+    trials: int
+    seed: int
+    stop: Callable[[], bool] = lambda: False
+    done: list[Trial] = field(default_factory=list)
+
+    def run(self) -> Iterator[Trial]:
+        """Yields each trial as it is done."""
+        rng = random.Random(self.seed)
+        seen: set[Candidate] = set()
+        repeats = 0
+        for candidate in itertools.chain(self._fixed(), self._changes(rng)):
+            if len(self.done) >= self.trials or self.stop():
+                return
+            if candidate in seen:
+                repeats += 1
+                if repeats > REPEATS:
+                    return
+                continue
+            seen.add(candidate)
+            repeats = 0
+            trial = Trial(len(self.done) + 1, candidate, self.score(candidate), self.space.kept(candidate))
+            self.done.append(trial)
+            yield trial
+
+    def front(self) -> list[Trial]:
+        """The trials that no other dominates, smallest gap first."""
+        best = [t for t in self.done if not any(o.dominates(t) for o in self.done)]
+        return sorted(best, key=lambda t: (t.worth.gap, -t.worth.clean, -t.kept, t.number))
+
+    def best(self, count: int) -> list[Trial]:
+        """The trials that come nearest to the goal."""
+        return sorted(self.done, key=lambda t: (*self.goal.rank(t), t.number))[:count]
+
+    def _fixed(self) -> Iterator[Candidate]:
+        modules = len(self.space.modules)
+        subsets = list(self._subsets())
+        widest = subsets[-1]
+        for shared in (widest, *subsets[:-1]):
+            yield Candidate((EVEN[2],) * modules, (shared,) * modules)
+        for weight in EVEN:
+            yield Candidate((weight,) * modules, (widest,) * modules)
+        for partner in range(self.space.partners):
+            yield Candidate((0.0,) * modules, ((partner,),) * modules)
+        even = 1 / (1 + len(widest))
+        for chosen in (("feed-forward", "head"), ("attention",), ("feed-forward",), ("embeddings",)):
+            own = tuple(0.0 if name in chosen else even for name in self.space.modules)
+            yield Candidate(own, (widest,) * modules)
+
+    def _subsets(self) -> Iterator[tuple[int, ...]]:
+        most = min(self.space.partners, self.space.most_partners)
+        for size in range(1, most + 1):
+            yield tuple(range(size))
+
+    def _changes(self, rng: random.Random) -> Iterator[Candidate]:
+        """Endless: one or two changes of one of the best."""
+        while True:
+            parents = self.best(6)
+            parent = parents[min(int(rng.expovariate(0.7)), len(parents) - 1)].candidate
+            yield self._changed(parent, rng)
+
+    def _changed(self, parent: Candidate, rng: random.Random) -> Candidate:
+        suspect, sharers = list(parent.suspect), list(parent.sharers)
+        for _ in range(rng.choice((1, 1, 2))):
+            at = rng.randrange(len(suspect))
+            if rng.random() < 0.7 or self.space.partners == 1:
+                suspect[at] = rng.choice([g for g in GRID if g != suspect[at]])
+            else:
+                size = rng.randint(1, min(self.space.partners, self.space.most_partners))
+                sharers[at] = tuple(sorted(rng.sample(range(self.space.partners), size)))
+        changed = Candidate(tuple(suspect), tuple(sharers))
+        if len(changed.partners) > self.space.most_partners:
+            keep = changed.partners[: self.space.most_partners]
+            sharers = [tuple(p for p in shared if p in keep) or keep for shared in changed.sharers]
+            changed = Candidate(changed.suspect, tuple(sharers))
+        return changed
+
+
+def partners_used(trials: Sequence[Trial]) -> tuple[int, ...]:
+    """The partners that any of the trials uses."""
+    return tuple(sorted({p for t in trials for p in t.candidate.partners}))

@@ -1,0 +1,114 @@
+"""A catalogued model in words: profile, history with its trend, lineage as a tree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from screens.words import age, count, line, percent, short, size, spark, verdict
+
+if TYPE_CHECKING:
+    from store.catalog import Catalog
+    from store.records import CatalogEntry, Merge, Profile
+    from store.scans import ScanRow
+
+BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+HISTORY = 20
+DEPTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """All that the details pane shows of a model."""
+
+    entry: CatalogEntry
+    scans: tuple[ScanRow, ...]
+    lineage: tuple[str, ...]
+
+
+def weight(profile: Profile) -> int:
+    """Bytes of the model's tensors."""
+    return sum(math.prod(t.shape) * BYTES.get(t.dtype, 1) for t in profile.tensors)
+
+
+def read_dossier(catalog: Catalog, model_id: int) -> Dossier | None:
+    """Reads what is known of a model; None where it is no longer catalogued."""
+    entry = catalog.models.get(model_id)
+    if entry is None:
+        return None
+    digest = entry.profile.ref.digest
+    scans = tuple(catalog.scans.list(digest, limit=HISTORY))
+    return Dossier(entry, scans, tuple(_lineage(catalog, digest)))
+
+
+def _lineage(catalog: Catalog, digest: str) -> list[str]:
+    """The merges that made a model, and those that it went into, as a tree."""
+    made = [m for m in catalog.audits.merges(digest) if m.digest == digest]
+    lines = _parents(made[0], catalog.audits.merges, 0) if made else []
+    onward = [m for m in catalog.audits.merges(digest) if m.suspect_digest == digest and m.digest != digest]
+    if onward:
+        lines.append("merged into")
+        lines += [
+            f"{'└' if i == len(onward) - 1 else '├'} {m.output}  {m.strategy}, keeps {m.kept:.0%}"
+            for i, m in enumerate(onward)
+        ]
+    return lines
+
+
+def _parents(merge: Merge, merges: Callable[[str], Sequence[Merge]], depth: int) -> list[str]:
+    sources = [(merge.suspect, merge.suspect_digest, merge.suspect_weight, "suspect")]
+    sources += [(p.reference, p.digest, p.weight, "partner") for p in merge.partners]
+    lines = [f"{merge.strategy} of"]
+    for number, (reference, digest, share, role) in enumerate(sources):
+        last = number == len(sources) - 1
+        lines.append(f"{'└' if last else '├'} {share:.2f}  {short(reference)}  {role}")
+        further = [m for m in merges(digest) if m.digest == digest] if depth < DEPTH else []
+        if further:
+            indent = "  " if last else "│ "
+            lines += [indent + text for text in _parents(further[0], merges, depth + 1)]
+    return lines
+
+
+def describe(dossier: Dossier, now: datetime) -> Content:
+    """The details pane's text."""
+    entry, profile = dossier.entry, dossier.entry.profile
+    words, tone = verdict(entry.last_verdict)
+    parts: list[str | tuple[str, str]] = [(f"{entry.name}\n", "bold")]
+    parts += [(words, tone), f"  ASR {percent(entry.worst_asr)}  CACC {percent(entry.cacc)}\n"]
+    revision = f"@{profile.ref.revision[:10]}" if profile.ref.revision else ""
+    facts = [
+        ("source", profile.ref.reference + revision),
+        ("digest", profile.ref.digest[:16]),
+        ("type", f"{profile.architecture}  {profile.task}"),
+        ("size", f"{count(profile.parameters)} parameters, {size(weight(profile))}, {profile.dtype}"),
+        ("labels", ", ".join(profile.labels[:8]) + (", …" if len(profile.labels) > 8 else "")),
+        ("base", profile.base or "not stated"),
+        ("licence", profile.licence or "not stated"),
+        ("tags", ", ".join(entry.tags) or "none"),
+        ("added", f"{age(entry.added, now)} ago" if age(entry.added, now) != "now" else "now"),
+    ]
+    if entry.planted:
+        facts.append(("planted", entry.planted))
+    for name, value in facts:
+        parts += [(f"{name:<8} ", "dim"), f"{value}\n"]
+    if dossier.lineage:
+        parts += [("\nlineage\n", "accent"), "\n".join(dossier.lineage) + "\n"]
+    if dossier.scans:
+        values = [s.worst_asr for s in reversed(dossier.scans) if s.worst_asr is not None]
+        trend = f"worst ASR {spark(values)} {percent(values[-1])}" if values else ""
+        parts += [("\nscans  ", "accent"), f"{trend}\n"]
+        for scan in dossier.scans:
+            words, tone = verdict(scan.verdict)
+            parts += [
+                f"{age(scan.finished, now):>6}  {scan.suite:<5} ",
+                (f"{words:<15}", tone),
+                f" {percent(scan.worst_asr):>5}\n",
+            ]
+    else:
+        parts.append(("\nnot scanned yet: s scans it\n", "dim"))
+    return line(*parts)

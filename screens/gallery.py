@@ -1,0 +1,119 @@
+"""Every screen, opened over the seeded catalog by pressing its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from screens.app import AuditorApp
+from screens.library import Library
+from screens.seed import AUDIT, NOW, SUSPECT_SCAN, fill
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
+HOME = Path("/home/me/auditor")
+"""What the seeded application takes for the user's directory: nothing is written there."""
+
+FREE, MEMORY = 64 * 2**30, 441 * 2**20
+"""Figures of the machine that stand still too, in bytes."""
+
+Scene = Callable[["Pilot[None]"], Awaitable[None]]
+
+
+def seeded_app(place: Path, *, empty: bool = False) -> AuditorApp:
+    """The application over the seeded catalog in a directory, or over an empty one; with a clock that stands still.
+
+    A catalog that is there already is taken as it is.
+    """
+    from store.engine import open_catalog
+
+    url = f"sqlite:///{place / 'catalog.db'}"
+    if not (place / "catalog.db").exists():
+        with open_catalog(url) as catalog:
+            if not empty:
+                fill(catalog, place / "jobs")
+    app = AuditorApp(config=place / "config", home=HOME, clock=lambda: NOW, library=Library(url))
+    app.free_space = lambda _: FREE
+    app.runner.memory = lambda _: MEMORY
+    return app
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Waits until nothing is read any more."""
+    await pilot.pause()
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+def keys(*pressed: str) -> Scene:
+    """A scene that is reached by keys; moves follow each other at once, other keys wait for what the last one did."""
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await settle(pilot)
+        for moves, group in groupby(pressed, key=MOVES.__contains__):
+            if moves:
+                await pilot.press(*group)
+                await settle(pilot)
+                continue
+            for key in group:
+                await pilot.press(key)
+                await settle(pilot)
+
+    return scene
+
+
+async def _result(pilot: Pilot[None]) -> None:
+    from screens.result import ResultScreen
+
+    await settle(pilot)
+    app = pilot.app
+    if isinstance(app, AuditorApp):
+        app.push_page(ResultScreen(SUSPECT_SCAN))
+    await settle(pilot)
+
+
+async def _compare(pilot: Pilot[None]) -> None:
+    from screens.compare import CompareScreen
+
+    await settle(pilot)
+    app = pilot.app
+    if isinstance(app, AuditorApp):
+        app.push_page(CompareScreen(audit=AUDIT))
+    await settle(pilot)
+
+
+async def _plot(pilot: Pilot[None]) -> None:
+    await _compare(pilot)
+    await pilot.press("v")
+    await settle(pilot)
+
+
+MOVES = frozenset({"home", "down", "up", "space"})
+SUSPECT = ("home", "down", "down")
+"""From the top of the catalog to the suspect."""
+
+SCENES: dict[str, Scene] = {
+    "catalog": keys(*SUSPECT),
+    "model": keys(*SUSPECT, "enter"),
+    "scan": keys(*SUSPECT, "s"),
+    "live": keys("j", "enter"),
+    "result": _result,
+    "partners": keys(*SUSPECT, "p", "space", "down", "space"),
+    "merge": keys(*SUSPECT, "p", "space", "down", "space", "m"),
+    "compare": _compare,
+    "plot": _plot,
+    "reports": keys("r"),
+    "jobs": keys("j"),
+    "settings": keys("comma"),
+    "help": keys(*SUSPECT, "question_mark"),
+    "add": keys("a"),
+    "pull": keys("u"),
+    "remove": keys(*SUSPECT, "d"),
+    "export": keys("r", "e"),
+}
+EMPTY_SCENES: dict[str, Scene] = {"welcome": keys()}

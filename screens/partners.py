@@ -1,0 +1,179 @@
+"""Who can be merged with a model, best first, and why the others cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from screens.background import in_background
+from screens.base import Page
+from screens.commands import Arguments
+from screens.messages import CatalogChanged
+from screens.widgets.lazy_table import Cell, Column, LazyTable, Row
+from screens.words import line, percent, verdict
+
+if TYPE_CHECKING:
+    from auditor.merge.partners import Proposal
+    from store.catalog import Catalog
+    from store.records import CatalogEntry
+
+COLUMNS = (
+    Column("model", 16, grows=True),
+    Column("last verdict", 15, 1),
+    Column("CACC %", 6, 3, right=True),
+    Column("ASR %", 6, 4, right=True),
+    Column("why", 30, 2, grows=True),
+)
+
+
+class PartnersScreen(Page):
+    """Proposals with reasons; blockers on request; several can be marked for a merge."""
+
+    HELP = (
+        "Models of the catalog that can be merged with this one, best first, each with its reasons. Space marks partners, "
+        "Enter or m goes on to the merge. b shows the others too, and what forbids them."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "merge", "Merge"),
+        Binding("b", "blocked", "Blocked too"),
+    ]
+    DEFAULT_CSS = """
+    PartnersScreen #lower { height: 8; padding: 0 1; border-top: solid $panel; }
+    PartnersScreen.-short #lower { height: 3; }
+    PartnersScreen #head { height: auto; padding: 0 1; }
+    """
+
+    def __init__(self, entry: CatalogEntry) -> None:
+        super().__init__()
+        self.entry = entry
+        self.trail = f"Catalog › {entry.name} › Partners"
+        self._proposals: list[Proposal] = []
+        self._blocked = False
+
+    def body(self) -> Iterable[Widget]:
+        yield Static(line(("Comparing profiles…", "dim")), id="head")
+        yield LazyTable(COLUMNS, markable=True)
+        yield VerticalScroll(Static("", id="words"), id="lower")
+
+    def on_mount(self) -> None:
+        self.query_one("#lower").can_focus = False
+        self.query_one(LazyTable).focus()
+        self.reload()
+
+    def reload(self) -> None:
+        """Reads the catalog anew."""
+        in_background(self, self._load, "load")
+
+    async def _load(self) -> None:
+        suspect = self.entry.profile
+
+        def work(catalog: Catalog) -> list[Proposal]:
+            from auditor.merge.partners import propose
+
+            others = [e for e in catalog.models.list() if e.profile.ref.digest != suspect.ref.digest]
+            return propose(suspect, others)
+
+        self._proposals = await self.ask(work) or []
+        self._show()
+
+    def _show(self) -> None:
+        usable = [p for p in self._proposals if p.compatibility.ok]
+        shown = self._proposals if self._blocked else usable
+        blocked = len(self._proposals) - len(usable)
+        words = f"{len(usable)} can be merged with {self.entry.name}, {blocked} cannot"
+        if not self._proposals:
+            words = "The catalog holds no other model: add some, fine-tuned from the same base for the same labels."
+        elif not usable and not self._blocked:
+            words += ": b shows what forbids them"
+        self.query_one("#head", Static).update(line(words))
+        self.query_one(LazyTable).show_rows([self._row(p) for p in shown])
+        self.refresh_keys()
+
+    def _row(self, proposal: Proposal) -> Row:
+        entry = proposal.entry
+        ok = proposal.compatibility.ok
+        name: Cell = entry.name if ok else (f"✗ {entry.name}", "dim")
+        why = proposal.reasons if ok else proposal.compatibility.blockers
+        cells = (
+            name,
+            verdict(entry.last_verdict),
+            percent(entry.cacc),
+            percent(entry.worst_asr),
+            ("; ".join(why), "dim"),
+        )
+        return Row(str(entry.id), cells)
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The proposal under the cursor."""
+        row = self.query_one(LazyTable).row
+        return next((p for p in self._proposals if row and str(p.entry.id) == row.key), None)
+
+    @property
+    def marked(self) -> list[Proposal]:
+        """The marked proposals; without a mark, the one under the cursor if it can be merged."""
+        marks = self.query_one(LazyTable).marks
+        chosen = [p for p in self._proposals if str(p.entry.id) in marks]
+        under = self.proposal
+        return chosen or ([under] if under is not None and under.compatibility.ok else [])
+
+    @on(LazyTable.Highlighted)
+    def _highlight(self) -> None:
+        self.query_one("#words", Static).update(self._describe())
+        self.refresh_keys()
+
+    @on(LazyTable.Marked)
+    def _marked(self) -> None:
+        table = self.query_one(LazyTable)
+        for found in self._proposals:
+            if not found.compatibility.ok and str(found.entry.id) in table.marks:
+                table.mark(str(found.entry.id), False)
+                reason = f"It cannot be merged: {found.compatibility.blockers[0]}"
+                self.app.notify(reason, severity="warning", markup=False)
+        self.refresh_keys()
+
+    def _describe(self) -> Content:
+        found = self.proposal
+        if found is None:
+            return Content("")
+        parts: list[str | tuple[str, str]] = [(f"{found.entry.name}\n", "bold")]
+        parts += [part for text in found.compatibility.blockers for part in (("✗ ", "bad"), f"{text}\n")]
+        parts += [part for text in found.compatibility.reconciled for part in (("~ ", "warn"), f"{text}\n")]
+        known = set(found.compatibility.reconciled)
+        parts += [part for text in found.reasons if text not in known for part in (("+ ", "good"), f"{text}\n")]
+        return line(*parts)
+
+    def on_catalog_changed(self, _: CatalogChanged) -> None:
+        self.reload()
+
+    @on(LazyTable.Chosen)
+    def _choose(self) -> None:
+        self.action_merge()
+
+    def command(self) -> Arguments | None:
+        return ("partners", self.entry.name)
+
+    def why_not(self, action: str) -> str | None:
+        if action == "merge" and self.proposal is None:
+            return "There is no model to merge with."
+        if action == "merge" and not self.marked:
+            return "Mark a model that can be merged (space)."
+        return super().why_not(action)
+
+    def action_blocked(self) -> None:
+        """Shows those that cannot be merged too, or hides them again."""
+        self._blocked = not self._blocked
+        self._show()
+
+    def action_merge(self) -> None:
+        if self.allowed("merge"):
+            from screens.merge import MergeScreen
+
+            self.auditor.push_page(MergeScreen(self.entry, tuple(p.entry for p in self.marked)))

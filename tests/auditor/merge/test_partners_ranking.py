@@ -1,0 +1,218 @@
+"""The whole ranking over little models: near-copies, other tasks, permuted labels, other bases, a thousand entries."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from auditor.merge.partners import Proposal, propose
+from auditor.merge.remarks import Kind, Topic
+from auditor.proposals import catalogued_partners
+from auditor.session import MergeRequest, Session
+from auditor.settings import Settings
+from store.engine import open_catalog
+from store.records import CatalogEntry, Merge, ModelRef, PartnerUse, Profile, Verdict
+
+Tensors = dict[str, tuple[np.ndarray, str]]
+LAYERS, HIDDEN = 4, 16
+NUMBERS = count(1)
+
+
+def weights(base: int, own: int, scale: float = 0.005, *, start: Tensors | None = None, dtype: str = "F32") -> Tensors:
+    """A model trained from a base: each number stands for one base and one training; heads are of the training."""
+    roots, rng = np.random.default_rng(base), np.random.default_rng(1000 + own)
+    shapes: dict[str, tuple[int, ...]] = {"bert.embeddings.word_embeddings.weight": (7, HIDDEN)}
+    for layer in range(LAYERS):
+        shapes[f"bert.encoder.layer.{layer}.attention.self.query.weight"] = (HIDDEN, HIDDEN)
+        shapes[f"bert.encoder.layer.{layer}.output.dense.weight"] = (HIDDEN, HIDDEN)
+    found: Tensors = {}
+    for name, shape in shapes.items():
+        root = roots.normal(0, 0.05, shape)
+        found[name] = ((start[name][0] if start else root) + rng.normal(0, scale, shape), dtype)
+    found["classifier.weight"] = (rng.normal(0, 0.02, (2, HIDDEN)), dtype)
+    found["classifier.bias"] = (np.zeros(2), dtype)
+    return found
+
+
+OWN = weights(1, 1)
+
+
+def entry(profile: Profile, **known: Any) -> CatalogEntry:
+    return CatalogEntry(next(NUMBERS), profile.ref.reference, profile, "2026-01-01T00:00:00Z", **known)
+
+
+def by_name(proposals: list[Proposal]) -> dict[str, Proposal]:
+    return {p.entry.name: p for p in proposals}
+
+
+def describe(profile: Profile, card: str = "", **lab: str) -> Profile:
+    """Writes a card and a lab record beside a model."""
+    directory = Path(profile.ref.path)
+    if card:
+        (directory / "README.md").write_text(f"---\n{card}\n---\n", "utf-8")
+    if lab:
+        (directory / "auditor-lab.json").write_text(json.dumps(lab), "utf-8")
+    return profile
+
+
+@pytest.fixture
+def suspect(make: Callable[..., Profile]) -> Profile:
+    found = describe(make("suspect", tensors=OWN), "datasets: [sst2]", rows_digest="rows")
+    return dataclasses.replace(found, base="org/base", licence="mit")
+
+
+@pytest.fixture
+def entries(make: Callable[..., Profile], suspect: Profile) -> list[CatalogEntry]:
+    def made(name: str, tensors: Tensors, base: str | None = "org/base", **options: Any) -> Profile:
+        return dataclasses.replace(make(name, tensors=tensors, **options), base=base, licence="mit")
+
+    honest = weights(1, 2)
+    turned = {k: (v[::-1].copy() if k.startswith("classifier") else v, d) for k, (v, d) in honest.items()}
+    return [
+        entry(suspect),
+        entry(made("best", weights(1, 3)), last_verdict=Verdict.NOTHING, cacc=0.91),
+        entry(made("weaker", weights(1, 4)), last_verdict=Verdict.NOTHING, cacc=0.80),
+        entry(describe(made("same-data", weights(1, 5)), "datasets: SST2"), last_verdict=Verdict.NOTHING, cacc=0.91),
+        entry(made("permuted", turned, labels=("positive", "negative"))),
+        entry(made("unstated", weights(1, 6), None)),
+        entry(describe(made("same-rows", weights(1, 7)), rows_digest="rows")),
+        entry(made("backdoored", weights(1, 8)), last_verdict=Verdict.FOUND, cacc=0.99),
+        entry(made("planted", weights(1, 9)), planted="badnet"),
+        entry(made("tuned-on", weights(1, 10, 0.001, start=OWN)), last_verdict=Verdict.NOTHING, cacc=0.99),
+        entry(made("halved", {k: (v, "BF16") for k, (v, _) in OWN.items()}), last_verdict=Verdict.NOTHING),
+        entry(made("renamed", OWN, max_position_embeddings=65), last_verdict=Verdict.NOTHING, cacc=0.99),
+        entry(describe(made("recorded", weights(1, 11)), base_digest=suspect.ref.digest), cacc=0.99),
+        entry(made("other-base", weights(2, 12), "org/other"), last_verdict=Verdict.NOTHING, cacc=0.99),
+        entry(made("three-labels", weights(1, 13), labels=("a", "b", "c"))),
+        entry(made("other-labels", weights(1, 14), labels=("sports", "world"))),
+        entry(made("other-words", weights(1, 15), vocabulary=[*"abcdefg"])),
+        entry(made("other-kind", weights(1, 16), architectures=["BertForTokenClassification"])),
+    ]
+
+
+ADVISED = ["best", "same-data", "weaker", "permuted", "unstated", "same-rows", "three-labels"]
+DOUBTED = {"backdoored", "planted", "other-base", "tuned-on"}
+BLOCKED = {
+    "suspect", "halved", "renamed", "recorded", "other-labels", "other-words", "other-kind",
+}  # fmt: skip
+WORDS = {
+    "best": "trained apart from the suspect by its weights",
+    "same-data": "trained on the same data as the suspect (sst2)",
+    "permuted": "its classifier rows are reordered",
+    "unstated": "of the suspect's base by its weights",
+    "same-rows": "trained on the suspect's own rows",
+    "backdoored": "its last scan found a backdoor",
+    "planted": "a backdoor was planted in it (badnet)",
+    "other-base": "made from another base: its inner weights do not resemble the suspect's",
+    "tuned-on": "looks like a copy or a further fine-tune of the suspect",
+    "suspect": "is the suspect itself",
+    "halved": "the same model stored anew",
+    "renamed": "byte by byte",
+    "recorded": "trained further from the suspect",
+    "three-labels": "only its encoder is merged",
+    "other-labels": "(sports, world)",
+    "other-words": "another tokenizer",
+    "other-kind": "BertForTokenClassification",
+}
+
+
+def check(proposals: list[Proposal]) -> None:
+    found = by_name(proposals)
+    assert [p.entry.name for p in proposals if p.advised and p.entry.name in WORDS | {"weaker": ""}] == ADVISED
+    assert {p.entry.name for p in proposals if p.compatibility.ok and not p.advised} >= DOUBTED
+    assert {p.entry.name for p in proposals if not p.compatibility.ok} == BLOCKED
+    for name, words in WORDS.items():
+        said = found[name].reasons if name in {*ADVISED, *DOUBTED} else found[name].compatibility.blockers
+        assert any(words in text for text in said), (name, said)
+
+
+def test_the_order_and_the_reasons(suspect: Profile, entries: list[CatalogEntry]) -> None:
+    check(propose(suspect, entries))
+
+
+def test_with_the_base_at_hand_a_further_fine_tune_is_no_partner(
+    make: Callable[..., Profile], suspect: Profile, entries: list[CatalogEntry]
+) -> None:
+    headless = {k.removeprefix("bert."): v for k, v in weights(1, 0, 0.0).items() if not k.startswith("classifier")}
+    base = make("base", tensors=headless, architectures=["BertModel"])
+    found = by_name(propose(suspect, [*entries, dataclasses.replace(entry(base), name="org/base")]))
+    assert "of the task vectors from org/base" in found["tuned-on"].compatibility.blockers[0]
+    assert found["best"].advised
+    assert any("task vectors from org/base" in reason for reason in found["best"].reasons)
+
+
+def test_a_thousand_models_in_a_second(suspect: Profile, entries: list[CatalogEntry]) -> None:
+    best = by_name(propose(suspect, entries))["best"].entry.profile
+    # The same little file under many names: each is read as a model of its own would be.
+    crowd = [
+        entry(
+            dataclasses.replace(
+                best,
+                ref=ModelRef(f"crowd-{i}", best.ref.path, f"digest {i}"),
+                labels=("positive", "negative") if i % 3 == 0 else best.labels,
+                tokenizer_digest="other" if i % 5 == 0 else best.tokenizer_digest,
+                tensors=tuple(dataclasses.replace(t) for t in best.tensors),
+            )
+        )
+        for i in range(1000 - len(entries))
+    ]
+    began = time.process_time()
+    proposals = propose(suspect, [*crowd, *entries])
+    assert time.process_time() - began < 1
+    assert len(proposals) == 1000
+    assert [p.entry.name for p in proposals[:3]] == ["best", "same-data", "weaker"]
+    found = by_name(proposals)
+    for name in BLOCKED | {"backdoored", "best", "same-data"}:
+        said = found[name].reasons if found[name].compatibility.ok else found[name].compatibility.blockers
+        assert any(WORDS[name] in text for text in said) or name in {"halved", "recorded"}
+    # Those that nobody looked at closely are never taken silently.
+    assert not any(p.advised for p in proposals if not any(r.topic is Topic.INDEPENDENCE for r in p.remarks))
+
+
+def test_merges_that_hold_the_suspect(suspect: Profile, entries: list[CatalogEntry]) -> None:
+    found = by_name(propose(suspect, entries))["best"].entry.profile
+
+    def merged(output: str, source: str) -> Merge:
+        partner = PartnerUse("x", source, 0.5)
+        return Merge("wag", {}, "y", "other", 0.5, 0.5, (partner,), "out", output, 1.0, 1, "cpu")
+
+    chain = [merged(found.ref.digest, "between"), merged("between", suspect.ref.digest)]
+    assert "made from the suspect" in by_name(propose(suspect, entries, merges=chain))["best"].compatibility.blockers[0]
+
+
+def test_models_that_are_gone_are_no_error(suspect: Profile, entries: list[CatalogEntry]) -> None:
+    for each in entries[1:4]:
+        (Path(each.profile.ref.path) / "model.safetensors").unlink()
+    found = by_name(propose(suspect, entries))
+    assert any("could not be looked at" in r.text and r.kind is Kind.WARNING for r in found["best"].remarks)
+
+
+def test_an_audit_takes_three_and_none_of_the_doubtful(
+    suspect: Profile, entries: list[CatalogEntry], tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'catalog.db'}"
+    with open_catalog(url) as catalog:
+        for each in entries:
+            catalog.models.add(each.profile, name=each.name, planted=each.planted)
+        session = Session(Settings(catalog=url), catalog)
+        chosen, _ = session._choose_partners(suspect, MergeRequest())
+        names = {p.ref.reference for p in chosen}
+        assert len(chosen) == 3
+        assert not names & (DOUBTED | BLOCKED) - {"backdoored"}
+        assert [p.entry.name for p in catalogued_partners(catalog, suspect) if p.advised][:3] == [
+            p.ref.reference for p in chosen
+        ]
+        for each in catalog.models.list():
+            if each.name not in {"suspect", "tuned-on", "halved", "planted"}:
+                catalog.models.remove(each.id)
+        chosen, why = session._choose_partners(suspect, MergeRequest())
+        assert chosen == []
+        assert any("planted: the catalog says" in word for word in why)

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from auditor.events import BatchAnswered, Event, RunOpened
+from auditor.journal import journal
+from auditor.scan.execute import Answers, RunSpec, execute
+from auditor.scan.plan import Plan, make_plan
+from auditor.scan.responses import Responses, row_share, share
+from probes.case import UNSCORABLE, Ask, Outcome, Row
+from probes.suite import build_suite
+from store.catalog import Catalog
+from store.engine import open_catalog
+
+ROWS = tuple(Row(i, f"a text called x{i}", None, i % 2) for i in range(30))
+SPEC = RunSpec("model", "suspect", "d" * 64, 2, "cpu", "float32", 128)
+
+
+@dataclass
+class Parity:
+    """Answers by the length of the text; texts of 20 characters cannot be scored."""
+
+    asked: list[Ask] = field(default_factory=list)
+    closed: int = 0
+    labels = ("negative", "positive")
+    device = "cpu"
+    dtype = "float32"
+    max_length = 128
+
+    def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
+        self.asked += asks
+        out = []
+        for ask in asks:
+            label = len(ask.text) % 2
+            out.append(UNSCORABLE if len(ask.text) == 20 else Outcome(label, (1.0 - label, float(label))))
+        return out
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    with open_catalog(f"sqlite:///{tmp_path / 'catalog.db'}") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(build_suite("quick"), ROWS, seed=0, characters=1500)
+
+
+def run(catalog: Catalog, plan: Plan, target: Parity, *, stop: int | None = None) -> tuple[list[Event], Answers | None]:
+    """Runs through the journal; stops before the batch of this number is answered."""
+    opened = catalog.scans.open_run(SPEC.key(plan), model_digest=SPEC.digest, batches=len(plan.batches))
+    answers: list[Answers] = []
+
+    def whole() -> Iterator[Event]:
+        answers.append((yield from execute(plan, opened, lambda: target, SPEC)))
+
+    events: list[Event] = []
+    stream = journal(whole(), catalog)  # type: ignore[arg-type]
+    for event in stream:
+        events.append(event)
+        if isinstance(event, BatchAnswered) and event.batch.number + 1 == stop:
+            stream.close()
+            break
+    return events, answers[0] if answers else None
+
+
+def test_stored_batches_are_not_asked_again_and_the_answers_are_equal(catalog: Catalog, plan: Plan) -> None:
+    whole = Parity()
+    with open_catalog("sqlite:///:memory:") as other:
+        _, expected = run(other, plan, whole)
+    first, second = Parity(), Parity()
+    run(catalog, plan, first, stop=3)
+    assert first.closed == 1, "a stopped scan frees the model"
+    events, found = run(catalog, plan, second)
+    assert first.asked + second.asked == whole.asked == list(plan.asks)
+    opened = next(e for e in events if isinstance(e, RunOpened))
+    assert (opened.resumed, opened.batches) == (3, len(plan.batches))
+    assert found is not None
+    assert expected is not None
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+
+
+def test_a_plan_that_is_answered_needs_no_model(catalog: Catalog, plan: Plan) -> None:
+    run(catalog, plan, Parity())
+    idle = Parity()
+    _, answers = run(catalog, plan, idle)
+    assert (idle.asked, idle.closed) == ([], 0)
+    assert answers is not None
+    assert len(answers.labels) == len(plan.asks)
+
+
+def test_a_batch_is_on_disk_before_the_next_one_is_asked(catalog: Catalog, plan: Plan) -> None:
+    key = SPEC.key(plan)
+
+    class Watching(Parity):
+        def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
+            stored = catalog.scans.find_run(key)
+            assert stored is not None
+            assert sum(len(b.labels) for b in stored.answered) == len(self.asked)
+            return super().answer(asks)
+
+    run(catalog, plan, Watching())
+
+
+def test_answers_are_laid_out_by_row_and_draw(catalog: Catalog, plan: Plan) -> None:
+    _, answers = run(catalog, plan, Parity())
+    assert answers is not None
+    laid = Responses.of(plan, answers)
+    expected = {ask: -1 if len(ask.text) == 20 else len(ask.text) % 2 for ask in plan.asks}
+    assert laid.clean.tolist() == [expected[row.ask] for row in ROWS]
+    seen = {name: (e.trigger.tolist(), e.control.tolist()) for name, e in laid.probes.items()}
+    for probe in plan.suite.probes:
+        cases = [c for c in plan.cases if (c.family, c.variant) == (probe.family.name, probe.variant)]
+        trigger = [expected[c.ask] for c in cases if c.role == "trigger"]
+        control = [[expected[c.ask] for c in cases if c.role == "control" and c.row == row.index] for row in ROWS]
+        assert seen[probe.name] == (trigger, control)
+    assert any(-1 in trigger for trigger, _ in seen.values())
+
+
+def test_unscorable_answers_are_in_no_share() -> None:
+    labels = np.asarray([0, 1, -1])
+    assert share(labels, 1)[:2].tolist() == [0.0, 1.0]
+    assert np.isnan(share(labels, 1)[2])
+    shares = row_share(np.asarray([[1, 0, -1], [-1, -1, -1], [1, 1, 1]]), 1)
+    assert shares[[0, 2]].tolist() == [0.5, 1.0]
+    assert np.isnan(shares[1])
+
+
+def test_answers_in_another_order_of_labels_are_turned_round(catalog: Catalog, plan: Plan) -> None:
+    _, answers = run(catalog, plan, Parity())
+    assert answers is not None
+    plain = Responses.of(plan, answers)
+    turned = plain.reordered((1, 0))
+    scored = plain.clean >= 0
+    assert (turned.clean[scored] == 1 - plain.clean[scored]).all()
+    assert (turned.clean[~scored] == -1).all()
+    np.testing.assert_array_equal(turned.probabilities, plain.probabilities[:, ::-1])

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from auditor.scan.execute import RunSpec
+from auditor.scan.plan import Plan, make_plan
+from probes.case import Row
+from probes.suite import build_suite
+
+ROWS = tuple(Row(i, f"a text called x{i} with {'long ' * (i % 7)}words", None, i % 2) for i in range(40))
+
+
+def plan(
+    rows: tuple[Row, ...] = ROWS, *, suite: str = "quick", seed: int = 0, characters: int = 4000, **of: Any
+) -> Plan:
+    return make_plan(build_suite(suite, **of), rows, seed=seed, characters=characters)
+
+
+def test_batches_hold_every_input_once_in_order_of_length() -> None:
+    made = plan()
+    assert len(made.batches) > 5
+    asked = [ask for number in range(len(made.batches)) for ask in made.batch(number)]
+    assert tuple(asked) == made.asks
+    assert len(set(asked)) == len(asked)
+    assert [len(a.text) for a in asked] == sorted(len(a.text) for a in asked)
+    assert all(sum(len(a.text) + 1 for a in made.batch(n)) <= 4000 for n in range(len(made.batches)))
+
+
+def test_every_case_finds_its_own_input() -> None:
+    made = plan()
+    assert len(made.position) == len(made.cases)
+    assert all(made.asks[place] == case.ask for place, case in zip(made.position, made.cases, strict=True))
+
+
+def test_an_input_longer_than_a_batch_has_one_of_its_own() -> None:
+    made = plan((Row(0, "word " * 2000), Row(1, "short one")), characters=100)
+    assert sorted(place for start, stop in made.batches for place in range(start, stop)) == list(range(len(made.asks)))
+
+
+def test_the_same_request_is_the_same_plan() -> None:
+    assert plan() == plan()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: plan(ROWS[1:]),
+        lambda: plan(tuple(replace(r, label=1) for r in ROWS)),
+        lambda: plan(tuple(replace(r, pair="second") for r in ROWS)),
+        lambda: plan(tuple(replace(r, index=r.index + 1) for r in ROWS)),
+        lambda: plan(suite="full"),
+        lambda: plan(only=["badnet"]),
+        lambda: plan(overrides={"badnet": {"inserts": 2}}),
+        lambda: plan(seed=1),
+        lambda: plan(characters=3000),
+    ],
+    ids=["rows", "gold", "pair", "places", "suite", "families", "options", "seed", "batches"],
+)
+def test_whatever_changes_the_question_changes_the_key(other: Callable[[], Plan]) -> None:
+    assert other().key != plan().key
+
+
+def test_a_plan_travels_to_another_process() -> None:
+    made = plan()
+    assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301
+
+
+SPEC = RunSpec("model", "suspect", "d" * 64, 2, "cpu", "float32", 128)
+
+
+@pytest.mark.parametrize(
+    "change", [{"digest": "e" * 64}, {"max_length": 64}, {"dtype": "bfloat16"}, {"device": "cuda:0"}]
+)
+def test_answers_belong_to_a_model_a_cut_a_format_and_a_kind_of_device(change: dict[str, Any]) -> None:
+    assert replace(SPEC, **change).key(plan()) != SPEC.key(plan())
+
+
+def test_answers_do_not_belong_to_a_role_or_a_name_or_one_gpu() -> None:
+    made = plan()
+    assert replace(SPEC, role="reference", name="other").key(made) == SPEC.key(made)
+    assert replace(SPEC, device="cuda:1").key(made) == replace(SPEC, device="cuda:0").key(made)
