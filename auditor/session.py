@@ -11,7 +11,7 @@ from typing import Any
 from auditor.audit.audit import Cure, audit, last_merge
 from auditor.audit.compare import Side, compare
 from auditor.backend import CatalogBackend
-from auditor.data import read_rows
+from auditor.data import read_rows, read_texts
 from auditor.embedded import minilm
 from auditor.errors import AuditorError, IncompatibleError, UsageError
 from auditor.events import Event, MergeReady
@@ -20,10 +20,13 @@ from auditor.lab.demo import MODELS, demo_models
 from auditor.merge.engine import merge
 from auditor.merge.from_hub import LIMIT, Offers, search_offers
 from auditor.merge.layout import lay_out
+from auditor.merge.measure import measure
 from auditor.merge.partners import Proposal, assess
-from auditor.merge.recipe import Recipe
+from auditor.merge.recipe import Measured, Recipe
 from auditor.merge.staging import refuse_existing
-from auditor.merge.verify import needed_sources, verify
+from auditor.merge.strategy import STRATEGIES
+from auditor.merge.verify import found_statistics, needed_sources, verify
+from auditor.models.device import pick_device
 from auditor.models.hub import Hub
 from auditor.models.profile import read_profile
 from auditor.models.reference import resolve
@@ -60,7 +63,8 @@ class Verification:
 class MergeRequest:
     """How models are merged: references as the user wrote them, and where the result goes.
 
-    `weights` has the suspect's first; `suspect_weight` gives the suspect's alone and shares the rest evenly.
+    `weights` has the suspect's first; `suspect_weight` gives the suspect's alone and shares the rest evenly. `texts` is
+    a file of texts for strategies that measure the models; `memory` bounds the scratch memory, in MiB.
     """
 
     partners: tuple[str, ...] = ()
@@ -70,6 +74,8 @@ class MergeRequest:
     base: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     output: Path | None = None
+    texts: str | None = None
+    memory: int | None = None
 
 
 @dataclass
@@ -153,8 +159,12 @@ class Session:
         if request.output is None:
             raise UsageError("a merge needs a directory to write to", hint="name it with -o DIR")
         suspect = self.profile(reference)
-        recipe = self._recipe(suspect, [self.profile(p) for p in request.partners], request)
-        with closing(journal(self._merge(recipe, request.output), self.catalog)) as events:
+        refuse_existing(request.output)
+        partners = [self.profile(p) for p in request.partners]
+        measured = yield from self._measure([suspect, *partners], request)
+        recipe = self._recipe(suspect, partners, request, measured)
+        budget = request.memory << 20 if request.memory else None
+        with closing(journal(self._merge(recipe, request.output, budget), self.catalog)) as events:
             for event in events:
                 yield event
                 if isinstance(event, MergeReady):
@@ -178,6 +188,7 @@ class Session:
         """
         sources = {e.profile.ref.digest: Path(e.profile.ref.path) for e in self.catalog.models.list()}
         sources = {digest: path for digest, path in sources.items() if path.is_dir()}
+        sources |= found_statistics(directory, statistics_cache())
         known = needed_sources(directory) <= sources.keys()
         return Verification(tuple(verify(directory, sources=sources if known else None)), known)
 
@@ -219,9 +230,31 @@ class Session:
         """The catalogued models whose name, reference, architecture or tags hold a text."""
         return self.catalog.models.list(text=text)
 
-    def _merge(self, recipe: Recipe, output: Path) -> Generator[Event, None, None]:
-        device = self.settings.device
-        yield from merge(recipe, output, device="cpu" if device == "auto" else device, threads=self.settings.threads)
+    def _merge(self, recipe: Recipe, output: Path, budget: int | None = None) -> Generator[Event, None, None]:
+        device = "cpu" if self.settings.device == "auto" else self.settings.device
+        yield from merge(recipe, output, device=device, threads=self.settings.threads, budget_bytes=budget)
+
+    def _measure(
+        self, models: Sequence[Profile], request: MergeRequest
+    ) -> Generator[Event, None, tuple[Measured, ...]]:
+        """What the strategy must know of the models beforehand, measured on the request's texts."""
+        kind = STRATEGIES[request.strategy].statistics
+        if kind is None:
+            if request.texts:
+                raise UsageError(f"strategy {request.strategy} measures nothing: it takes no --texts")
+            return ()
+        if not request.texts:
+            raise UsageError(
+                f"strategy {request.strategy} measures the models on unlabelled texts ({kind})",
+                hint="give some with --texts FILE",
+            )
+        texts = read_texts(request.texts)
+        found = []
+        for model in models:
+            device = pick_device(self.settings.device)
+            made = yield from measure(model, kind, texts, statistics_cache(), device=device, seed=self.settings.seed)
+            found.append(made)
+        return tuple(found)
 
     def register(self, path: Path, *, tags: tuple[str, ...] = (), planted: str | None = None) -> CatalogEntry:
         """Adds a model's directory to the catalog."""
@@ -250,7 +283,13 @@ class Session:
             "the catalog holds no other model: add some with `auditor models add`, or name one with --with",
         )
 
-    def _recipe(self, suspect: Profile, partners: Sequence[Profile], request: MergeRequest) -> Recipe:
+    def _recipe(
+        self,
+        suspect: Profile,
+        partners: Sequence[Profile],
+        request: MergeRequest,
+        statistics: tuple[Measured, ...] = (),
+    ) -> Recipe:
         weights = request.weights
         if request.suspect_weight is not None:
             if weights is not None:
@@ -267,6 +306,7 @@ class Session:
             options=request.options,
             seed=self.settings.seed,
             base=self.profile(request.base) if request.base else None,
+            statistics=statistics,
         )
 
 
@@ -286,6 +326,11 @@ def _partner(suspect: Profile, proposal: Proposal) -> Profile:
     if blockers:
         raise IncompatibleError("; ".join(blockers))
     return found
+
+
+def statistics_cache() -> Path:
+    """Where measurements of models are kept."""
+    return data_directory() / "statistics"
 
 
 def _unused(path: Path) -> Path:
