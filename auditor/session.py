@@ -23,6 +23,7 @@ from auditor.merge.layout import lay_out
 from auditor.merge.measure import measure
 from auditor.merge.partners import Proposal, assess
 from auditor.merge.recipe import Measured, Recipe
+from auditor.merge.seal import merged_profile, seal_from
 from auditor.merge.staging import refuse_existing
 from auditor.merge.strategy import STRATEGIES
 from auditor.merge.verify import found_statistics, needed_sources, verify
@@ -89,14 +90,19 @@ class Session:
     def __post_init__(self) -> None:
         self.backend = CatalogBackend(self.settings, self.catalog)
 
-    def profile(self, reference: str, *, register: bool = True) -> Profile:
+    def profile(self, reference: str, *, register: bool = True, hash_weights: bool = True) -> Profile:
         """Resolves a reference and reads the model's profile; the catalog learns of it.
+
+        With `hash_weights` False the weights' digests are left to a merge, and `register` should be False.
 
         Raises:
             UsageError, FetchError, ModelError: see `auditor.models.reference.resolve`.
         """
         found = resolve(
-            reference, catalogued=self._catalogued, fetch=lambda name, revision: Hub().fetch(name, revision)
+            reference,
+            catalogued=self._catalogued,
+            fetch=lambda name, revision: Hub().fetch(name, revision),
+            hash_weights=hash_weights,
         )
         if register:
             self.catalog.models.add(found)
@@ -140,7 +146,8 @@ class Session:
         output = cure.output or data_directory() / "merged" / f"{prepared.suspect.ref.digest[:12]}-{cure.strategy}"
         if cure.output is None:
             output = _unused(output)
-        recipe = self._recipe(prepared.suspect, partners, cure) if partners else None
+        base = self.profile(cure.base) if cure.base and partners else None
+        recipe = self._recipe(prepared.suspect, partners, cure, base) if partners else None
         # What cannot be merged, or has no place, is said before the scan and not after it.
         refuse_existing(output)
         if recipe is not None:
@@ -158,16 +165,24 @@ class Session:
         """Merges a model with partners into a directory."""
         if request.output is None:
             raise UsageError("a merge needs a directory to write to", hint="name it with -o DIR")
-        suspect = self.profile(reference)
         refuse_existing(request.output)
-        partners = [self.profile(p) for p in request.partners]
-        measured = yield from self._measure([suspect, *partners], request)
-        recipe = self._recipe(suspect, partners, request, measured)
+        # Unless something is measured first, the weights are hashed once, as the merge reads them.
+        measures = STRATEGIES[request.strategy].statistics is not None
+
+        def read(name: str) -> Profile:
+            return self.profile(name, register=False, hash_weights=measures)
+
+        models = [read(name) for name in (reference, *request.partners)]
+        base = read(request.base) if request.base else None
+        measured = yield from self._measure(models, request)
+        recipe = self._recipe(models[0], models[1:], request, base, measured)
         budget = request.memory << 20 if request.memory else None
         with closing(journal(self._merge(recipe, request.output, budget), self.catalog)) as events:
             for event in events:
                 yield event
                 if isinstance(event, MergeReady):
+                    for model in seal_from(request.output, [*models, *([base] if base else [])]):
+                        self.catalog.models.add(model)
                     self._merged_profile(request.output)
 
     def compare(self, before: str, after: str) -> Comparison:
@@ -261,7 +276,7 @@ class Session:
         return self.catalog.models.add(read_profile(path), tags=tags, planted=planted)
 
     def _merged_profile(self, path: Path) -> Profile:
-        found = read_profile(path)
+        found = merged_profile(path)
         self.catalog.models.add(found, tags=("merged",))
         return found
 
@@ -288,6 +303,7 @@ class Session:
         suspect: Profile,
         partners: Sequence[Profile],
         request: MergeRequest,
+        base: Profile | None,
         statistics: tuple[Measured, ...] = (),
     ) -> Recipe:
         weights = request.weights
@@ -305,7 +321,7 @@ class Session:
             weights=weights,
             options=request.options,
             seed=self.settings.seed,
-            base=self.profile(request.base) if request.base else None,
+            base=base,
             statistics=statistics,
         )
 
