@@ -263,7 +263,10 @@ def _segment(
     if copied or sum(chosen) == 0:
         taking, chosen = taking[:1], (1.0,)
     row = math.prod(piece.shape[1:])
-    cut = (lambda source: source) if whole else (lambda source: _rows(source, span, row))
+
+    def cut(source: Source) -> Source:
+        return source if whole and source.region.shape == piece.shape else _rows(source, span, row)
+
     base = parts.base.get(name)
     base_source = None
     if base is not None and not copied and base.dtype in FLOATS and _covers(base, piece, span[1]):
