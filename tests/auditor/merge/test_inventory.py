@@ -115,7 +115,8 @@ def test_a_base_of_another_class_and_with_older_names(make: Make, tmp_path: Path
     base = make(
         "base", tensors=plain | {"embeddings.LayerNorm.gamma": (np.full(8, 1.0), "F32")}, architectures=["BertModel"]
     )
-    done = list(merge(Recipe(suspect, (partner,), strategy="task_arithmetic", base=base, options={"scale": 0.5}), tmp_path / "o"))[-1].merge  # fmt: skip
+    recipe = Recipe(suspect, (partner,), strategy="task_arithmetic", base=base, options={"scale": 0.5})
+    done = list(merge(recipe, tmp_path / "o"))[-1].merge
     merged = read_tensors(tmp_path / "o")
     np.testing.assert_allclose(merged[norm], np.full(8, 1.5))
     assert any("2 tensors are not in the base" in note and "plain weighted average" in note for note in done.notes)
