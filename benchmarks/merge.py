@@ -291,8 +291,9 @@ def plain(plan: dict[str, Any], output: Path) -> Cost:
 def theirs(python: str, plan: dict[str, Any], work: Path, output: Path, masks: Path | None = None) -> Cost:
     shutil.rmtree(output, ignore_errors=True)
     mergekit_config(plan, work / "mergekit.yaml")
+    start = ["-c", MASKED, str(masks)] if masks else ["-m", "mergekit.scripts.run_yaml"]
     command = [
-        python, *(["-c", MASKED, str(masks)] if masks else ["-m", "mergekit.scripts.run_yaml"]), str(work / "mergekit.yaml"), str(output),
+        python, *start, str(work / "mergekit.yaml"), str(output),
         "--no-copy-tokenizer", "--quiet", "--out-shard-size", "500M",
     ]  # fmt: skip
     return measure(command, {"HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"})
@@ -372,7 +373,7 @@ def run_case(case: str, work: Path, rounds: int, mergekit: str | None) -> list[s
     plan = plan_of(work, case)
     for model in (*plan["models"], *([plan["base"]] if plan["base"] else [])):
         write_model(Path(model), plan["kind"], int(model[-1]))
-    out, peer = work / "out", work / "peer"
+    out, peer = work / f"{case}-out", work / f"{case}-peer"
     costs: dict[str, list[Cost]] = {"I/O": [], "auditor": [], "mergekit": []}
     for number in range(rounds):
         costs["I/O"].append(plain(plan, work / "plain"))
