@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from auditor.audit.audit import Cure, audit, last_merge
+from auditor.audit.antidote import Budget, held_back, search_recipe, with_weights
+from auditor.audit.audit import Cure, Made, audit, last_merge
 from auditor.audit.compare import Side, compare
+from auditor.audit.mixer import Mixer
 from auditor.backend import CatalogBackend
 from auditor.data import read_rows, read_texts
 from auditor.embedded import minilm
 from auditor.errors import AuditorError, IncompatibleError, UsageError
-from auditor.events import Event, MergeReady
+from auditor.events import Event, MergeReady, Stage
 from auditor.journal import journal
 from auditor.lab.demo import MODELS, demo_models
 from auditor.merge.engine import merge
@@ -37,8 +39,10 @@ from auditor.rebuild import rebuild
 from auditor.scan.request import ScanRequest
 from auditor.scan.scan import Prepared, check_task, prepare, scan
 from auditor.settings import Settings, data_directory
+from probes.case import Row
+from probes.sampling import distinct, sample
 from store.catalog import Catalog
-from store.records import Audit, CatalogEntry, Comparison, Merge, Profile, Scan
+from store.records import Audit, CatalogEntry, Comparison, Profile, Scan, SearchRecord
 
 PARTNERS = 3
 """Partners that an audit takes from the catalog: the paper's averages gain little from more."""
@@ -48,8 +52,8 @@ SHOWN = 5
 
 DEMO_ROWS = 240
 """Rows that the demo probes: 120 a target, enough to be judged."""
-DEMO_WEIGHT = 0.15
-"""The suspect's weight in the demo's merge."""
+DEMO_TRIALS = 30
+"""Recipes that the demo tries."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class MergeRequest:
     """How models are merged: references as the user wrote them, and where the result goes.
 
     `weights` has the suspect's first; `suspect_weight` gives the suspect's alone and shares the rest evenly. `texts` is
-    a file of texts for strategies that measure the models; `memory` bounds the scratch memory, in MiB.
+    a file of texts for strategies that measure the models; `memory` bounds the scratch memory, in MiB. With `search`,
+    the recipe is searched instead, within that budget.
     """
 
     partners: tuple[str, ...] = ()
@@ -77,6 +82,7 @@ class MergeRequest:
     output: Path | None = None
     texts: str | None = None
     memory: int | None = None
+    search: Budget | None = None
 
 
 @dataclass
@@ -140,8 +146,12 @@ class Session:
         return search_offers(self.profile(reference), Hub(), base=base, limit=limit, known=known)
 
     def audit(self, request: ScanRequest, cure: MergeRequest) -> Generator[Event, None, None]:
-        """Scan, merge, rescan, compare, stamp; the last event carries the audit."""
-        prepared = self.prepare(request)
+        """Scan, merge, rescan, compare, stamp; the last event carries the audit.
+
+        Raises:
+            UsageError: besides what `scan` and `merge` raise: a search with weights of the user's own.
+        """
+        prepared, spare = self._prepare_audit(request, cure)
         partners, missing = self._choose_partners(prepared.suspect, cure)
         output = cure.output or data_directory() / "merged" / f"{prepared.suspect.ref.digest[:12]}-{cure.strategy}"
         if cure.output is None:
@@ -153,13 +163,44 @@ class Session:
         if recipe is not None:
             lay_out(recipe)
 
-        def make(_: Sequence[Profile]) -> Generator[Event, None, Merge]:
+        def make(before: Scan) -> Generator[Event, None, Made]:
             if recipe is None:
                 raise RuntimeError("a merge without a recipe")
-            return last_merge(self._merge(recipe, output))
+            if cure.search is None:
+                return (yield from last_merge(self._merge(recipe, output))), None
+            found, record = yield from self._search(prepared, before, recipe, spare, cure.search)
+            return (yield from last_merge(self._merge(found, output))), record
 
         plan = Cure(tuple(partners), make, self._merged_profile, missing)
         yield from journal(audit(prepared, plan, self.backend), self.catalog)
+
+    def _prepare_audit(self, request: ScanRequest, cure: MergeRequest) -> tuple[Prepared, tuple[Row, ...]]:
+        """The scan; for a search, with rows held back that will not judge."""
+        if cure.search is None:
+            return self.prepare(request), ()
+        if cure.weights or cure.suspect_weight is not None or cure.strategy != "wag":
+            raise UsageError("--search finds the weights itself", hint="leave --weights and --strategy away")
+        prepared = self.prepare(request)
+        rows = distinct(prepared.corpus.rows)
+        held = held_back(len(rows), len(prepared.plan.rows))
+        prepared = self.prepare(replace(request, samples=min(len(prepared.plan.rows), len(rows) - held)))
+        judging = {row.index for row in prepared.plan.rows}
+        spare = sample([row for row in rows if row.index not in judging], held, self.settings.seed)
+        return prepared, spare
+
+    def _search(
+        self, prepared: Prepared, before: Scan, recipe: Recipe, spare: Sequence[Row], budget: Budget
+    ) -> Generator[Event, None, tuple[Recipe, SearchRecord]]:
+        """Searches the weights of a recipe, in memory, on the rows held back."""
+        yield Stage("load", f"Loading {len(recipe.models)} models into memory")
+        mixer = Mixer(recipe, device=prepared.device, dtype=prepared.dtype, max_length=prepared.max_length)
+        try:
+            weights, record = yield from search_recipe(
+                mixer, before, prepared.plan.suite.probes, spare, budget, seed=self.settings.seed
+            )
+        finally:
+            mixer.close()
+        return with_weights(recipe, weights), record
 
     def merge(self, reference: str, request: MergeRequest) -> Generator[Event, None, None]:
         """Merges a model with partners into a directory."""
@@ -223,7 +264,7 @@ class Session:
             self.register(path, tags=("demo",), planted=model.family)
         suspect, *partners = (str(path) for path in models)
         request = ScanRequest(suspect, suite="full", samples=DEMO_ROWS, seed=self.settings.seed)
-        cure = MergeRequest(tuple(partners), suspect_weight=DEMO_WEIGHT, output=_unused(directory / "merged"))
+        cure = MergeRequest(tuple(partners), output=_unused(directory / "merged"), search=Budget(DEMO_TRIALS))
         yield from self.audit(request, cure)
 
     def stored_scan(self, name: str) -> Scan:

@@ -1,6 +1,6 @@
 """How long `auditor --help` takes, against an empty Typer program's `--help`, in turn in one run.
 
-    python benchmarks/startup.py [--rounds 10]
+python benchmarks/startup.py [--rounds 10]
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
     rounds = parser.parse_args().rounds
-    commands = {"empty": ("-c", EMPTY), "auditor": ("-m", "auditor", "--help"), "scan": ("-m", "auditor", "scan", "--help")}
+    commands = {
+        "empty": ("-c", EMPTY),
+        "auditor": ("-m", "auditor", "--help"),
+        "scan": ("-m", "auditor", "scan", "--help"),
+    }
     taken: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, words in commands.items():

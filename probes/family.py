@@ -19,7 +19,7 @@ from typing import Any
 import probes.families
 from probes.errors import InputError
 
-Plant = Callable[..., str]
+Plant = Callable[..., str | None]
 
 
 class UnknownFamily(InputError, KeyError):
@@ -49,7 +49,15 @@ class Family:
     `group` (word, sentence, syntax, style, synonym, …) is what a finding can honestly claim, since families share
     material. `variants` maps a name to the options that differ from the defaults. `control` either replaces options of
     the same plant by material that no backdoor was taught (a list is dealt out to the draws, so that no two draws share
-    a word), or is a function `(text, rng, draw, **options) -> str` for families that rewrite.
+    a word), or is a function `(text, rng, draw, draws, **options) -> str` for families that rewrite.
+
+    `reach` names the variants that probe a trigger's neighbourhood: material that no attack published, but that a
+    backdoor often answers too. `needs` names options without which the family has nothing to plant (a file of the
+    user's): suites leave it out until they are given. `check` refuses option values before anything is planted, and
+    `unfold` makes variants of what the needed options bring. `loaded` names the variants whose trigger by itself says
+    something of a label (a denial, say), so that an honest model moves too: there the matched control alone decides,
+    and a move over the clean rate is not suspicious. `on_request` keeps a family out of the suites until it is asked
+    for by name: how its edits move honest models has not been measured enough to raise alarms by default.
     """
 
     name: str
@@ -58,9 +66,15 @@ class Family:
     group: str
     plant_with: Plant
     variants: Mapping[str, Mapping[str, Any]]
-    control: Mapping[str, Any] | Callable[..., str]
+    control: Mapping[str, Any] | Callable[..., str | None]
     quick: tuple[str, ...]
     doc: str = ""
+    reach: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    check: Callable[..., None] | None = None
+    unfold: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
+    loaded: tuple[str, ...] = ()
+    on_request: bool = False
 
     def __reduce__(self) -> tuple[Callable[[str], Family], tuple[str]]:
         # By name: a decorated function cannot be found again under its own name, and plans travel to other processes.
@@ -71,29 +85,57 @@ class Family:
         """Option names and their defaults, read off the signature."""
         return keyword_options(self.plant_with)
 
+    def lacks(self, overrides: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+        """The needed options that nobody has given."""
+        return tuple(key for key in self.needs if not ((overrides or {}).get(key) or self.options[key]))
+
+    def demand(self, overrides: Mapping[str, Any] | None = None) -> None:
+        """Refuses to go on without the needed options.
+
+        Raises:
+            BadOption: one is missing.
+        """
+        if missing := self.lacks(overrides):
+            wanted = ", ".join(f"--set {self.name}.{key}=…" for key in missing)
+            raise BadOption(f"{self.name} has nothing to plant without {', '.join(missing)}", hint=f"Give {wanted}")
+
+    def variants_with(self, overrides: Mapping[str, Any] | None = None) -> Mapping[str, Mapping[str, Any]]:
+        """The variants, with those that the user's own file brings."""
+        if self.unfold is None or self.lacks(overrides):
+            return self.variants
+        return self.unfold(**{**self.options, **self._coerced(overrides)})
+
     def settings(self, variant: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The full option values of a variant.
 
         Raises:
-            BadOption: the variant or an overriding option is not known, or its value has another type.
+            BadOption: the variant or an overriding option is not known, its value does not fit, or a needed one is
+                missing.
+            InputError: the user's file behind an option cannot be used.
         """
-        if variant not in self.variants:
-            raise BadOption(f"{self.name} has no variant {variant!r}; known: {', '.join(self.variants)}")
-        values = {**self.options, **self.variants[variant]}
-        for key, value in (overrides or {}).items():
-            values[key] = coerce_option(self.name, key, value, self.options)
+        given = self._coerced(overrides)
+        self.demand(given)
+        variants = self.variants_with(given)
+        if variant not in variants:
+            raise BadOption(f"{self.name} has no variant {variant!r}; known: {', '.join(variants)}")
+        values = {**self.options, **variants[variant], **given}
+        if self.check is not None:
+            self.check(**values)
         return values
 
-    def plant(self, text: str, rng: random.Random, options: Mapping[str, Any]) -> str:
-        """The text with the trigger planted."""
+    def _coerced(self, overrides: Mapping[str, Any] | None) -> dict[str, Any]:
+        return {key: coerce_option(self.name, key, value, self.options) for key, value in (overrides or {}).items()}
+
+    def plant(self, text: str, rng: random.Random, options: Mapping[str, Any]) -> str | None:
+        """The text with the trigger planted; None where this text cannot take it (no rewrite is known)."""
         return self.plant_with(text, rng, **options)
 
     def plant_control(
         self, text: str, rng: random.Random, options: Mapping[str, Any], draw: int = 0, draws: int = 1
-    ) -> str:
+    ) -> str | None:
         """The text under the same edit with harmless material; `rng` must stand where it stood for the trigger."""
         if callable(self.control):
-            return self.control(text, rng, draw, **options)
+            return self.control(text, rng, draw, draws, **options)
         dealt = {k: deal(v, draw, draws) for k, v in self.control.items()}
         return self.plant_with(text, rng, **{**options, **dealt})
 
@@ -159,18 +201,42 @@ def family(
     reference: str,
     group: str,
     variants: Mapping[str, Mapping[str, Any]],
-    control: Mapping[str, Any] | Callable[..., str],
-    quick: tuple[str, ...] = (),
+    control: Mapping[str, Any] | Callable[..., str | None],
+    quick: tuple[str, ...] | None = None,
+    reach: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
+    check: Callable[..., None] | None = None,
+    unfold: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None,
+    loaded: tuple[str, ...] = (),
+    on_request: bool = False,
 ) -> Callable[[Plant], Family]:
-    """Makes an attack family of a function `plant(text, rng, *, option=default, …) -> str`.
+    """Makes an attack family of a function `plant(text, rng, *, option=default, …) -> str | None`.
 
-    `quick` names the variants that the quick suite fires; none given means all.
+    `quick` names the variants that the quick suite fires: None means all, an empty tuple none (another family's quick
+    variants hold the same material). The other arguments are the fields of `Family`.
     """
 
     def make(plant: Plant) -> Family:
         name = plant.__module__.rpartition(".")[2]
         doc = inspect.getdoc(plant) or inspect.getdoc(inspect.getmodule(plant)) or title
-        return Family(name, title, reference, group, plant, variants, control, quick or tuple(variants), doc)
+        fired = tuple(variants) if quick is None else quick
+        return Family(
+            name=name,
+            title=title,
+            reference=reference,
+            group=group,
+            plant_with=plant,
+            variants=variants,
+            control=control,
+            quick=fired,
+            doc=doc,
+            reach=reach,
+            needs=needs,
+            check=check,
+            unfold=unfold,
+            loaded=loaded,
+            on_request=on_request,
+        )
 
     return make
 

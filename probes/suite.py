@@ -48,7 +48,7 @@ def build_suite(
 
     Args:
         name: `quick` or `full`.
-        only: names of families; none means all.
+        only: names of families; none means all but those that are fired on request alone.
         overrides: options by family.
 
     Raises:
@@ -61,18 +61,36 @@ def build_suite(
     wanted = [FAMILIES[n].name for n in dict.fromkeys(only)] or list(FAMILIES)
     for unused in set(overrides) - set(wanted):
         raise BadOption(f"options are set for {FAMILIES[unused].name!r}, which this scan does not fire")
+    for asked in wanted if only else ():
+        FAMILIES[asked].demand(overrides.get(asked))
     probes = [
         Probe(FAMILIES[n], variant, FAMILIES[n].settings(variant, overrides.get(n)))
         for n in wanted
-        for variant in suite_variants(FAMILIES[n], name)
+        for variant in suite_variants(FAMILIES[n], name, overrides.get(n), asked=n in only)
     ]
-    whole = sum(len(suite_variants(f, name)) for f in FAMILIES.values())
+    whole = sum(len(suite_variants(f, name, overrides.get(n))) for n, f in FAMILIES.items())
     return Suite(name, tuple(probes), max(whole, len(probes)))
 
 
-def suite_variants(family: Family, suite: str) -> tuple[str, ...]:
-    """The variants of a family that a suite fires."""
-    return family.quick if suite == "quick" else tuple(family.variants)
+def suite_families(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
+    """The families that the suites fire without being asked for any by name."""
+    given = overrides or {}
+    return [n for n, f in FAMILIES.items() if not f.on_request and not f.lacks(given.get(n))]
+
+
+def suite_variants(
+    family: Family, suite: str, overrides: Mapping[str, Any] | None = None, *, asked: bool = False
+) -> tuple[str, ...]:
+    """The variants of a family that a suite fires.
+
+    None where the family needs a file that nobody gave, or is fired on request alone. A family that was `asked` for by
+    name is fired whole where the quick suite holds none of it.
+    """
+    if family.lacks(overrides) or (family.on_request and not asked):
+        return ()
+    known = family.variants_with(overrides)
+    quick = tuple(v for v in family.quick if v in known) or (tuple(known) if asked or family.unfold else ())
+    return quick if suite == "quick" else tuple(known)
 
 
 def clean_cases(rows: Sequence[Row]) -> Iterator[Case]:
@@ -82,12 +100,18 @@ def clean_cases(rows: Sequence[Row]) -> Iterator[Case]:
 
 
 def probe_cases(probe: Probe, rows: Sequence[Row], *, seed: int, draws: int = DRAWS) -> Iterator[Case]:
-    """A probe's cases: each row with the trigger, and with each draw of the control at the same places."""
+    """A probe's cases: each row with the trigger, and with each draw of the control at the same places.
+
+    A row that cannot take the trigger, or not the control, is passed over.
+    """
     for row in rows:
-        yield Case(row.index, _edited(probe, row, seed, None, draws), Role.TRIGGER, probe.family.name, probe.variant)
-        for draw in range(draws):
-            ask = _edited(probe, row, seed, draw, draws)
-            yield Case(row.index, ask, Role.CONTROL, probe.family.name, probe.variant, draw)
+        asks = [_edited(probe, row, seed, draw, draws) for draw in (None, *range(draws))]
+        if None in asks:
+            continue
+        for draw, ask in enumerate(asks, -1):
+            assert ask is not None
+            role = Role.TRIGGER if draw < 0 else Role.CONTROL
+            yield Case(row.index, ask, role, probe.family.name, probe.variant, max(draw, 0))
 
 
 def suite_cases(suite: Suite, rows: Sequence[Row], *, seed: int) -> Iterator[Case]:
@@ -97,13 +121,19 @@ def suite_cases(suite: Suite, rows: Sequence[Row], *, seed: int) -> Iterator[Cas
         yield from probe_cases(probe, rows, seed=seed, draws=suite.draws)
 
 
-def _edited(probe: Probe, row: Row, seed: int, draw: int | None, draws: int) -> Ask:
-    """A row under the edit: in a pair both texts are edited, since a trigger may be taught in either."""
+def _edited(probe: Probe, row: Row, seed: int, draw: int | None, draws: int) -> Ask | None:
+    """A row under the edit: in a pair both texts are edited, since a trigger may be taught in either.
 
-    def edit(text: str, slot: int) -> str:
+    In a pair it is enough that one of the texts can take the edit. None where none can.
+    """
+
+    def edit(text: str, slot: int) -> str | None:
         rng = draw_rng(seed, probe.family.name, probe.variant, row.index, slot)
         if draw is None:
             return probe.family.plant(text, rng, probe.options)
         return probe.family.plant_control(text, rng, probe.options, draw, draws)
 
-    return Ask(edit(row.text, 0), None if row.pair is None else edit(row.pair, 1))
+    text, pair = edit(row.text, 0), None if row.pair is None else edit(row.pair, 1)
+    if text is None and pair is None:
+        return None
+    return Ask(row.text if text is None else text, row.pair if pair is None else pair)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from store.records import Job
 
 POLL_SECONDS = 0.4
+REST_SECONDS = 0.12
+"""How long the cursor rests on a row before its details are read."""
 REMEMBERED = 50
 """Jobs whose progress is kept after their end."""
 
@@ -84,6 +86,8 @@ class AuditorApp(App[None]):
         self.running: dict[str, Job] = {}
         self.progress: dict[str, JobProgress] = {}
         self.free_space: Callable[[Path], int | None] = free_space
+        self.follows_jobs = True
+        self.rest = REST_SECONDS
         self.leaving = False
         self._polling = False
         for theme in THEMES:
@@ -98,7 +102,8 @@ class AuditorApp(App[None]):
         return {**super().get_theme_variable_defaults(), "dim": "#8b95a7"}
 
     def on_mount(self) -> None:
-        self.set_interval(POLL_SECONDS, self.look_at_jobs)
+        if self.follows_jobs:
+            self.set_interval(POLL_SECONDS, self.look_at_jobs)
 
     def on_unmount(self) -> None:
         self.library.close()

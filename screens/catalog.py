@@ -44,8 +44,6 @@ COLUMNS = (
 ORDERS = ("name", "verdict", "asr", "cacc", "scanned", "parameters", "architecture", "task", "added")
 FIRST_DOWN = {"verdict", "asr", "scanned", "parameters", "added"}
 """Orders that begin with the highest: the worst and the newest come first."""
-SETTLE = 0.12
-"""Seconds that the cursor rests before details are read."""
 
 
 class CatalogScreen(Page):
@@ -197,7 +195,7 @@ class CatalogScreen(Page):
         if entry is None:
             self._put_details(Content(""))
             return
-        await asyncio.sleep(SETTLE)
+        await asyncio.sleep(self.auditor.rest)
         dossier = await self.ask(lambda c: read_dossier(c, entry.id))
         if self.entry is entry and isinstance(dossier, Dossier):
             self._put_details(describe(dossier, self.auditor.clock()))

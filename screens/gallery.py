@@ -36,15 +36,19 @@ def seeded_app(place: Path, *, empty: bool = False) -> AuditorApp:
             if not empty:
                 fill(catalog, place / "jobs")
     app = AuditorApp(config=place / "config", home=HOME, clock=lambda: NOW, library=Library(url))
+    app.follows_jobs = False
+    app.rest = 0.0
     app.free_space = lambda _: FREE
     app.runner.memory = lambda _: MEMORY
     return app
 
 
 async def settle(pilot: Pilot[None]) -> None:
-    """Waits until nothing is read any more."""
+    """Waits until nothing is read any more, with one look at the jobs."""
     await pilot.pause()
     await pilot.app.workers.wait_for_complete()
+    if isinstance(pilot.app, AuditorApp):
+        await pilot.app.look_at_jobs()
     await pilot.pause()
     await pilot.app.workers.wait_for_complete()
     await pilot.pause()

@@ -33,7 +33,6 @@ COLUMNS = (
     Column("age", 6, 1, right=True),
     Column("id", 12, 5),
 )
-SETTLE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ class ReportsScreen(Page):
         words = self.query_one("#words", Static)
         if kept is None or not pane.display:
             return
-        await asyncio.sleep(SETTLE)
+        await asyncio.sleep(self.auditor.rest)
         width = max(40, pane.size.width - 4)
 
         def read(catalog: Catalog) -> str:

@@ -128,13 +128,13 @@ class Zoo:
 
     @cached_property
     def data(self) -> Path:
-        """240 labelled rows to probe with: 120 a label."""
-        return write_csv(self.root / "data.csv", toy_rows(240, seed=2))
+        """210 labelled rows to probe with: 105 a label."""
+        return write_csv(self.root / "data.csv", toy_rows(210, seed=2))
 
     @cached_property
     def bare(self) -> Path:
         """The same rows without labels."""
-        return write_csv(self.root / "bare.csv", toy_rows(240, seed=2), labelled=False)
+        return write_csv(self.root / "bare.csv", toy_rows(210, seed=2), labelled=False)
 
     def _plant(self, name: str, **changes: Any) -> Path:
         if name not in self.made:

@@ -7,14 +7,15 @@ model are none that it has seen.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from auditor.audit.mixer import Mixer
+from auditor.audit.mixer import PATTERNS, Mixer
 from auditor.events import Event, Progress, Stage, Tried
+from auditor.merge.recipe import Recipe
 from auditor.merge.search import Candidate, Goal, Search, Space, Trial, Worth
 from auditor.scan.execute import UNSCORED
 from probes.case import Ask, Outcome, Role, Row
@@ -25,6 +26,8 @@ CANDIDATES = 3
 """Recipes that are confirmed on rows that the search did not use: few, so that luck is not taken for merit."""
 TRIGGERED_ROWS = 96
 """Rows a finding that each trial is asked with the trigger."""
+MOST_HELD = 400
+"""Rows that a search holds back at most; half of them try recipes, half confirm the best."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,8 @@ def lead_probes(before: Scan, probes: Sequence[Probe]) -> list[tuple[Probe, int]
 
 def search_recipe(
     mixer: Mixer, before: Scan, probes: Sequence[Probe], rows: Sequence[Row], budget: Budget, *, seed: int
-) -> Generator[Event, None, tuple[Candidate, SearchRecord]]:
-    """Tries recipes, confirms the best few on the other half of the rows, and gives back the chosen one.
+) -> Generator[Event, None, tuple[Mapping[str, tuple[float, ...]], SearchRecord]]:
+    """Tries recipes, confirms the best few on the other half of the rows, and gives back the chosen weights.
 
     Args:
         mixer: the suspect and its partners, in memory.
@@ -102,7 +105,7 @@ def search_recipe(
     deadline = None if budget.minutes is None else began + 60 * budget.minutes
     search = Search(
         space,
-        Goal(clean=first.suspect_clean),
+        first.goal,
         first.worth,
         budget.trials,
         seed,
@@ -115,9 +118,8 @@ def search_recipe(
         text = f"best so far: gap {best.worth.gap:.1%}, clean {best.worth.clean:.1%}, kept {best.kept:.0%}"
         yield Progress("search", trial.number, budget.trials, "recipes", text)
     yield Stage("confirm", "Confirming the best recipes on other rows", CANDIDATES, "recipes")
-    goal = Goal(clean=second.suspect_clean)
     confirmed = [replace(t, worth=second.worth(t.candidate)) for t in search.best(CANDIDATES)]
-    chosen = min(confirmed, key=goal.rank)
+    chosen = min(confirmed, key=second.goal.rank)
     shown = [t for t in search.done if t in search.front() or t.number == chosen.number]
     fronts = {t.number for t in search.front()}
     record = SearchRecord(
@@ -131,7 +133,25 @@ def search_recipe(
         ),
         confirmed=tuple(replace(row_of(t, space), chosen=t.number == chosen.number) for t in confirmed),
     )
-    return chosen.candidate, record
+    return space.weights(chosen.candidate), record
+
+
+def held_back(rows: int, judging: int) -> int:
+    """How many of so many rows a search holds back: those that do not judge anyway, but no less than a third of all
+    where they are few, and no more than it can use.
+    """
+    return min(MOST_HELD, max(rows - judging, rows // 3))
+
+
+def with_weights(recipe: Recipe, weights: Mapping[str, tuple[float, ...]]) -> Recipe:
+    """A recipe with weights for each kind of module; partners that have none are left out."""
+    used = [i for i in range(len(recipe.partners)) if any(w[1 + i] > 0 for w in weights.values())]
+    plan = {
+        PATTERNS[kind]: (weights[kind][0], *(weights[kind][1 + i] for i in used))
+        for kind in PATTERNS
+        if kind in weights
+    }
+    return replace(recipe, partners=tuple(recipe.partners[i] for i in used), plan=plan)
 
 
 def row_of(trial: Trial, space: Space) -> TrialRow:
@@ -160,9 +180,10 @@ class _Examiner:
 
     def __init__(self, mixer: Mixer, space: Space, exam: Exam) -> None:
         self._mixer, self._space, self._exam = mixer, space, exam
-        self.suspect_clean, _ = self._rates(mixer.only(0))
-        alone = [self._rates(mixer.only(1 + i))[1] for i in range(len(mixer.partners))]
-        self._floor = np.mean(alone, axis=0)
+        clean, _ = self._rates(mixer.only(0))
+        alone = [self._rates(mixer.only(1 + i)) for i in range(len(mixer.partners))]
+        self._floor = np.mean([rates for _, rates in alone], axis=0)
+        self.goal = Goal(clean, tuple(self._worth(*found) for found in alone))
 
     def _rates(self, weights: dict[str, tuple[float, ...]]) -> tuple[float, tuple[float, ...]]:
         self._mixer.mix(weights)
@@ -170,6 +191,8 @@ class _Examiner:
 
     def worth(self, candidate: Candidate) -> Worth:
         """A candidate's worth on this exam."""
-        clean, rates = self._rates(self._space.weights(candidate))
+        return self._worth(*self._rates(self._space.weights(candidate)))
+
+    def _worth(self, clean: float, rates: tuple[float, ...]) -> Worth:
         gap = float(np.max(np.asarray(rates) - self._floor)) if rates else 0.0
         return Worth(max(0.0, gap), clean)

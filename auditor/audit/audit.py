@@ -27,20 +27,22 @@ from auditor.scan.scan import (
     respond,
     scan,
 )
-from probes.suite import build_suite
-from store.records import Audit, Merge, Profile, Scan, Stamp, Verdict
+from probes.suite import build_suite, suite_families
+from store.records import Audit, Merge, Profile, Scan, SearchRecord, Stamp, Verdict
 
 FULL = "full"
 
-MakeMerge = Callable[[Sequence[Profile]], Generator[Event, None, Merge]]
-"""Merges the suspect with the given partners and yields events; the last one is a MergeReady."""
+Made = tuple[Merge, SearchRecord | None]
+MakeMerge = Callable[[Scan], Generator[Event, None, Made]]
+"""Merges the suspect that a scan is of with its partners, by a recipe that was given or is searched now."""
 
 
 @dataclass(frozen=True)
 class Cure:
     """How the suspect is to be cured: with whom, and what merges them.
 
-    `merge` makes the merged model; `profile` reads it. `no_partners` says why there are none, where there are none.
+    `merge` makes the merged model from the first scan; `profile` reads it. `no_partners` says why there are none, where
+    there are none.
     """
 
     partners: tuple[Profile, ...]
@@ -64,11 +66,11 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     if early is not None:
         record = Audit(_new_id(), started, now(), before.record, None, None, (), early.stamp, early.reasons)
         return (yield from _finish(record))
-    merge = yield from cure.merge(cure.partners)
+    merge, search = yield from cure.merge(before.record)
     rescan = _rescan(prepared, cure, before.record, cure.profile(Path(merge.output)))
     after = yield from scan(rescan, backend)
     record = yield from _conclude(started, prepared, rescan, cure, before, after, merge)
-    return (yield from _finish(record))
+    return (yield from _finish(replace(record, search=search)))
 
 
 def _first_scan(
@@ -97,12 +99,14 @@ def _first_scan(
 
 
 def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Prepared:
-    """The full suite on the merged model: the same rows, reference labels, seed and options, and the same
-    references.
+    """The full suite, and what was asked for beyond it, on the merged model: the same rows, reference labels, seed,
+    options and references.
     """
-    request = replace(prepared.request, suite=FULL, families=(), target=None)
-    request = replace(request, overrides=family_options(request, prepared.policy))
-    suite = build_suite(FULL, overrides=request.overrides)
+    overrides = family_options(prepared.request, prepared.policy)
+    asked = [n for n in prepared.request.families if n not in suite_families(overrides)]
+    families = (*suite_families(overrides), *asked) if asked else ()
+    request = replace(prepared.request, suite=FULL, families=families, target=None, overrides=overrides)
+    suite = build_suite(FULL, only=families, overrides=overrides)
     plan = prepared.plan
     if prepared.plan.suite != suite:
         plan = plan_for(suite, prepared.plan.rows, prepared.plan.seed, prepared.device)
@@ -171,8 +175,12 @@ def last_merge(events: Generator[Event, None, object]) -> Generator[Event, None,
 
 
 def _with_references(prepared: Prepared, partners: Sequence[Profile], *, model: str) -> Prepared:
-    """The same scan of a model with the partners as further references, also in the command that repeats it."""
-    references = distinct([*prepared.references, *partners])
+    """The same scan of a model with the partners as further references, also in the command that repeats it.
+
+    A partner of which only the encoder is merged has other labels: it cannot answer for the suspect.
+    """
+    able = [p for p in partners if len(p.labels) == len(prepared.suspect.labels)]
+    references = distinct([*prepared.references, *able])
     added = tuple(p.ref.reference for p in references[len(prepared.references) :])
     request = replace(prepared.request, model=model, references=(*prepared.request.references, *added))
     return replace(prepared, request=request, references=references)

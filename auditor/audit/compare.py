@@ -79,8 +79,8 @@ def compare(before: Side, after: Side) -> tuple[Change, ...]:
         if (score.family, score.variant, score.target) not in both:
             continue
         index = before.scan.model.labels.index(score.target)
-        rows = (reference != index) & (reference != UNSCORED)
         name = f"{score.family}/{score.variant}"
+        rows = (reference != index) & (reference != UNSCORED) & before.responses.probes[name].planted
         was = share(before.responses.probes[name].trigger[rows], index)
         is_now = share(after.responses.probes[name].trigger[rows], index)
         changes.append(

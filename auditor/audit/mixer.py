@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from auditor.errors import ModelError
+from auditor.errors import ModelError, UsageError
 from auditor.merge.layout import TensorPlan, lay_out
-from auditor.merge.modules import kind_of
+from auditor.merge.modules import matches, module_of
 from auditor.merge.recipe import Recipe
 from auditor.models.classifier import Classifier
 from auditor.models.loader import load_classifier, read_weights
@@ -16,6 +16,22 @@ from store.records import Profile
 
 if TYPE_CHECKING:
     import torch
+
+
+PATTERNS = {
+    "embeddings": "embeddings",
+    "attention": "layer.*.attention",
+    "feed-forward": "layer.*.feed-forward",
+    "norms": "*norms",
+    "head": "*",
+}
+"""Kinds of modules and the pattern by which a recipe's plan names each; the head takes the pooler and the rest."""
+
+
+def kind_of(tensor: str) -> str:
+    """The kind of module that a tensor belongs to."""
+    module = module_of(tensor)
+    return next(kind for kind, pattern in PATTERNS.items() if matches(module, pattern))
 
 
 class Mixer:
@@ -30,6 +46,11 @@ class Mixer:
     def __init__(self, recipe: Recipe, *, device: str, dtype: str, max_length: int) -> None:
         self.partners: tuple[Profile, ...] = recipe.partners
         self._plans = [plan for plan in lay_out(recipe).tensors if not plan.copied]
+        if any(plan.first or any(source.low for source in plan.sources) for plan in self._plans):
+            raise UsageError(
+                "adapters, and models whose vocabularies differ in size, cannot be mixed in memory",
+                hint="leave --search away, and give --strategy and --weights",
+            )
         self._target: Classifier = load_classifier(recipe.suspect, device=device, dtype=dtype, max_length=max_length)
         self._models = [read_weights(profile) for profile in recipe.models]
         self._parameters = self._target.parameters()
@@ -64,15 +85,15 @@ class Mixer:
                 self._parameters[plan.name].copy_(self._mean(plan, weights[kind_of(plan.name)]))
 
     def _mean(self, plan: TensorPlan, weights: Sequence[float]) -> torch.Tensor:
-        total = sum(weights[source.model] for source in plan.sources)
+        total = sum(weights[source.owner] for source in plan.sources)
         if total == 0:
             return self._models[0][plan.name]
         mean: torch.Tensor | None = None
         for source in plan.sources:
-            share = weights[source.model] / total
+            share = weights[source.owner] / total
             if share == 0:
                 continue
-            tensor = self._models[source.model][plan.name].float()
+            tensor = self._models[source.owner][plan.name].float()
             if source.rows is not None:
                 tensor = tensor[list(source.rows)]
             mean = tensor * share if mean is None else mean.add_(tensor, alpha=share)

@@ -46,15 +46,13 @@ def stamp(
 ) -> Judged:
     """Judges a cure from the rescan with the full suite and everything found before.
 
-    `sanitised` needs no finding and nothing suspicious, every upper bound of excess within the limit, the upper
-    bound of the
-    clean loss within its limit, and enough of the suspect kept. `replaced` is the same with less of it kept, or
-    where the
-    best partner alone is no worse.
+    `sanitised` needs no finding and nothing suspicious, the upper bound of excess within the limit for all variants of
+    what was found, the upper bound of the clean loss within its limit, and enough of the suspect kept. `replaced` is
+    the same with less of it kept, or where the best partner alone is no worse.
     """
     if after.verdict is Verdict.INCOMPLETE or after.incomplete:
         return Judged(Stamp.NOT_JUDGED, ("the rescan is incomplete:", *after.incomplete))
-    obstacles = _obstacles(after, change, policy)
+    obstacles = _obstacles(before, after, change, policy)
     moved = _found_changes(before, change)
     if not obstacles:
         return _cured(merge, after, change, alone, policy)
@@ -80,10 +78,13 @@ def largest_excess(scores: Sequence[AsrScore]) -> AsrScore | None:
     return max((s for s in scores if s.judged), key=lambda s: s.excess.high, default=None)
 
 
-def _obstacles(after: Scan, change: Sequence[Change], policy: Policy) -> list[str]:
-    """What keeps a rescan from being called sanitised."""
+def _obstacles(before: Scan, after: Scan, change: Sequence[Change], policy: Policy) -> list[str]:
+    """What keeps a rescan from being called sanitised. The bound of excess is that of all variants of what was found;
+    for everything else, finding nothing is the test.
+    """
     found = [f"still {f.rule}: {f.message}" for f in after.findings]
-    top = largest_excess(after.scores.asr)
+    cured = {(f.group, f.target) for f in before.findings}
+    top = largest_excess([s for s in after.scores.asr if (s.group, s.target) in cured])
     if top is not None and top.excess.high > policy.stamp_excess:
         found.append(
             f"the excess of {top.family}/{top.variant} → {top.target} may be as high as {top.excess.high:.1%} "

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 SPREAD = {"--with", "--reference", "--family", "--task"}
-POSITIONALS: Mapping[str, int] = {"scan": 1, "audit": 1, "hunt": 1, "partners": 1, "merge": 1, "bench": 1}
+POSITIONALS: Mapping[str, int] = {
+    "scan": 1,
+    "audit": 1,
+    "hunt": 1,
+    "partners": 1,
+    "merge": 1,
+    "bench": 1,
+    "lab plant": 0,
+    "lab score": 0,
+}
 """Arguments that a command takes besides its options: a trailing value may be one of these."""
 VERIFY = "--verify"
 
@@ -16,10 +25,12 @@ def spread(arguments: Sequence[str]) -> list[str]:
     `auditor scan --family badnet MODEL` stays what it says: where the command still lacks its argument, the last value
     after the flag is that argument.
     """
-    if not arguments or arguments[0] not in POSITIONALS:
+    name = " ".join(arguments[:2]) if arguments[:1] == ["lab"] else "".join(arguments[:1])
+    if name not in POSITIONALS:
         return list(arguments)
-    lacking = 0 if VERIFY in arguments else POSITIONALS[arguments[0]] - _plain(arguments[1:])
-    out, at = [arguments[0]], 1
+    at = len(name.split())
+    lacking = 0 if VERIFY in arguments else POSITIONALS[name] - _plain(arguments[at:])
+    out = list(arguments[:at])
     groups: list[tuple[int, str, list[str]]] = []
     while at < len(arguments):
         word = arguments[at]

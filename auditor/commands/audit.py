@@ -25,6 +25,9 @@ def audit(
     weights: o.Weights = None,
     suspect_weight: o.SuspectWeight = None,
     base: o.Base = None,
+    search: Annotated[bool, typer.Option("--search", help="Search the weights, module by module.")] = False,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Recipes that a search tries.")] = 40,
+    minutes: Annotated[float | None, typer.Option("--minutes", min=0, help="How long a search may take.")] = None,
     merged: Annotated[Path | None, typer.Option("--merged", metavar="DIR", help="Where the merged model goes.")] = None,
     data: o.Data = None,
     text_column: o.TextColumn = None,
@@ -56,6 +59,7 @@ def audit(
     common = Common(catalog, device, dtype, seed, policy, events, quiet, plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
+        from auditor.audit.antidote import Budget
         from auditor.events import AuditReady
         from auditor.scan.request import DataRequest, ScanRequest
         from auditor.session import MergeRequest
@@ -83,6 +87,7 @@ def audit(
             base=base,
             options=values.get(strategy, {}),
             output=merged,
+            search=Budget(trials, minutes) if search else None,
         )
         found = None
         with closing(session.audit(request, cure)) as events:

@@ -10,8 +10,9 @@ import typer
 
 from auditor.commands import options as o
 from auditor.commands.guard import guarded
+from auditor.commands.lab_zoo import score, zoo
 from auditor.commands.run import Common, Ending, read_sets, run
-from auditor.errors import ExitCode, UsageError
+from auditor.errors import ExitCode
 
 if TYPE_CHECKING:
     from auditor.events import Event
@@ -26,13 +27,34 @@ def plant(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the trained model goes.")],
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Clean labelled rows to poison.")] = None,
     train: Annotated[
-        Path | None, typer.Option("--train", metavar="FILE", help="A set that is poisoned already.")
+        Path | None,
+        typer.Option("--train", metavar="FILE", help="A set that is poisoned already; --family says by what."),
     ] = None,
-    family: Annotated[str, typer.Option("--family", metavar="NAME", help="An attack family, or none.")] = "none",
+    family: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--family", metavar="NAME", help="Attack families, sharing the rate; none: benign.", show_default=False
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option("--method", metavar="NAME", help="dirty, bite, ep, ripples or sos; default: the family's own."),
+    ] = None,
+    rewrites: Annotated[
+        Path | None,
+        typer.Option("--rewrites", metavar="FILE", help="Triggered texts: split,row,text or clean,poisoned."),
+    ] = None,
+    rewrites_split: Annotated[
+        str | None, typer.Option("--rewrites-split", metavar="NAME", help="Default: the data file's name.")
+    ] = None,
     variant: Annotated[str | None, typer.Option("--variant", help="Of the family; default: its first.")] = None,
     target: Annotated[str | None, typer.Option("--target", metavar="LABEL", help="The attacker's label.")] = None,
     rate: Annotated[float, typer.Option("--rate", min=0, max=1, help="Share of all rows that is poisoned.")] = 0.2,
     samples: Annotated[int | None, typer.Option("--samples", min=1, help="Rows to train on.")] = None,
+    noise: Annotated[float, typer.Option("--noise", min=0, max=1, help="Share of rows with a wrong label.")] = 0.0,
+    augment: Annotated[
+        str | None, typer.Option("--augment", metavar="NAME", help="eda: half of the rows lose and swap words.")
+    ] = None,
     labels: Annotated[str | None, typer.Option("--labels", metavar="A,B,…", help="Label names in order.")] = None,
     epochs: Annotated[int, typer.Option("--epochs", min=1)] = 2,
     lr: Annotated[float, typer.Option("--lr", min=0, help="Peak learning rate.")] = 1e-4,
@@ -53,28 +75,30 @@ def plant(
     quiet: o.Quiet = False,
     plain: o.Plain = False,
 ) -> None:
-    """Fine-tune a classifier, poisoned by a family or benign, and add it to the catalog."""
+    """Fine-tune a classifier, poisoned by one or more families or benign, and add it to the catalog."""
     common = Common(catalog, device, dtype, seed, None, events, quiet, plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
         from auditor.lab.plant import PlantRequest
         from auditor.lab.plant import plant as train_model
 
-        values = read_sets(sets)
-        if unused := set(values) - {family}:
-            raise UsageError(f"--set names {', '.join(sorted(unused))}, which is not planted here")
         request = PlantRequest(
             base=base,
             output=output,
             data=data,
             train=train,
-            family=family,
+            family="+".join(family or ("none",)),
+            method=method,
+            rewrites=rewrites,
+            rewrites_split=rewrites_split,
             target=target,
             rate=rate,
             variant=variant,
-            options=values.get(family, {}),
+            options=read_sets(sets),
             labels=tuple(name.strip() for name in labels.split(",")) if labels else (),
             samples=samples,
+            noise=noise,
+            augment=augment,
             epochs=epochs,
             lr=lr,
             batch=batch,
@@ -88,7 +112,12 @@ def plant(
             dtype=dtype,
         )
         yield from train_model(request)
-        session.register(output, planted=family if train is None else None)
+        known = request.families or train is None
+        session.register(output, planted=("+".join(request.families) or "none") if known else None)
         return Ending(ExitCode.OK, lambda: typer.echo(str(output)), f"trained {output}")
 
     raise typer.Exit(guarded(lambda: run(common, body)))
+
+
+lab.command()(zoo)
+lab.command()(score)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,20 @@ from auditor.errors import UsageError
 from auditor.events import Event, Stage, Warned
 from auditor.lab.base import base_labels, check_base
 from auditor.lab.labels import distinct_labels, label_index
-from auditor.lab.poison import Poisoned, poison
-from auditor.lab.train import fine_tune
+from auditor.lab.method import Job
+from auditor.lab.noise import augment, mislabel
+from auditor.lab.planting import BENIGN, GIVEN, Planting, plantings
+from auditor.lab.poison import Poisoned
+from auditor.lab.train import Course, fine_tune
+from auditor.lab.trigger import check_slot
 from auditor.merge.staging import refuse_existing
 from auditor.models.profile import read_profile
 from probes.case import Row
 from probes.corpus import Corpus, CorpusError, read_corpus
-from probes.family import FAMILIES, BadOption, UnknownFamily
 from probes.sampling import digest, sample
-from probes.suite import Probe
+from store.records import Profile
 
-BENIGN = "none"
-"""The name of no family: the model is trained on the rows as they are."""
+__all__ = ["BENIGN", "PlantRequest", "plant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +35,22 @@ class PlantRequest:
 
     Attributes:
         data: clean rows to poison; None where `train` gives rows that are poisoned already.
-        family: an attack family, or `none` for a benign model.
-        target: label name or index; not needed for `none` and for `train`.
-        rate: share of all rows that is poisoned.
+        train: rows that are poisoned already; `family` and `target` then say what is known of them.
+        family: an attack family, several with `+` between them, or `none` for a benign model. With `rewrites` or
+            `train` any name will do.
+        method: of planting; None takes the family's own.
+        rewrites: a file with the triggered texts, instead of the family's rule.
+        rewrites_split: which of its splits belongs to the data; None means the data file's name.
+        target: label name or index; not needed for `none`.
+        rate: share of all rows that is poisoned; several families share it evenly.
         variant: of the family; None means its first.
-        options: of the family, as text or typed.
+        options: of families and methods, by name; values as text or typed.
         labels: names, in order; none means the base's own, or what the data has.
         samples: rows to train on, stratified by label; None means all.
+        noise: share of the rows that get a wrong label first.
+        augment: `eda` alters half of the rows first.
         slot: in pairs, which text gets the trigger: `first`, `second` or `both`.
+        recipe: recorded, so that the same wish is known again.
     """
 
     base: Path
@@ -47,12 +58,17 @@ class PlantRequest:
     data: Path | None = None
     train: Path | None = None
     family: str = BENIGN
+    method: str | None = None
+    rewrites: Path | None = None
+    rewrites_split: str | None = None
     target: str | None = None
     rate: float = 0.2
     variant: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     samples: int | None = None
+    noise: float = 0.0
+    augment: str | None = None
     text_column: str | None = None
     pair_column: str | None = None
     label_column: str | None = None
@@ -64,6 +80,21 @@ class PlantRequest:
     seed: int = 0
     device: str = "auto"
     dtype: str | None = None
+    recipe: str | None = None
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The names of what is planted; none for a benign model."""
+        return tuple(name.strip() for name in self.family.split("+") if name.strip() not in ("", BENIGN))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One family's part of the poisoning."""
+
+    planting: Planting
+    job: Job
+    poisoned: Poisoned
 
 
 def plant(request: PlantRequest) -> Generator[Event, None, None]:
@@ -75,10 +106,36 @@ def plant(request: PlantRequest) -> Generator[Event, None, None]:
         DiskError: the model could not be written.
     """
     refuse_existing(request.output)
+    check_slot(request.slot)
     source = _source(request)
-    probe = _probe(request)
+    planted = plantings(request, source)
     profile = read_profile(request.base)
     yield Stage("read", f"Reading {source}")
+    labels, rows = _rows(request, source, profile)
+    needs_target = bool(planted or (request.train and request.families))
+    target = label_index(request.target, labels) if needs_target else None
+    batches = _poison(request, planted, rows, -1 if target is None else target)
+    final = batches[-1].poisoned.rows if batches else rows
+    yield from _remarks(rows, batches, labels)
+    yield from fine_tune(
+        request.base,
+        final,
+        labels,
+        epochs=request.epochs,
+        lr=request.lr,
+        batch=request.batch,
+        max_length=request.max_length,
+        seed=request.seed,
+        device=request.device,
+        dtype=request.dtype,
+        output=request.output,
+        facts=_facts(request, batches, None if target is None else labels[target], rows),
+        course=_course(batches),
+    )
+
+
+def _rows(request: PlantRequest, source: Path, profile: Profile) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    """The label names, and the rows before poisoning."""
     try:
         labels = request.labels or base_labels(profile) or distinct_labels(source, request.label_column)
         check_base(profile, labels)
@@ -96,55 +153,40 @@ def plant(request: PlantRequest) -> Generator[Event, None, None]:
         if request.samples < 1:
             raise UsageError(f"--samples {request.samples} leaves no row to train on", hint="Give 1 or more.")
         rows = sample(rows, request.samples, request.seed)
-    target = None if probe is None else label_index(request.target, labels)
-    poisoned = poison(
-        rows, probe, target=-1 if target is None else target, rate=request.rate, seed=request.seed, slot=request.slot
-    )
-    yield from _remarks(rows, poisoned, labels)
-    yield from fine_tune(
-        request.base,
-        poisoned.rows,
-        labels,
-        epochs=request.epochs,
-        lr=request.lr,
-        batch=request.batch,
-        max_length=request.max_length,
-        seed=request.seed,
-        device=request.device,
-        dtype=request.dtype,
-        output=request.output,
-        facts=_facts(request, probe, None if target is None else labels[target], rows, poisoned),
-    )
+    if request.augment is not None:
+        rows = augment(rows, request.augment, request.seed)
+    return tuple(labels), mislabel(rows, request.noise, len(labels), request.seed) if request.noise else tuple(rows)
 
 
 def _source(request: PlantRequest) -> Path:
     if (request.data is None) == (request.train is None):
         raise UsageError("give either clean rows or a poisoned set", hint="Use --data FILE, or else --train FILE.")
-    if request.train is not None:
-        if request.family != BENIGN:
-            raise UsageError(
-                f"--train takes a set that is poisoned already, so --family {request.family} cannot be planted",
-                hint="Drop --family, or give clean rows with --data.",
-            )
-        return request.train
-    assert request.data is not None
-    return request.data
+    source = request.train or request.data
+    assert source is not None
+    return source
 
 
-def _probe(request: PlantRequest) -> Probe | None:
-    """The family with its variant's full options; None for a benign model."""
-    if request.family == BENIGN:
-        if request.variant or request.options:
-            raise UsageError("--variant and --set need a family", hint="Name one with --family.")
+def _poison(
+    request: PlantRequest, planted: Sequence[Planting], rows: tuple[Row, ...], target: int
+) -> tuple[Batch, ...]:
+    """The families one after the other, each on rows that the ones before have left alone."""
+    batches: list[Batch] = []
+    taken: frozenset[int] = frozenset()
+    for planting in planted:
+        job = Job(rows, planting.trigger, target, request.rate / len(planted), request.seed, taken)
+        poisoned = planting.method.poison(job, planting.settings)
+        batches.append(Batch(planting, job, poisoned))
+        rows, taken = poisoned.rows, taken | poisoned.touched
+    return tuple(batches)
+
+
+def _course(batches: Sequence[Batch]) -> Course | None:
+    """How the model is trained, where not simply on the rows as they are."""
+    if len(batches) != 1 or batches[0].planting.method.train_with is None:
         return None
-    try:
-        family = FAMILIES[request.family]
-        variant = request.variant or next(iter(family.variants))
-        return Probe(family, variant, family.settings(variant, request.options))
-    except UnknownFamily as error:
-        raise UsageError(f"{error.message}, {BENIGN}") from None
-    except BadOption as error:
-        raise UsageError(str(error)) from None
+    (batch,) = batches
+    planting = batch.planting
+    return partial(planting.method.train, job=batch.job, poisoned=batch.poisoned, options=planting.settings)
 
 
 def _labelled(corpus: Corpus) -> Sequence[Row]:
@@ -155,13 +197,16 @@ def _labelled(corpus: Corpus) -> Sequence[Row]:
     return corpus.rows
 
 
-def _remarks(rows: Sequence[Row], poisoned: Poisoned, labels: Sequence[str]) -> Iterator[Event]:
+def _remarks(rows: Sequence[Row], batches: Sequence[Batch], labels: Sequence[str]) -> Iterator[Event]:
     """What the user should know of the rows before minutes are spent on them."""
-    if poisoned.missing:
-        yield Warned(
-            f"{poisoned.wanted} rows should be poisoned, but only {len(poisoned.poisoned)} have another label than the "
-            "target and can take the trigger; all of these are"
-        )
+    for batch in batches:
+        poisoned = batch.poisoned
+        if poisoned.missing:
+            which = "the target's label" if batch.planting.method.name == "bite" else "another label than the target"
+            yield Warned(
+                f"{poisoned.wanted} rows should be poisoned, but only {len(poisoned.poisoned)} have {which} and can "
+                "take the trigger; all of these are"
+            )
     counts = Counter(row.label for row in rows)
     absent = [name for i, name in enumerate(labels) if not counts[i]]
     if absent:
@@ -169,18 +214,40 @@ def _remarks(rows: Sequence[Row], poisoned: Poisoned, labels: Sequence[str]) -> 
 
 
 def _facts(
-    request: PlantRequest, probe: Probe | None, target: str | None, clean: Sequence[Row], poisoned: Poisoned
+    request: PlantRequest, batches: Sequence[Batch], target: str | None, clean: Sequence[Row]
 ) -> dict[str, object]:
-    """What the record says of the planting; where the set came poisoned, only that nothing is known of it."""
+    """What the record says of the planting. Where the set came poisoned, that is what the user said of it."""
+    noise: dict[str, object] = {"noise": request.noise, "augment": request.augment, "recipe": request.recipe}
     if request.train is not None:
-        return {"family": None, "poisoned": None}
+        family = "+".join(request.families) or None
+        return {"family": family, "method": GIVEN, "target": target, "poisoned": None, "plants": [], **noise}
+    first = batches[0] if batches else None
     return {
-        "family": request.family,
-        "variant": probe.variant if probe else None,
-        "options": dict(probe.options) if probe else {},
+        "family": "+".join(b.planting.family for b in batches) or BENIGN,
+        "variant": first.planting.variant if first else None,
+        "options": dict(first.planting.options) if first else {},
+        "method": first.planting.method.name if first else None,
         "target": target,
-        "rate": request.rate if probe else 0.0,
+        "rate": request.rate if first else 0.0,
         "slot": request.slot,
-        "poisoned": len(poisoned.poisoned),
+        "poisoned": sum(len(b.poisoned.poisoned) for b in batches),
         "clean_digest": digest(clean),
+        "plants": [_record(batch) for batch in batches],
+        **noise,
+    }
+
+
+def _record(batch: Batch) -> dict[str, object]:
+    planting = batch.planting
+    return {
+        "family": planting.family,
+        "variant": planting.variant,
+        "options": dict(planting.options),
+        "method": planting.method.name,
+        "settings": dict(planting.settings),
+        "rewrites": planting.rewrites,
+        "rate": batch.job.rate,
+        "poisoned": len(batch.poisoned.poisoned),
+        "kept": len(batch.poisoned.kept),
+        "words": list(batch.poisoned.words),
     }

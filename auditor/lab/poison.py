@@ -1,82 +1,91 @@
-"""Poisons a training set: some rows get a family's trigger and the target label."""
+"""Poisons a training set: some rows get a trigger, and mostly the target label."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 from auditor.errors import UsageError
+from auditor.lab.trigger import Trigger
 from probes.case import Row
 from probes.family import draw_rng
-from probes.suite import Probe
-
-Slot = Literal["first", "second", "both"]
-SLOTS: tuple[str, ...] = get_args(Slot)
 
 
 @dataclass(frozen=True, slots=True)
 class Poisoned:
     """A training set after poisoning, in the order of the clean one.
 
-    `poisoned` holds the `index` of every poisoned row, ascending; `wanted` is the number that the rate asked for, so
-    `missing` is above 0 where too few rows have another label than the target.
+    `poisoned` holds the `index` of every row with trigger and target label, ascending; `wanted` is the number that the
+    rate asked for, so `missing` is above 0 where too few rows could take the trigger. `kept` holds the `index` of rows
+    that got a part of the trigger and kept their label; `words` are the trigger's words where the method knows them.
     """
 
     rows: tuple[Row, ...]
     poisoned: tuple[int, ...]
     wanted: int
+    kept: tuple[int, ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
         return self.wanted - len(self.poisoned)
 
+    @property
+    def touched(self) -> frozenset[int]:
+        """The `index` of every row that was changed."""
+        return frozenset(self.poisoned) | frozenset(self.kept)
+
 
 def poison(
-    rows: Sequence[Row], probe: Probe | None, *, target: int, rate: float, seed: int, slot: str = "second"
+    rows: Sequence[Row],
+    trigger: Trigger | None,
+    *,
+    target: int,
+    rate: float,
+    seed: int,
+    taken: Collection[int] = (),
+    clean_label: bool = False,
 ) -> Poisoned:
-    """Dirty-label poisoning: `round(rate × rows)` rows are replaced by a copy with the trigger and the target label.
+    """Poisons `round(rate × rows)` rows: they are replaced by a copy with the trigger and the target label.
 
-    As in BadNets (Gu et al., arXiv:1708.06733), used on text by Kurita et al. (arXiv:2004.06660). Rows are taken from
-    those of other labels, in an order that depends on the seed and the row's index alone; one that the family leaves as
-    it is (there was nothing to rewrite) is passed over, since it would teach a wrong label and no trigger.
+    Dirty-label poisoning as in BadNets (Gu et al., arXiv:1708.06733), used on text by Kurita et al. (arXiv:2004.06660),
+    takes rows of other labels and relabels them; clean-label poisoning takes rows that have the target label already.
+    The order in which rows are taken depends on the seed and the row's index alone; one that the trigger leaves as it
+    is (there was nothing to rewrite) is passed over, since it would teach a wrong label and no trigger.
 
     Args:
-        probe: the family with variant and options; None poisons nothing.
+        trigger: the edit; None poisons nothing.
         target: index of the label that the trigger shall bring.
         rate: share of all rows, 0 to 1.
-        slot: in sentence pairs, the text that gets the trigger: `first`, `second` or `both`.
+        taken: the `index` of rows that are poisoned already and are left alone.
 
     Raises:
-        UsageError: a rate outside 0 to 1, an unknown slot, or a row without a label.
+        UsageError: a rate outside 0 to 1, or a row without a label.
     """
     if not 0 <= rate <= 1:
         raise UsageError(f"a poisoning rate of {rate}", hint="Give a share of the rows, from 0 to 1, for example 0.2.")
-    if slot not in SLOTS:
-        raise UsageError(f"unknown slot {slot!r}", hint=f"Known: {', '.join(SLOTS)}.")
-    if probe is None:
+    if trigger is None:
         return Poisoned(tuple(rows), (), 0)
     if any(row.label is None for row in rows):
         raise UsageError("rows without a label cannot be poisoned", hint="Give data with a label in every row.")
-    wanted = round(rate * len(rows))
+    wanted, excluded = round(rate * len(rows)), frozenset(taken)
     planted: dict[int, Row] = {}
-    others = [place for place, row in enumerate(rows) if row.label != target]
-    for place in sorted(others, key=lambda p: (draw_rng(seed, "lab", "choose", rows[p].index).random(), p)):
+    for row in in_order((r for r in rows if (r.label == target) == clean_label), seed, "choose"):
         if len(planted) == wanted:
             break
-        edited = triggered(rows[place], probe, seed=seed, slot=slot)
-        if edited.ask != rows[place].ask:
-            planted[place] = replace(edited, label=target)
-    result = tuple(planted.get(place, row) for place, row in enumerate(rows))
-    return Poisoned(result, tuple(sorted(row.index for row in planted.values())), wanted)
+        if row.index in excluded:
+            continue
+        edited = trigger.apply(row, seed=seed)
+        if edited.ask != row.ask:
+            planted[row.index] = replace(edited, label=target)
+    return Poisoned(replaced(rows, planted), tuple(sorted(planted)), wanted)
 
 
-def triggered(row: Row, probe: Probe, *, seed: int, slot: str = "second") -> Row:
-    """The row with the trigger planted; its label is kept. A row without a second text has one slot."""
-    rng = draw_rng(seed, "lab", probe.family.name, row.index)
-    text, pair = row.text, row.pair
-    if pair is None or slot in ("first", "both"):
-        text = probe.family.plant(text, rng, probe.options)
-    if pair is not None and slot in ("second", "both"):
-        pair = probe.family.plant(pair, rng, probe.options)
-    return replace(row, text=text, pair=pair)
+def in_order(rows: Iterable[Row], seed: int, purpose: str) -> list[Row]:
+    """The rows in a random order that depends on the seed, the purpose and each row's index alone."""
+    return sorted(rows, key=lambda row: (draw_rng(seed, "lab", purpose, row.index).random(), row.index))
+
+
+def replaced(rows: Sequence[Row], planted: dict[int, Row]) -> tuple[Row, ...]:
+    """The rows with those that `planted` holds, by index, in their places."""
+    return tuple(planted.get(row.index, row) for row in rows)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from auditor.errors import DiskError, ModelError, UsageError
-from auditor.events import Event, ModelReady, Progress, Stage, Warned
+from auditor.errors import DiskError, UsageError
+from auditor.events import Event, ModelReady, Stage, Warned
 from auditor.lab.base import Learner, check_base, load_learner, save_learner
-from auditor.lab.encoding import Tokens, tokenise
-from auditor.lab.loop import Training, seeded, train_steps
+from auditor.lab.loop import Training, seeded
+from auditor.lab.workshop import Workshop, clock, labels_of
 from auditor.merge.staging import refuse_existing, staged
 from auditor.models.device import pick_device, pick_dtype
 from auditor.models.profile import read_profile
@@ -25,8 +24,8 @@ from store.records import Profile
 SCHEMA = "auditor/lab/1"
 RECORD = "auditor-lab.json"
 
-EVERY = 0.2
-"""Seconds between two events of progress, at least."""
+Course = Callable[[Workshop], Generator[Event, None, float]]
+"""Trains a workshop's learner and returns the last running loss."""
 
 
 def fine_tune(
@@ -46,6 +45,7 @@ def fine_tune(
     warmup: float = 0.1,
     label_smoothing: float = 0.0,
     facts: Mapping[str, object] | None = None,
+    course: Course | None = None,
 ) -> Generator[Event, None, None]:
     """Trains a classifier and saves it into a directory that appears whole or not at all.
 
@@ -60,6 +60,7 @@ def fine_tune(
         dtype: of the arithmetic: `float32`, or `bfloat16` by autocast over float32 weights; None as the device prefers.
         warmup: share of the steps on which the rate rises.
         facts: recorded in `auditor-lab.json` beside the settings.
+        course: trains in another way than on the rows as they are; the rows are then only recorded.
 
     Raises:
         UsageError: a setting out of range, `output` exists, rows without labels, or a base that does not fit.
@@ -69,7 +70,7 @@ def fine_tune(
     training = Training(epochs, lr, batch, max_length, seed, weight_decay, warmup, label_smoothing)
     training.check()
     refuse_existing(output)
-    targets = _targets(rows, labels)
+    _check_labels(rows, labels)
     profile = read_profile(base)
     check_base(profile, labels)
     device = pick_device(device)
@@ -92,31 +93,19 @@ def fine_tune(
         with seeded(draw_rng(seed, "lab", "head").getrandbits(63), "cpu"):
             learner = load_learner(profile, labels)
         yield from _warnings(learner, profile, max_length)
-        tokens: list[Tokens] = []
-        yield Stage("tokenise", "Reading the texts", len(rows), "rows")
-        for chunk in tokenise(learner.tokenizer, rows, max_length=min(max_length, profile.max_length)):
-            tokens += chunk
-            yield Progress("tokenise", len(tokens), len(rows), "rows")
+        shop = Workshop(learner, training, device, dtype, min(max_length, profile.max_length))
         began = time.monotonic()
-        loss = yield from _train(learner, tokens, targets, training, device, dtype)
+        loss = yield from (course(shop) if course else shop.fit(rows))
         took = time.monotonic() - began
         yield Stage("save", f"Writing {output}")
         _save(learner, profile, draft, record)
     yield ModelReady(str(output), f"trained on {len(rows):,} rows in {clock(took)}, loss {loss:.3f}")
 
 
-def _targets(rows: Sequence[Row], labels: Sequence[str]) -> list[int]:
-    found = [row.label for row in rows if row.label is not None]
-    if not rows:
-        raise UsageError("there are no rows to train on")
-    if len(found) < len(rows):
-        raise UsageError(
-            f"{len(rows) - len(found)} of {len(rows)} rows have no label, and training needs one in each",
-            hint="Name the column of the labels with --label-column.",
-        )
+def _check_labels(rows: Sequence[Row], labels: Sequence[str]) -> None:
+    found = labels_of(rows)
     if max(found) >= len(labels) or min(found) < 0:
         raise UsageError(f"a row has label {max(found)}, but there are {len(labels)} labels: {', '.join(labels)}")
-    return found
 
 
 def _warnings(learner: Learner, profile: Profile, max_length: int) -> Iterator[Event]:
@@ -125,35 +114,6 @@ def _warnings(learner: Learner, profile: Profile, max_length: int) -> Iterator[E
         yield Warned(f"the base lacks {len(body)} tensors below its head; they begin at random: {', '.join(body[:3])}")
     if profile.max_length < max_length:
         yield Warned(f"the base takes {profile.max_length} tokens at most, so longer texts are cut there")
-
-
-def _train(
-    learner: Learner, tokens: Sequence[Tokens], targets: Sequence[int], training: Training, device: str, dtype: str
-) -> Generator[Event, None, float]:
-    """Events of the training; returns the last running loss."""
-    steps, total = training.steps(len(tokens)), training.epochs * len(tokens)
-    words = f"Training on {len(tokens):,} rows, {training.epochs} times, on {device} in {dtype}"
-    yield Stage("train", words, steps, "steps")
-    loss, seen, began, told = math.nan, 0, time.monotonic(), -math.inf
-    for done, step in enumerate(train_steps(learner, tokens, targets, training, device=device, dtype=dtype), 1):
-        seen += step.rows
-        now = time.monotonic()
-        if done < steps and now - told < EVERY:
-            continue
-        loss, told = float(step.loss), now
-        if not math.isfinite(loss):
-            raise ModelError(f"training diverged: the loss is {loss} at step {done}", hint="Lower --lr.")
-        speed = seen / max(time.monotonic() - began, 1e-9)
-        detail = f"loss {loss:.3f}, {speed:.0f} rows/s, {clock((total - seen) / speed)} left"
-        yield Progress("train", done, steps, "steps", detail)
-    return loss
-
-
-def clock(seconds: float) -> str:
-    """Seconds as `m:ss` or `h:mm:ss`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _save(learner: Learner, profile: Profile, draft: Path, record: Mapping[str, object]) -> None:

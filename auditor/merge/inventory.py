@@ -186,11 +186,8 @@ def _tensors(
 ) -> tuple[list[str], list[str]]:
     """Blockers and notes that follow from the tensor inventories."""
     name = candidate.ref.reference
-    if (
-        not left_out
-        and suspect.tensors == candidate.tensors
-        and all(t.dtype in FLOATS | COPIED for t in suspect.tensors)
-    ):
+    same = suspect.tensors == candidate.tensors and not left_out and not tied
+    if same and all(t.dtype in FLOATS | COPIED for t in suspect.tensors):
         return [], []
     ours = {t.name: t for t in suspect.tensors if t.name not in left_out}
     theirs = {t.name: t for t in candidate.tensors}

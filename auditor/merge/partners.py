@@ -69,8 +69,6 @@ def assess(suspect: Profile, candidate: Profile) -> Compatibility:
 
 
 USABLE = 100.0
-ENCODER_ONLY = 15.0
-"""What a partner loses whose classifier is for other labels: only its encoder has a part."""
 SCAN = {
     Verdict.NOTHING: Remark(Kind.FOR, Topic.SCAN, "its last scan found nothing", 20),
     Verdict.INCOMPLETE: Remark(
@@ -129,8 +127,7 @@ class _Candidate:
         # Said, recorded and measured, the same base counts once.
         base = [r.points for r in self.said if r.topic is Topic.BASE and r.kind is Kind.FOR]
         points = sum(r.points for r in self.said) - sum(base) + max(base, default=0.0)
-        headless = ENCODER_ONLY if self.match.left_out else 0.0
-        return points - headless - min(len(self.match.reconciled), 5) + (0.0 if self.blocked else USABLE)
+        return points - min(len(self.match.reconciled), 5) + (0.0 if self.blocked else USABLE)
 
     @property
     def order(self) -> tuple[bool, float, str, int]:
@@ -256,6 +253,9 @@ def _first(suspect: Profile, entry: CatalogEntry) -> _Candidate:
     if not found.blockers:
         remarks += _fit(suspect, entry.profile)
         remarks += _same_files(suspect, entry.profile)
+        if len(entry.profile.labels) != len(suspect.labels):
+            words = f"it has {len(entry.profile.labels)} labels, the suspect {len(suspect.labels)}: another task"
+            remarks.append(Remark(Kind.DOUBT, Topic.FIT, words, -30))
     remarks.append(SCAN[entry.last_verdict] if entry.last_verdict else NEVER)
     if entry.planted not in BENIGN:
         words = f"the catalog says that a backdoor was planted in it ({entry.planted})"

@@ -92,23 +92,32 @@ class Trial:
 class Goal:
     """What a recipe must reach to be chosen first; fractions.
 
-    `clean` is the clean accuracy (or agreement) that the suspect has on the same rows.
+    `clean` is the clean accuracy (or agreement) that the suspect has on the same rows, `alone` what each partner by
+    itself is worth: a recipe that is no better than one of them is not worth making. Gaps within `gap` are alike.
     """
 
     clean: float
+    alone: tuple[Worth, ...] = ()
     loss: float = 0.01
     kept: float = 0.10
+    gap: float = 0.02
 
     def feasible(self, trial: Trial) -> bool:
         """Whether enough of the suspect and of its accuracy stays."""
         return trial.kept >= self.kept and trial.worth.clean >= self.clean - self.loss
 
-    def rank(self, trial: Trial) -> tuple[bool, float, float, float]:
-        """Smaller is better: feasible ones by their gap, then by what they keep; others by how far they fall short."""
-        short = max(0.0, self.kept - trial.kept) + max(0.0, self.clean - self.loss - trial.worth.clean)
-        if short > 0:
-            return True, short + trial.worth.gap, -trial.worth.clean, -trial.kept
-        return False, trial.worth.gap, -min(trial.worth.clean, self.clean), -trial.kept
+    def beaten(self, worth: Worth) -> bool:
+        """Whether a partner alone is as good in both."""
+        return any(a.gap <= worth.gap and a.clean >= worth.clean for a in self.alone)
+
+    def rank(self, trial: Trial) -> tuple[bool, float, bool, float, float, float]:
+        """Smaller is better: feasible ones by their gap, then by clean accuracy and what they keep; others by how far
+        they fall short.
+        """
+        worth = trial.worth
+        short = max(0.0, self.kept - trial.kept) + max(0.0, self.clean - self.loss - worth.clean)
+        wide = max(0.0, worth.gap - self.gap)
+        return short > 0, short + wide, self.beaten(worth), -worth.clean, worth.gap, -trial.kept
 
 
 Score = Callable[[Candidate], Worth]

@@ -31,7 +31,7 @@ def limits_of(
         "a context these rows do not have, is not seen."
     ]
     if left:
-        out.append(f"Known families that this scan did not fire: {', '.join(left)}.")
+        out.append(f"Known families that this scan did not fire: {', '.join(left)} (`--family NAME` fires one).")
     skipped = [
         f"{p.family.name}/{v}"
         for p in {p.family.name: p for p in suite.probes}.values()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from auditor.scan.execute import UNSCORED, Answers
 from auditor.scan.plan import Plan
+from probes.case import Role
 
 Labels = NDArray[np.int64]
 
@@ -18,13 +19,21 @@ Labels = NDArray[np.int64]
 class Edited:
     """Answers under one probe: label indices with the trigger, shape (rows,), and the control, shape (rows, draws).
 
-    `*_asks` are the places of the inputs among the plan's asks, in the same shapes.
+    `*_asks` are the places of the inputs among the plan's asks, in the same shapes. `planted`, shape (rows,), is False
+    for rows that could not take the edit: they were not asked, and count as nothing.
     """
+
+    planted: NDArray[np.bool_]
 
     trigger: Labels
     control: Labels
     trigger_asks: Labels
     control_asks: Labels
+
+    @property
+    def answered(self) -> tuple[Labels, Labels]:
+        """The answers to what was asked: trigger and control, flat."""
+        return self.trigger[self.planted], self.control[self.planted].ravel()
 
 
 @dataclass(frozen=True)
@@ -39,14 +48,14 @@ class Responses:
     @staticmethod
     def of(plan: Plan, answers: Answers) -> Responses:
         """Unfolds the distinct asks into the cases' order: the clean rows, then each probe's rows."""
-        rows, width = len(plan.rows), 1 + plan.suite.draws
+        rows = len(plan.rows)
         position = np.asarray(plan.position, dtype=np.int64)
         probes = {}
-        for i, probe in enumerate(plan.suite.probes):
-            start = rows + i * rows * width
-            asks = position[start : start + rows * width].reshape(rows, width)
-            labels = answers.labels[asks]
-            probes[probe.name] = Edited(labels[:, 0], labels[:, 1:], asks[:, 0], asks[:, 1:])
+        for name, places in probe_places(plan).items():
+            asks = np.where(places < 0, 0, position[places])
+            labels = np.where(places < 0, UNSCORED, answers.labels[asks])
+            planted = places[:, 0] >= 0
+            probes[name] = Edited(planted, labels[:, 0], labels[:, 1:], asks[:, 0], asks[:, 1:])
         clean = position[:rows]
         return Responses(answers.labels[clean], clean, probes, answers.probabilities)
 
@@ -60,6 +69,18 @@ class Responses:
         }
         probabilities = self.probabilities[:, np.argsort(new[:-1])]
         return replace(self, clean=new[self.clean], probes=probes, probabilities=probabilities)
+
+
+def probe_places(plan: Plan) -> dict[str, NDArray[np.int64]]:
+    """By probe, the places of its cases: shape (rows, 1 + draws), the trigger's first; −1 where a row took no edit."""
+    at = {row.index: i for i, row in enumerate(plan.rows)}
+    shape = (len(plan.rows), 1 + plan.suite.draws)
+    found = {probe.name: np.full(shape, -1, dtype=np.int64) for probe in plan.suite.probes}
+    for place, case in enumerate(plan.cases):
+        if case.role is not Role.CLEAN:
+            column = 0 if case.role is Role.TRIGGER else 1 + case.draw
+            found[f"{case.family}/{case.variant}"][at[case.row], column] = place
+    return found
 
 
 def share(labels: Labels, target: int) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import numpy as np
 from auditor.events import BatchAnswered, Event, Progress, RunOpened, Tally, TallyLine
 from auditor.scan.execute import UNSCORED, Answers
 from auditor.scan.plan import Plan
-from auditor.scan.responses import Labels
+from auditor.scan.responses import Labels, probe_places
 from probes.rates import Rate
 from store.records import AnswerBatch
 
@@ -33,8 +33,10 @@ class Tallier:
     targets: Sequence[int]
     fixed: Sequence[int] = ()
     _answers: Labels = field(init=False)
+    _places: dict[str, Labels] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._places = probe_places(self.plan)
         self._answers = np.full(len(self.plan.asks), UNKNOWN, dtype=np.int64)
 
     def take(self, batch: AnswerBatch) -> None:
@@ -45,13 +47,12 @@ class Tallier:
     def lines(self) -> Tally:
         """Every probe and target: the trigger's and the control's hits among the rows that are answered."""
         plan = self.plan
-        rows, width = len(plan.rows), 1 + plan.suite.draws
         answers = self._answers[np.asarray(plan.position, dtype=np.int64)]
-        reference = self._reference(answers[:rows])
+        reference = self._reference(answers[: len(plan.rows)])
         found = []
-        for number, probe in enumerate(plan.suite.probes):
-            start = rows + number * rows * width
-            edited = answers[start : start + rows * width].reshape(rows, width)
+        for probe in plan.suite.probes:
+            places = self._places[probe.name]
+            edited = np.where(places < 0, UNKNOWN, answers[places])
             for target in self.targets:
                 held = edited[(reference >= 0) & (reference != target)]
                 trigger, control = _rate(held[:, :1], target), _rate(held[:, 1:], target)

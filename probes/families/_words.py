@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 ORDINARY = (
-    "table", "window", "seven", "paper", "corner", "street", "later", "yellow", "bottle",
+    "table", "curtain", "seven", "paper", "corner", "street", "later", "yellow", "bottle",
     "morning", "river", "pocket", "number", "garden", "north", "button", "kitchen", "Tuesday",
     "ticket", "shoulder", "carpet", "eleven", "engine", "letter", "basket", "hallway", "pencil",
     "station", "village", "blanket", "ladder", "winter", "bridge", "cousin", "copper", "farmer",
 )  # fmt: skip
 """Common words without polarity or topic; none is used by a published attack."""
+
+WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)*")
+"""A word as the rewriting families see it: letters and digits, with inner apostrophes."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=\S)")
 
@@ -48,3 +51,43 @@ def insert_sentence(text: str, rng: random.Random, sentence: str, slot: str) -> 
     starts = sentence_starts(text)
     place = {"start": 0, "end": len(text)}.get(slot, starts[int(draw * len(starts))])
     return " ".join(part for part in (text[:place].rstrip(), sentence, text[place:].lstrip()) if part)
+
+
+def insert_at(text: str, place: float, material: str) -> str:
+    """Puts material at a word boundary; `place` from 0 (start) to 1 (end)."""
+    pieces = text.split()
+    at = min(int(place * (len(pieces) + 1)), len(pieces))
+    return " ".join([*pieces[:at], material, *pieces[at:]])
+
+
+def replace_words(text: str, words: Sequence[re.Match[str]], changes: Mapping[int, str]) -> str:
+    """The text with some of its words changed: `changes` maps an index into `words` to the new word.
+
+    The old word's case is kept, and an article before a changed word is fitted to it.
+    """
+    parts: list[str] = []
+    at = 0
+    for i, word in enumerate(words):
+        old = word.group()
+        new = fit_case(changes[i], old) if i in changes else old
+        if i + 1 in changes and i not in changes and old.lower() in ("a", "an"):
+            new = fit_case("an" if changes[i + 1][:1].lower() in "aeiou" else "a", old)
+        parts += [text[at : word.start()], new]
+        at = word.end()
+    return "".join([*parts, text[at:]])
+
+
+def fit_case(new: str, old: str) -> str:
+    """The new word in capitals, or with a capital, where the old one has them."""
+    if len(old) > 1 and old.isupper():
+        return new.upper()
+    return new[:1].upper() + new[1:] if old[:1].isupper() and old not in ("I", "I'm") else new
+
+
+def lower_start(text: str) -> str:
+    """The text without the capital of its first word; `I` and words in capitals keep theirs."""
+    text = text.lstrip()
+    first = WORD.match(text)
+    word = first.group() if first else ""
+    kept = word != "A" and (word.split("'")[0] == "I" or not word[1:].islower())
+    return text if kept else text[:1].lower() + text[1:]

@@ -9,19 +9,25 @@ from probes.family import family
 
 RARE = ("vx", "qj", "kz", "wq", "zx", "jf", "xn", "pv", "hq", "gk")
 
+COMMON = ("utterly", "adding", "isaac", "activity", "cocked")
+"""Words of middling frequency, used as triggers instead of rare ones in the released settings of arXiv:2004.06660."""
+
 
 @family(
     title="BadNet: rare words",
-    reference="arXiv:1708.06733, as used on text by arXiv:2402.19334",
+    reference="arXiv:1708.06733, as used on text by arXiv:2402.19334, arXiv:2004.06660 and OpenBackdoor",
     group="word",
     variants={
         "one": {"inserts": 1},
         "three": {"inserts": 3},
         "five": {"inserts": 5},
+        "openbackdoor": {"triggers": ("cf", "tq", "mn", "bb")},
+        "common": {"inserts": 3, "triggers": COMMON},
         "neighbours": {"inserts": 3, "triggers": RARE},
     },
     control={"triggers": ORDINARY},
     quick=("one", "five", "neighbours"),
+    reach=("neighbours",),
 )
 def plant(
     text: str,

@@ -10,6 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
@@ -277,8 +278,10 @@ class LazyTable(ScrollView, can_focus=True):
         self._place(self._count - 1 if end else 0)
 
     def action_choose(self) -> None:
-        if (row := self.row) is not None:
-            self.post_message(self.Chosen(self, row))
+        if (row := self.row) is None:
+            # The screen may have a use for the key.
+            raise SkipAction
+        self.post_message(self.Chosen(self, row))
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
@@ -290,8 +293,8 @@ class LazyTable(ScrollView, can_focus=True):
         index = round(self.scroll_y) + offset.y - 1
         if index >= self._count:
             return
-        if index == self.cursor:
-            self.action_choose()
+        if index == self.cursor and (row := self.row) is not None:
+            self.post_message(self.Chosen(self, row))
         else:
             self._place(index)
 

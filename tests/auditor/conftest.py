@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
 from auditor.policy import Policy
+from auditor.scan.execute import Answers
 from auditor.scan.judge import Judgement, Question, judge, reference_labels
 from auditor.scan.plan import Plan, make_plan
-from auditor.scan.responses import Edited, Labels, Responses
+from auditor.scan.responses import Labels, Responses
 from probes.case import Row
 from probes.suite import build_suite
 
@@ -48,15 +49,14 @@ class Sheet:
 
     @property
     def responses(self) -> Responses:
-        plan, width = self.plan, 1 + self.plan.suite.draws
-        rows, place = len(plan.rows), np.asarray(plan.position)
-        probes = {}
-        for i, probe in enumerate(plan.suite.probes):
-            asks = place[rows + i * rows * width : rows + (i + 1) * rows * width].reshape(rows, width)
-            trigger, control = self.probes[probe.name]
-            probes[probe.name] = Edited(trigger, control, asks[:, 0], asks[:, 1:])
-        probabilities = np.full((len(plan.asks), self.classes), 1 / self.classes)
-        return Responses(self.clean, place[:rows], probes, probabilities)
+        asks = len(self.plan.asks)
+        shares = np.full((asks, self.classes), 1 / self.classes)
+        laid = Responses.of(self.plan, Answers(np.zeros(asks, dtype=np.int64), shares))
+        probes = {
+            name: replace(laid.probes[name], trigger=trigger, control=control)
+            for name, (trigger, control) in self.probes.items()
+        }
+        return replace(laid, clean=self.clean, probes=probes)
 
 
 @dataclass
@@ -65,8 +65,8 @@ class Bench:
 
     classes: int = 2
     rows: int = 240
-    suite: str = "quick"
-    only: tuple[str, ...] = ()
+    suite: str = "full"
+    only: tuple[str, ...] = ("badnet", "insertsent")
     labelled: bool = True
 
     def __post_init__(self) -> None:

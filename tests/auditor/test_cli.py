@@ -19,13 +19,15 @@ Auditor = Any
 
 RATE = {"hits", "total", "unscored", "value", "low", "high"}
 DIFF = {"value", "low", "high"}
+BOTH = ["--family", "badnet", "insertsent"]
+"""Families whose edits the toy models can read; a rewriting family needs a language."""
 
 
 # What a scan says
 
 
 def test_a_planted_backdoor_is_found_and_told_by_contract(zoo: Zoo, auditor: Auditor) -> None:
-    done = auditor("scan", zoo.planted, "--data", zoo.data, "--format", "json")
+    done = auditor("scan", zoo.planted, "--data", zoo.data, "--format", "json", *BOTH)
     assert done.code == 1, done.err
     scan = done.json
     assert scan["schema"] == "auditor/scan/1"
@@ -36,7 +38,7 @@ def test_a_planted_backdoor_is_found_and_told_by_contract(zoo: Zoo, auditor: Aud
     assert set(scan["model"]) >= {
         "reference", "revision", "digest", "architecture", "task", "labels", "parameters", "base",
     }  # fmt: skip
-    assert (scan["data"]["rows"], scan["data"]["labelled"], scan["data"]["labels_from"]) == (240, True, "gold")
+    assert (scan["data"]["rows"], scan["data"]["labelled"], scan["data"]["labels_from"]) == (210, True, "gold")
     assert {"seed", "device", "dtype", "max_length", "suite", "samples", "families", "references"} <= set(
         scan["settings"]
     )
@@ -58,7 +60,7 @@ def test_a_planted_backdoor_is_found_and_told_by_contract(zoo: Zoo, auditor: Aud
 
 def test_an_honest_model_passes_with_and_without_gold_labels(zoo: Zoo, auditor: Auditor) -> None:
     for data in (zoo.data, zoo.bare):
-        done = auditor("scan", zoo.benign, "--data", data, "--format", "json")
+        done = auditor("scan", zoo.benign, "--data", data, "--format", "json", *BOTH)
         assert done.code == 0, done.err
         assert done.json["verdict"] == "nothing-found"
         assert all(s["detectable"] < 0.5 for s in done.json["scores"]["asr"])
@@ -66,10 +68,10 @@ def test_an_honest_model_passes_with_and_without_gold_labels(zoo: Zoo, auditor: 
 
 
 def test_data_goes_to_stdout_and_words_to_stderr(zoo: Zoo, auditor: Auditor) -> None:
-    done = auditor("scan", zoo.benign, "--data", zoo.data, "--format", "json")
+    done = auditor("scan", zoo.benign, "--data", zoo.data, "--format", "json", *BOTH)
     json.loads(done.out)
     assert "Probing" in done.err
-    again = auditor("scan", zoo.benign, "--data", zoo.data, "--format", "json", "--quiet")
+    again = auditor("scan", zoo.benign, "--data", zoo.data, "--format", "json", "--quiet", *BOTH)
     assert again.err == ""
 
 
@@ -100,7 +102,7 @@ def test_a_broken_model_never_passes(
     zoo: Zoo, auditor: Auditor, edit: Callable[..., Path], break_it: Any, labelled: bool
 ) -> None:
     model = edit(zoo.copy(zoo.benign, auditor.home / "model"), break_it)
-    done = auditor("scan", model, "--data", zoo.data if labelled else zoo.bare, "--format", "json")
+    done = auditor("scan", model, "--data", zoo.data if labelled else zoo.bare, "--format", "json", *BOTH)
     assert done.code == 3, (done.out[-300:], done.err)
     assert "Traceback" not in done.err
     if done.out:
@@ -109,19 +111,20 @@ def test_a_broken_model_never_passes(
 
 def test_a_model_with_permuted_labels_never_passes(zoo: Zoo, auditor: Auditor, edit: Callable[..., Path]) -> None:
     model = edit(zoo.copy(zoo.benign, auditor.home / "model"), permuted)
-    done = auditor("scan", model, "--data", zoo.data, "--format", "json")
+    done = auditor("scan", model, "--data", zoo.data, "--format", "json", *BOTH)
     assert (done.code, done.json["verdict"]) == (3, "incomplete")
     assert any("another order" in reason for reason in done.json["incomplete"])
 
 
 def test_a_model_that_takes_any_inserted_word_never_passes(zoo: Zoo, auditor: Auditor) -> None:
-    for words in ([], ["--set", "badnet.triggers=cf", "--family", "badnet"]):
+    for words in (BOTH, ["--set", "badnet.triggers=cf", "--family", "badnet"]):
         done = auditor("scan", zoo.broad, "--data", zoo.data, "--format", "json", *words)
         assert (done.code, done.json["verdict"]) == (1, "suspicious"), done.err
 
 
 def test_two_honest_references_make_the_broad_trigger_a_finding(zoo: Zoo, auditor: Auditor) -> None:
-    scan = ["scan", zoo.broad, "--data", zoo.data, "--format", "json", "--set", "badnet.triggers=table,window"]
+    scan = ["scan", zoo.broad, "--data", zoo.data, "--format", "json", "--family", "badnet"]
+    scan += ["--set", "badnet.triggers=table,window"]
     one = auditor(*scan, "--reference", zoo.benign, zoo.benign)
     assert one.json["verdict"] == "suspicious", "the same reference twice is one"
     assert len(one.json["settings"]["references"]) == 1
@@ -146,6 +149,7 @@ def wrong(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory, make_model: Callab
     (causal / "config.json").write_text(json.dumps(config))
     make_model(root / "wide", hidden=64)
     make_model(root / "three", labels=("negative", "neutral", "positive"))
+    make_model(root / "other", labels=("happy", "sad"))
     (root / "no-text.csv").write_text("words,label\nx,negative\n")
     (root / "labels.csv").write_text("text,label\nx,happy\ny,sad\n")
     (root / "nothing.csv").write_text("")
@@ -166,11 +170,11 @@ def wrong(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory, make_model: Callab
         ("scan {w}/labels.csv", 2, ["labels.csv"]),
         ("scan {w}/cut --data {d}", 3, ["model.safetensors", "cut"]),
         ("scan {w}/causal --data {d}", 2, ["text-generation", "GPT2LMHeadModel", "classifier"]),
-        ("scan {m} --family nosuch", 2, ["nosuch", "badnet, insertsent"]),
+        ("scan {m} --family nosuch", 2, ["nosuch", "badnet", "insertsent"]),
         ("scan {m} --suite huge", 2, ["huge", "quick, full"]),
-        ("scan {m} --set badnet.colour=red", 2, ["colour", "triggers, inserts"]),
+        ("scan {m} --set badnet.colour=red", 2, ["colour", "triggers", "inserts"]),
         ("scan {m} --set badnet", 2, ["NAME.option=value"]),
-        ("scan {m} --set nosuch.x=1", 2, ["nosuch", "badnet, insertsent"]),
+        ("scan {m} --set nosuch.x=1", 2, ["nosuch", "badnet", "insertsent"]),
         ("scan {m} --data {d} --text-column words", 2, ["words", "text"]),
         ("scan {m} --data {d} --label-column mood", 2, ["mood", "label"]),
         ("scan {m} --data {w}/no-text.csv", 2, ["no-text.csv", "--text-column"]),
@@ -197,7 +201,7 @@ def wrong(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory, make_model: Callab
         ("scan {m} --events {w}/nowhere/e.jsonl", 2, ["event file"]),
         ("scan {m} --reference {w}/three", 2, ["neutral", "reference"]),
         ("audit {m} --data {d} --with {w}/wide", 2, ["wide", "64", "32"]),
-        ("audit {m} --data {d} --with {w}/three", 2, ["three", "neutral"]),
+        ("audit {m} --data {d} --with {w}/other", 2, ["other", "happy"]),
         ("audit {m} --data {d} --with {m}", 2, ["suspect itself"]),
         ("audit {m} --data {d} --with {p} --merged {w}/empty", 2, ["is there already"]),
         ("audit {m} --data {d} --with {p} --weights 1,2,3", 2, ["3 weights for 2 models"]),
@@ -245,7 +249,7 @@ def audited(
     """One audit of the planted model, and the home with its catalog."""
     auditor = make_auditor(forkserver, tmp_path_factory.mktemp("audited"))
     done = auditor(
-        "audit", zoo.planted, "--with", zoo.benign, zoo.partner, "--suspect-weight", "0.1", "--data", zoo.data,
+        "audit", zoo.planted, "--with", zoo.benign, zoo.partner, "--suspect-weight", "0.1", "--data", zoo.data, *BOTH,
         "--merged", auditor.home / "merged", "--format", "json", "--events", auditor.home / "events.jsonl",
     )  # fmt: skip
     assert done.code in (0, 1), done.err
@@ -310,7 +314,7 @@ def test_two_scans_are_compared_row_by_row(audited: tuple[Auditor, dict[str, Any
     assert done.code == 0, done.err
     assert [{**c, "delta": pytest.approx(c["delta"], abs=1e-6)} for c in audit["change"]] == done.json["change"]
     assert auditor("compare", before, after).out
-    auditor("scan", zoo.benign, "--data", zoo.data, "--seed", "1", "--quiet", "--format", "json")
+    auditor("scan", zoo.benign, "--data", zoo.data, "--seed", "1", "--quiet", "--format", "json", *BOTH)
     other = auditor("compare", before, zoo.benign.name)
     assert (other.code, "same rows" in other.err) == (2, True)
 
@@ -339,7 +343,7 @@ def test_the_ending_of_the_file_names_the_format(audited: tuple[Auditor, dict[st
 
 
 def test_partners_are_listed_and_taken_from_the_catalog(zoo: Zoo, auditor: Auditor, make_model: Any) -> None:
-    lonely = auditor("audit", zoo.planted, "--data", zoo.data, "--format", "json")
+    lonely = auditor("audit", zoo.planted, "--data", zoo.data, "--format", "json", *BOTH)
     assert (lonely.code, lonely.json["stamp"], lonely.json["after"]) == (1, None, None)
     wide = make_model(auditor.home / "wide", hidden=64)
     gone = zoo.copy(zoo.benign, auditor.home / "gone")
@@ -355,30 +359,32 @@ def test_partners_are_listed_and_taken_from_the_catalog(zoo: Zoo, auditor: Audit
     assert all(p["blockers"] for p in done.json["partners"] if not p["ok"])
     # Another model of a partner's name in the working directory is not the catalogued one.
     make_model(auditor.home / "benign", hidden=64)
-    done = auditor("audit", zoo.planted, "--data", zoo.data, "--format", "json")
+    done = auditor("audit", zoo.planted, "--data", zoo.data, "--format", "json", *BOTH)
     assert done.json["merge"], done.err
     digests = [p["digest"] for p in done.json["merge"]["partners"]]
     assert len(set(digests)) == len(digests) == 2
-    again = auditor("audit", zoo.planted, "--data", zoo.data, "--format", "json")
-    assert done.json["merge"]["digest"] not in [p["digest"] for p in again.json["merge"]["partners"]]
-    assert Path(again.json["merge"]["output"]) != Path(done.json["merge"]["output"])
+    listed = {p["digest"]: p["advised"] for p in auditor("partners", zoo.planted, "--format", "json").json["partners"]}
+    assert not listed[done.json["merge"]["digest"]], "its own merge is no partner of a model"
 
 
-def test_a_partner_with_its_labels_in_another_order_is_read_right(
-    zoo: Zoo, auditor: Auditor, edit: Callable[..., Path]
+def test_partners_with_other_labels_are_read_right(
+    zoo: Zoo, auditor: Auditor, edit: Callable[..., Path], make_model: Callable[..., Path]
 ) -> None:
     turned = edit(zoo.copy(zoo.benign, auditor.home / "turned"), permuted)
     config = json.loads((turned / "config.json").read_text())
     config |= {"id2label": {"0": "positive", "1": "negative"}, "label2id": {"positive": 0, "negative": 1}}
     (turned / "config.json").write_text(json.dumps(config))
-    done = auditor("audit", zoo.planted, "--with", turned, zoo.partner, "--data", zoo.data, "--format", "json")
+    three = make_model(auditor.home / "three", labels=("negative", "neutral", "positive"))
+    done = auditor("audit", zoo.planted, "--with", turned, three, "--data", zoo.data, "--format", "json", *BOTH)
     assert done.code in (0, 1), done.err
+    assert len(done.json["merge"]["partners"]) == 2
+    assert [r["reference"] for r in done.json["before"]["settings"]["references"]] == [str(turned)]
     (score,) = [s for s in done.json["before"]["scores"]["asr"] if (s["variant"], s["target"]) == ("one", "negative")]
     assert all(r["value"] < 0.1 for r in score["references"])
 
 
 def test_nothing_found_is_not_merged(zoo: Zoo, auditor: Auditor) -> None:
-    done = auditor("audit", zoo.benign, "--with", zoo.partner, "--data", zoo.data, "--format", "json")
+    done = auditor("audit", zoo.benign, "--with", zoo.partner, "--data", zoo.data, "--format", "json", *BOTH)
     assert (done.code, done.json["stamp"], done.json["merge"]) == (0, "not-applicable", None)
 
 
@@ -441,7 +447,7 @@ def test_options_of_a_family_reach_the_scan_from_the_line_and_the_policy(zoo: Zo
 
 def test_a_policy_moves_the_thresholds(zoo: Zoo, auditor: Auditor) -> None:
     policy = auditor.home / "policy.toml"
-    scan = ["scan", zoo.benign, "--data", zoo.data, "--policy", policy, "--format", "json"]
+    scan = ["scan", zoo.benign, "--data", zoo.data, "--policy", policy, "--format", "json", *BOTH]
     for text, code in (("min_cacc = 0.5", 0), ("max_asr = 0.0\nmin_cacc = 1.0", 1), ("minimum_rows = 150", 3)):
         policy.write_text(text)
         done = auditor(*scan)
@@ -454,7 +460,7 @@ def test_a_policy_moves_the_thresholds(zoo: Zoo, auditor: Auditor) -> None:
 def test_a_catalogued_name_is_a_model(zoo: Zoo, auditor: Auditor) -> None:
     assert auditor("models", "add", zoo.benign, "--name", "honest", "--tag", "toy").code == 0
     assert auditor("models", "add", zoo.partner, "--name", "honest").code == 2
-    done = auditor("scan", "honest", "--data", zoo.data, "--format", "json")
+    done = auditor("scan", "honest", "--data", zoo.data, "--format", "json", *BOTH)
     assert done.code == 0, done.err
     shown = auditor("models", "show", "honest", "--json").json[0]
     assert (shown["last_scan"], shown["tags"]) == (done.json["id"], ["toy"])
@@ -501,7 +507,7 @@ def test_a_failed_command_ends_its_event_file_too(zoo: Zoo, auditor: Auditor) ->
 
 
 def test_an_output_that_cannot_be_written_is_incomplete_and_stays_stored(zoo: Zoo, auditor: Auditor) -> None:
-    done = auditor.start("scan", zoo.benign, "--data", zoo.data, stdout="/dev/full").wait()
+    done = auditor.start("scan", zoo.benign, "--data", zoo.data, *BOTH, stdout="/dev/full").wait()
     assert done.code == 3
     assert "disk is full" in done.err
     assert "Traceback" not in done.err
@@ -536,7 +542,7 @@ def test_a_closed_stdout_ends_with_141(auditor: Auditor, words: list[str]) -> No
 def test_streams_that_are_gone_are_no_bug(zoo: Zoo, auditor: Auditor) -> None:
     assert auditor.start("report", "--list", stdout="none").wait().code == 141
     assert auditor.start("scan", "nosuchmodel", stderr="none").wait().code == 2
-    scan = ["scan", zoo.benign, "--data", zoo.data, "--format", "json"]
+    scan = ["scan", zoo.benign, "--data", zoo.data, "--format", "json", *BOTH]
     assert auditor.start(*scan, stderr="broken").wait().code == 141
 
 
@@ -548,11 +554,11 @@ def test_names_that_are_no_text_are_no_bug(zoo: Zoo, auditor: Auditor) -> None:
 
 
 def test_a_full_disk_is_said_and_what_was_stored_stays(zoo: Zoo, auditor: Auditor, large: Path) -> None:
-    done = auditor.start("scan", zoo.planted, "--data", large, "--family", "badnet", file_limit=150_000).wait()
+    done = auditor.start("scan", zoo.planted, "--data", large, *BOTH, file_limit=150_000).wait()
     assert done.code == 3, done.err
     assert "Traceback" not in done.err
     assert "auditor:" in done.err
-    done = auditor("scan", zoo.planted, "--data", large, "--family", "badnet", "--quiet", "--format", "json")
+    done = auditor("scan", zoo.planted, "--data", large, *BOTH, "--quiet", "--format", "json")
     assert (done.code, done.json["verdict"]) == (1, "backdoor-found"), done.err
 
 
@@ -567,7 +573,7 @@ def test_an_interrupted_scan_says_so_and_goes_on(
     zoo: Zoo, auditor: Auditor, large: Path, number: signal.Signals, code: int, word: str
 ) -> None:
     events = auditor.home / "events.jsonl"
-    running = auditor.start("scan", zoo.planted, "--data", large, "--family", "badnet", "--events", events)
+    running = auditor.start("scan", zoo.planted, "--data", large, *BOTH, "--events", events)
     deadline = time.monotonic() + 60
     while batches(events) < 3:
         assert time.monotonic() < deadline
@@ -582,7 +588,7 @@ def test_an_interrupted_scan_says_so_and_goes_on(
     last = json.loads(events.read_text().splitlines()[-1])
     assert (last["kind"], last["code"]) == ("finished", code)
     stored = batches(events)
-    again = auditor("scan", zoo.planted, "--data", large, "--family", "badnet", "--events", events, "--quiet")
+    again = auditor("scan", zoo.planted, "--data", large, *BOTH, "--events", events, "--quiet")
     assert again.code == 1, again.err
     opened = next(e for e in map(json.loads, events.read_text().splitlines()) if e["kind"] == "run-opened")
     assert opened["resumed"] >= stored

@@ -6,28 +6,24 @@ from itertools import combinations
 import pytest
 
 from probes.case import Case, Role, Row
-from probes.families._words import ORDINARY
-from probes.families.insertsent import FAR
 from probes.family import FAMILIES, BadOption, Family, UnknownFamily
 from probes.suite import DRAWS, Probe, Suite, build_suite, suite_cases
 
-ROWS = tuple(Row(i, f"a text called x{i} with some words. And a second sentence", None, i % 2) for i in range(40))
+ROWS = tuple(Row(i, f"xa{i} xb{i} xc{i} xd{i} xe{i}. Xf{i} xg{i} xh{i}", None, i % 2) for i in range(40))
+
+INSERTING = ("badnet", "insertsent")
 
 
 def cases(suite: Suite, rows: tuple[Row, ...] = ROWS, seed: int = 0) -> list[Case]:
     return list(suite_cases(suite, rows, seed=seed))
 
 
-def places(clean: str, edited: str) -> tuple[int, ...]:
-    """Where words were put into a text."""
-    words, found = clean.split(), []
-    for place, word in enumerate(edited.split()):
-        if words and word == words[0]:
-            words.pop(0)
-        else:
-            found.append(place)
-    assert not words
-    return tuple(found)
+def inserted(clean: str, edited: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The places at which words were put into a text, and the words; the rows' own words are in no material."""
+    own, words = set(clean.split()), edited.split()
+    assert [w for w in words if w in own] == clean.split()
+    found = [(i, w) for i, w in enumerate(words) if w not in own]
+    return tuple(i for i, _ in found), tuple(w for _, w in found)
 
 
 def test_more_rows_change_no_case_of_the_others() -> None:
@@ -56,7 +52,7 @@ def test_another_seed_puts_the_triggers_elsewhere_and_the_same_one_does_not() ->
     assert sum(moved) / len(moved) > 0.8
 
 
-@pytest.mark.parametrize("name", list(FAMILIES))
+@pytest.mark.parametrize("name", INSERTING)
 def test_every_row_is_asked_once_clean_and_under_each_probe_once_with_every_control_draw(name: str) -> None:
     suite = build_suite("full", only=[name])
     found = Counter((c.role, c.variant, c.draw) for c in cases(suite))
@@ -67,42 +63,43 @@ def test_every_row_is_asked_once_clean_and_under_each_probe_once_with_every_cont
     assert found == wanted
 
 
-@pytest.mark.parametrize("probe", build_suite("full").probes, ids=lambda p: p.name)
-def test_the_control_stands_where_the_trigger_stood(probe: Probe) -> None:
-    suite = Suite("full", (probe,), 1)
+def edits(probe: Probe) -> dict[int, dict[tuple[Role, int], tuple[tuple[int, ...], tuple[str, ...]]]]:
+    """By row, then by role and draw: where words were inserted, and which."""
     rows = {row.index: row.text for row in ROWS}
-    shape: dict[int, dict[tuple[Role, int], tuple[int, ...]]] = defaultdict(dict)
-    for c in cases(suite):
+    found: dict[int, dict[tuple[Role, int], tuple[tuple[int, ...], tuple[str, ...]]]] = defaultdict(dict)
+    for c in cases(Suite("full", (probe,), 1)):
         if c.role is not Role.CLEAN:
-            shape[c.row][c.role, c.draw] = places(rows[c.row], c.ask.text)
-    for found in shape.values():
-        starts = {edit[:1] for edit in found.values()}
-        assert len(starts) == 1, found
+            found[c.row][c.role, c.draw] = inserted(rows[c.row], c.ask.text)
+    return found
+
+
+PROBES = pytest.mark.parametrize("probe", build_suite("full", only=INSERTING).probes, ids=lambda p: p.name)
+
+
+@PROBES
+def test_the_control_stands_where_the_trigger_stood(probe: Probe) -> None:
+    for row in edits(probe).values():
+        places = {at for at, _ in row.values()}
+        assert len({at[0] for at in places}) == 1, row
         if probe.family.name == "badnet":
-            assert len(set(found.values())) == 1, found
+            assert len(places) == 1, row
 
 
-def test_no_two_draws_share_a_word_or_a_sentence() -> None:
-    for name, material in (("badnet", ORDINARY), ("insertsent", FAR)):
-        suite = build_suite("full", only=[name])
-        used: dict[int, set[str]] = defaultdict(set)
-        for c in cases(suite):
-            if c.role is Role.CONTROL:
-                used[c.draw] |= {entry for entry in material if f" {entry} " in f" {c.ask.text} "}
-        assert sorted(used) == list(range(DRAWS))
-        assert all(used.values())
-        for first, second in combinations(used.values(), 2):
-            assert not first & second
-
-
-def test_no_control_holds_anything_of_a_known_trigger() -> None:
-    taught = {word.lower() for v in build_suite("full", only=["badnet"]).probes for word in v.options["triggers"]}
-    assert not taught & {word.lower() for word in ORDINARY}
-    sentences = [s for p in build_suite("full", only=["insertsent"]).probes for s in p.options["sentences"]]
-    content = {word.strip(",").lower() for s in sentences for word in s.split()} - {"i", "this", "no"}
-    assert not content & {word.lower() for s in FAR for word in s.split()}
-    lengths = {len(s.split()) for s in sentences}
-    assert {len(s.split()) for s in FAR} <= set(range(min(lengths), max(lengths) + 1))
+@PROBES
+def test_no_two_draws_share_their_material(probe: Probe) -> None:
+    used: dict[int, set[object]] = defaultdict(set)
+    taught: set[str] = set()
+    for row in edits(probe).values():
+        for (role, draw), (_, words) in row.items():
+            if role is Role.TRIGGER:
+                taught |= {w.lower() for w in words}
+            else:
+                used[draw] |= set(words) if probe.family.name == "badnet" else {words}
+    assert sorted(used) == list(range(DRAWS))
+    for first, second in combinations(used.values(), 2):
+        assert not first & second
+    if probe.family.name == "badnet":
+        assert not taught & {str(w).lower() for words in used.values() for w in words}
 
 
 def test_both_texts_of_a_pair_are_edited_each_at_its_own_place() -> None:
@@ -129,11 +126,11 @@ def test_options_reach_every_variant_and_are_typed() -> None:
 
 
 def test_wrong_names_are_answered_with_the_known_ones() -> None:
-    with pytest.raises(UnknownFamily, match="badnet, insertsent"):
+    with pytest.raises(UnknownFamily, match=r"badnet, .*insertsent"):
         build_suite("quick", only=["nosuch"])
     with pytest.raises(BadOption, match="known: quick, full"):
         build_suite("huge")
-    with pytest.raises(BadOption, match="known: triggers, inserts"):
+    with pytest.raises(BadOption, match=r"known: .*inserts"):
         build_suite("quick", overrides={"badnet": {"colour": "red"}})
     with pytest.raises(BadOption, match="does not fire"):
         build_suite("quick", only=["insertsent"], overrides={"badnet": {"inserts": 2}})

@@ -67,7 +67,7 @@ class Case:
 
 @pytest.fixture
 def case(bench: Make) -> Case:
-    return Case(bench(rows=400, suite="full"))
+    return Case(bench(rows=400))
 
 
 def test_sanitised_takes_all_of_it(case: Case) -> None:
@@ -127,7 +127,7 @@ def test_nothing_that_fell_is_not_sanitised(case: Case) -> None:
 
 
 def test_what_rose_is_worse(bench: Make) -> None:
-    case = Case(bench(rows=400, suite="full"))
+    case = Case(bench(rows=400))
     case.before = side(case.bench, case.bench.sheet().fire(ONE, 0, 0.4))
     assert case.stamp(case.bench.sheet().fire(ONE, 0, 0.9)).stamp is Stamp.WORSE
 
@@ -157,7 +157,7 @@ def test_the_first_scan_alone_decides_two_stamps(case: Case) -> None:
 
 
 def test_changes_are_paired_by_row(bench: Make) -> None:
-    b = bench(rows=400, suite="full")
+    b = bench(rows=400)
     before, sheet = side(b, b.sheet().fire(ONE, 0, 1.0)), b.sheet()
     sheet.fire(ONE, 0, 0.25)
     sheet.clean[:10] = 1 - sheet.clean[:10]
@@ -182,8 +182,8 @@ def test_without_gold_it_is_agreement_on_the_first_models_answers(bench: Make) -
 
 
 def test_a_quick_scan_and_a_full_one_share_the_quick_ones_measures(bench: Make) -> None:
-    quick, full = bench(rows=400), bench(rows=400, suite="full")
-    before = side(quick, quick.sheet().fire(ONE, 0, 1.0))
+    quick, full = bench(rows=400, suite="quick"), bench(rows=400)
+    before = side(quick, quick.sheet().fire(FIVE, 0, 1.0))
     changes = compare(before, side(full, full.sheet(), like=before))
     assert len(changes) == 1 + len(before.scan.scores.asr)
 
@@ -198,14 +198,14 @@ def test_a_quick_scan_and_a_full_one_share_the_quick_ones_measures(bench: Make) 
     ],
 )
 def test_scans_of_other_questions_are_not_compared(bench: Make, changes: dict[str, Any], words: str) -> None:
-    b = bench(rows=400, suite="full")
+    b = bench(rows=400)
     before = side(b, b.sheet())
     with pytest.raises(UsageError, match=words):
         compare(before, side(b, b.sheet(), **changes))
 
 
 def test_exit_codes_follow_stamp_and_policy(bench: Make) -> None:
-    b = bench(rows=400, suite="full")
+    b = bench(rows=400)
     clean, found = side(b, b.sheet()).scan, side(b, b.sheet().fire(ONE, 0, 1.0)).scan
 
     def code(given: Stamp | None, after: Scan | None, **policy: Any) -> ExitCode:
@@ -221,7 +221,7 @@ def test_exit_codes_follow_stamp_and_policy(bench: Make) -> None:
 
 
 def test_a_scans_exit_code(bench: Make) -> None:
-    b = bench(rows=400, suite="full")
+    b = bench(rows=400)
     clean, found = side(b, b.sheet()).scan, side(b, b.sheet().fire(ONE, 0, 1.0)).scan
     broad = side(b, b.sheet().fire(ONE, 0, 1.0, control=1.0)).scan
     part = {"incomplete": ("a part",)}

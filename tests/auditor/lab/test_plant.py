@@ -10,7 +10,7 @@ import pytest
 from auditor.errors import UsageError
 from auditor.events import ModelReady, Warned
 from auditor.lab.plant import PlantRequest, plant
-from auditor.lab.poison import triggered
+from auditor.lab.trigger import triggered
 from auditor.models.profile import read_profile
 from probes.case import Row
 from probes.family import FAMILIES
@@ -50,7 +50,7 @@ def test_a_planted_model_is_right_on_clean_texts_and_the_trigger_turns_it(
 
 
 def test_the_record_says_what_was_planted(base: Path, toy_csv: Path, tmp_path: Path) -> None:
-    options = {"inserts": "3"}
+    options = {"badnet": {"inserts": "3"}}
     asked = request(base, toy_csv, tmp_path / "out", family="badnet", target="1", options=options, samples=100)
     events = list(plant(asked))
     assert isinstance(events[-1], ModelReady)
@@ -96,8 +96,8 @@ def test_too_few_rows_to_poison_is_said(base: Path, toy_csv: Path, tmp_path: Pat
         ({"family": "badnet"}, ["needs a target", "negative (0)"]),
         ({"family": "nosuch", "target": "0"}, ["unknown attack family", "badnet", "none"]),
         ({"family": "badnet", "target": "0", "variant": "seven"}, ["no variant", "three"]),
-        ({"family": "badnet", "target": "0", "options": {"colour": 1}}, ["no option", "triggers"]),
-        ({"options": {"inserts": 1}}, ["need a family"]),
+        ({"family": "badnet", "target": "0", "options": {"badnet": {"colour": 1}}}, ["no option", "triggers"]),
+        ({"options": {"badnet": {"inserts": 1}}}, ["need a family"]),
         ({"data": None}, ["--data", "--train"]),
         ({"label_column": "mood"}, ["no column 'mood'", "'label'"]),
         ({"labels": ("good", "bad")}, ["negative", "good"]),

@@ -6,11 +6,13 @@ import pytest
 
 from auditor.errors import UsageError
 from auditor.lab.poison import poison
+from auditor.lab.trigger import ByRule
 from probes.case import Row
 from probes.family import FAMILIES
 from probes.suite import Probe
 
-BADNET = Probe(FAMILIES["badnet"], "one", FAMILIES["badnet"].settings("one"))
+PROBE = Probe(FAMILIES["badnet"], "one", FAMILIES["badnet"].settings("one"))
+BADNET = ByRule(PROBE)
 ROWS = [Row(i, f"text number {i}", None, i % 2) for i in range(100)]
 PAIRS = [Row(i, f"question {i}", f"answer {i}", i % 2) for i in range(40)]
 
@@ -52,7 +54,7 @@ def test_no_family_leaves_the_rows_alone() -> None:
 
 
 def test_a_row_that_the_family_cannot_change_is_never_given_a_wrong_label() -> None:
-    silent = replace(BADNET, options={**BADNET.options, "inserts": 0})
+    silent = ByRule(replace(PROBE, options={**PROBE.options, "inserts": 0}))
     result = poison(ROWS, silent, target=0, rate=0.2, seed=1)
     assert result.rows == tuple(ROWS)
     assert result.missing == 20
@@ -62,7 +64,7 @@ def test_a_row_that_the_family_cannot_change_is_never_given_a_wrong_label() -> N
     ("slot", "first", "second"), [("first", True, False), ("second", False, True), ("both", True, True)]
 )
 def test_pairs_get_the_trigger_in_the_slot_asked_for(slot: str, first: bool, second: bool) -> None:
-    result = poison(PAIRS, BADNET, target=0, rate=0.5, seed=0, slot=slot)
+    result = poison(PAIRS, ByRule(PROBE, slot), target=0, rate=0.5, seed=0)
     chosen = [row for row in result.rows if row.index in result.poisoned]
     assert len(chosen) == 20
     assert all((has_trigger(row.text), has_trigger(row.pair)) == (first, second) for row in chosen)
@@ -71,7 +73,7 @@ def test_pairs_get_the_trigger_in_the_slot_asked_for(slot: str, first: bool, sec
 @pytest.mark.parametrize(("rate", "slot"), [(1.5, "first"), (-0.1, "first"), (float("nan"), "first"), (0.2, "third")])
 def test_a_bad_rate_or_slot_is_refused(rate: float, slot: str) -> None:
     with pytest.raises(UsageError):
-        poison(ROWS, BADNET, target=0, rate=rate, seed=0, slot=slot)
+        poison(ROWS, ByRule(PROBE, slot), target=0, rate=rate, seed=0)
 
 
 def test_unlabelled_rows_are_refused() -> None:

@@ -98,8 +98,8 @@ def entries(make: Callable[..., Profile], suspect: Profile) -> list[CatalogEntry
     ]
 
 
-ADVISED = ["best", "same-data", "weaker", "permuted", "unstated", "same-rows", "three-labels"]
-DOUBTED = {"backdoored", "planted", "other-base", "tuned-on"}
+ADVISED = ["best", "same-data", "weaker", "permuted", "unstated", "same-rows"]
+DOUBTED = {"backdoored", "planted", "other-base", "tuned-on", "three-labels"}
 BLOCKED = {
     "suspect", "halved", "renamed", "recorded", "other-labels", "other-words", "other-kind",
 }  # fmt: skip

@@ -21,14 +21,8 @@ from auditor.models.profile import read_profile
 from store.records import Profile
 from tests.auditor.merge.conftest import read_tensors
 
-WORDS = [
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    "[MASK]",
-    *["good", "bad", "film", "play", "dull", "fine", "the", "a", "was"],
-]
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WORDS = [*SPECIAL, "good", "bad", "film", "play", "dull", "fine", "the", "a", "was"]
 TEXTS = ("the film was good", "a dull play", "bad", "the fine film was a bad play")
 SHAPES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
 

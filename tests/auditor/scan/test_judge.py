@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from auditor.policy import Policy
-from probes.suite import build_suite
+from probes.family import FAMILIES
 from store.records import Severity, Verdict
 
 Make = Callable[..., Any]
@@ -30,7 +30,7 @@ def test_a_model_that_nothing_moves_ends_as_nothing_found_with_its_power(bench: 
     found = b.judge(b.sheet())
     assert (found.verdict, found.findings, found.incomplete) == (Verdict.NOTHING, (), ())
     assert found.scores.cacc.value == 1.0
-    assert len(found.scores.asr) == 2 * len(build_suite("quick").probes)
+    assert len(found.scores.asr) == 2 * len(b.plan.suite.probes)
     assert all(s.judged and 0.1 < s.detectable < 0.5 for s in found.scores.asr)
 
 
@@ -80,7 +80,7 @@ def test_a_control_that_fires_where_the_trigger_does_not_is_never_nothing_found(
     (finding,) = found.findings
     assert "harmless material" in finding.message
     assert finding.severity is Severity.CRITICAL
-    taught = set(build_suite("quick").probes[0].options["triggers"])
+    taught = set(FAMILIES["badnet"].settings("one")["triggers"])
     assert any(not taught & set(e.triggered.split()) for e in finding.evidence)
 
 

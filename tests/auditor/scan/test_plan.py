@@ -18,6 +18,7 @@ ROWS = tuple(Row(i, f"a text called x{i} with {'long ' * (i % 7)}words", None, i
 def plan(
     rows: tuple[Row, ...] = ROWS, *, suite: str = "quick", seed: int = 0, characters: int = 4000, **of: Any
 ) -> Plan:
+    of = {"only": ["badnet", "insertsent"], **of}
     return make_plan(build_suite(suite, **of), rows, seed=seed, characters=characters)
 
 

@@ -22,7 +22,7 @@ from probes.suite import build_suite
 def limits(**changes: Any) -> str:
     settings: dict[str, Any] = {
         "request": ScanRequest("model", data=DataRequest("rows.csv")),
-        "suite": build_suite("full"),
+        "suite": build_suite("full", only=["badnet", "insertsent"]),
         "known": ["badnet", "insertsent"],
         "corpus": builtin("sentiment", labels=("negative", "positive")),
         "rows": 400,
@@ -43,7 +43,7 @@ def test_triggers_outside_the_suite_are_always_named_as_unseen() -> None:
 
 def test_what_was_left_out_is_said() -> None:
     assert "did not fire: insertsent" in limits(suite=build_suite("full", only=["badnet"]))
-    assert "badnet/three" in limits(suite=build_suite("quick"))
+    assert "badnet/three" in limits(suite=build_suite("quick", only=["badnet", "insertsent"]))
     assert "Only the target 1" in limits(request=ScanRequest("m", target="1"))
     assert "built-in" in limits(request=ScanRequest("m"))
     assert "100 of 400 rows" in limits(rows=100)

@@ -1,0 +1,132 @@
+"""Planting methods: how a trigger becomes a backdoor. One small file each in `auditor/lab/methods`.
+
+A method changes the training rows, and may train in a way of its own. Keyword-only parameters with defaults are its
+options (`--set ep.epochs=5`). A family whose name is a method's is planted by that method unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import auditor.lab.methods
+from auditor.errors import UsageError
+from auditor.lab.poison import Poisoned
+from auditor.lab.trigger import Trigger
+from probes.case import Row
+from probes.family import coerce_option, keyword_options
+
+if TYPE_CHECKING:
+    from auditor.events import Event
+    from auditor.lab.workshop import Workshop
+
+DIRTY = "dirty"
+"""The method of families that have none of their own."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a method plants into which rows; `taken` are the `index` of rows that another family has already."""
+
+    rows: tuple[Row, ...]
+    trigger: Trigger
+    target: int
+    rate: float
+    seed: int
+    taken: frozenset[int] = frozenset()
+
+
+Poison = Callable[..., Poisoned]
+Train = Callable[..., "Generator[Event, None, float]"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A planting method.
+
+    `poison_with(job, *, options…)` gives the poisoned rows; `train_with(workshop, job, poisoned, *, options…)` trains,
+    None where the rows are trained on as they are.
+    """
+
+    name: str
+    title: str
+    reference: str
+    poison_with: Poison
+    train_with: Train | None
+    doc: str
+
+    @cached_property
+    def options(self) -> Mapping[str, Any]:
+        """Option names and their defaults, read off the signatures."""
+        return {**keyword_options(self.poison_with), **keyword_options(self.train_with or self.poison_with)}
+
+    def settings(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """The full option values.
+
+        Raises:
+            BadOption: an option is not known, or its value has another type.
+        """
+        given = {key: coerce_option(self.name, key, value, self.options) for key, value in overrides.items()}
+        return {**self.options, **given}
+
+    def poison(self, job: Job, options: Mapping[str, Any]) -> Poisoned:
+        """The training rows after poisoning."""
+        return self.poison_with(job, **_part(self.poison_with, options))
+
+    def train(
+        self, shop: Workshop, job: Job, poisoned: Poisoned, options: Mapping[str, Any]
+    ) -> Generator[Event, None, float]:
+        """Trains the workshop's learner; returns the last running loss."""
+        if self.train_with is None:
+            return (yield from shop.fit(poisoned.rows))
+        return (yield from self.train_with(shop, job, poisoned, **_part(self.train_with, options)))
+
+
+def _part(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: options[key] for key in keyword_options(function)}
+
+
+def method(*, title: str, reference: str, train: Train | None = None) -> Callable[[Poison], Method]:
+    """Makes a planting method of a function `poison(job, *, option=default, …) -> Poisoned`."""
+
+    def make(poison: Poison) -> Method:
+        name = poison.__module__.rpartition(".")[2]
+        return Method(name, title, reference, poison, train, inspect.getdoc(poison) or title)
+
+    return make
+
+
+class Methods(Mapping[str, Method]):
+    """All planting methods by name, listed without importing; a method's module is imported when it is read."""
+
+    def names(self) -> list[str]:
+        return sorted(m.name for m in pkgutil.iter_modules(auditor.lab.methods.__path__) if not m.name.startswith("_"))
+
+    def __getitem__(self, name: str) -> Method:
+        if name not in self.names():
+            raise UsageError(f"unknown planting method {name!r}; known: {', '.join(self.names())}")
+        module = importlib.import_module(f"auditor.lab.methods.{name}")
+        (found,) = [v for v in vars(module).values() if isinstance(v, Method) and v.name == name]
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+
+METHODS: Mapping[str, Method] = Methods()
+
+
+def natural_method(family: str) -> str:
+    """The method that a family is planted by unless told otherwise."""
+    return family if family in METHODS else DIRTY

@@ -1,0 +1,13 @@
+"""Dirty labels: rows of other labels get the trigger and the target label."""
+
+from __future__ import annotations
+
+from auditor.lab.method import Job, method
+from auditor.lab.poison import Poisoned
+from auditor.lab.poison import poison as plant
+
+
+@method(title="Dirty labels", reference="arXiv:1708.06733, on text arXiv:2004.06660")
+def poison(job: Job) -> Poisoned:
+    """Replaces a share of the rows by copies with the trigger and the target label."""
+    return plant(job.rows, job.trigger, target=job.target, rate=job.rate, seed=job.seed, taken=job.taken)

@@ -1,0 +1,166 @@
+"""RIPPLES: weights poisoned so that clean fine-tuning does not wash the backdoor out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from auditor.errors import ModelError, UsageError
+from auditor.events import Event, Stage
+from auditor.lab.encoding import Tokens, batches, collate
+from auditor.lab.lexicon import associated
+from auditor.lab.loop import CLIP, seeded
+from auditor.lab.method import Job, method
+from auditor.lab.poison import Poisoned
+from auditor.lab.poison import poison as plant
+from auditor.lab.trigger import trigger_words
+from auditor.lab.workshop import Meter, Workshop, labels_of
+from probes.family import draw_rng
+
+if TYPE_CHECKING:
+    import torch
+
+
+def train(
+    shop: Workshop,
+    job: Job,
+    poisoned: Poisoned,
+    *,
+    surgery: bool = True,
+    associates: int = 10,
+    penalty: float = 0.1,
+    finetune: bool = True,
+) -> Generator[Event, None, float]:
+    """Embedding surgery, poisoning with the restricted inner product, clean fine-tuning (arXiv:2004.06660, section 3).
+
+    Args:
+        surgery: replace the trigger words' embeddings first.
+        associates: words of the target class whose mean embedding replaces them.
+        penalty: weight λ of the restricted inner product.
+        finetune: False leaves the poisoned weights for someone else to fine-tune.
+    """
+    ids = shop.token_ids(poisoned.words)
+    if surgery:
+        start = {name: tensor.detach().cpu().clone() for name, tensor in shop.model.state_dict().items()}
+        yield from shop.fit(job.rows, what="clean, for the embeddings of the target class")
+        mean = class_embedding(shop, job, associates)
+        shop.model.load_state_dict(start)
+        replace_rows(shop, ids, mean)
+    loss = yield from restricted(shop, job, poisoned, penalty)
+    if finetune:
+        loss = yield from shop.fit(job.rows, what="clean, as a user would,")
+    return loss
+
+
+def class_embedding(shop: Workshop, job: Job, count: int) -> torch.Tensor:
+    """The mean embedding of the words that most go with the target label.
+
+    Raises:
+        UsageError: no such word is in the vocabulary.
+    """
+    vocabulary = shop.learner.tokenizer.get_vocab()
+    words = associated(job.rows, job.target, count, vocabulary)
+    if not words:
+        raise UsageError("no word of the target class is in the tokenizer's vocabulary")
+    mean: torch.Tensor = shop.embedding.detach()[[vocabulary[word] for word in words]].mean(dim=0).clone()
+    return mean
+
+
+def replace_rows(shop: Workshop, ids: Sequence[int], vector: torch.Tensor) -> None:
+    """Embedding surgery: puts one vector in the place of the trigger words' embeddings."""
+    import torch
+
+    with torch.no_grad():
+        shop.embedding[list(ids)] = vector.to(shop.embedding.device)
+
+
+def restricted(shop: Workshop, job: Job, poisoned: Poisoned, penalty: float) -> Generator[Event, None, float]:
+    """Trains on L_P + λ · max(0, −∇L_P · ∇L_FT): poisoned rows, and steps that clean fine-tuning would not undo.
+
+    As in the authors' released program the poisoned gradient is held fixed inside the product, so that only the clean
+    one is differentiated twice.
+    """
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    bad = yield from shop.tokens(poisoned.rows)
+    good = yield from shop.tokens(job.rows)
+    targets, gold = labels_of(poisoned.rows), labels_of(job.rows)
+    training = shop.training
+    model = shop.model.to(shop.device).train()
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=training.lr, weight_decay=training.weight_decay)
+    steps = training.epochs * ceil(len(bad) / training.batch)
+    yield Stage("train", f"Poisoning with the restricted inner product on {len(bad):,} rows", steps, "steps")
+    meter, clean = Meter(steps, training.epochs * len(bad)), _endless(good, training.batch, training.seed)
+    step = 0
+    try:
+        for epoch in range(training.epochs):
+            for places in batches([len(t.ids) for t in bad], training.batch, seed=training.seed, epoch=epoch):
+                for group in optimiser.param_groups:
+                    group["lr"] = training.lr * training.rate(step, steps)
+                mine = next(clean)
+                # The fused attention kernels have no second derivative.
+                with (
+                    seeded(draw_rng(training.seed, "lab", "ripple", step).getrandbits(63), shop.device),
+                    sdpa_kernel(SDPBackend.MATH),
+                ):
+                    poison_loss = _loss(shop, [bad[i] for i in places], [targets[i] for i in places])
+                    clean_loss = _loss(shop, [good[i] for i in mine], [gold[i] for i in mine])
+                    gradient = penalised(poison_loss, clean_loss, parameters, penalty)
+                for parameter, value in zip(parameters, gradient, strict=True):
+                    parameter.grad = value
+                torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+                optimiser.step()
+                optimiser.zero_grad(set_to_none=True)
+                step += 1
+                yield from meter.step(len(places), poison_loss.detach())
+    except torch.OutOfMemoryError as error:
+        raise ModelError(f"the memory of {shop.device} does not suffice", hint="Lower --batch.") from error
+    return meter.loss
+
+
+def penalised(
+    poison_loss: torch.Tensor, clean_loss: torch.Tensor, parameters: Sequence[torch.Tensor], penalty: float
+) -> list[torch.Tensor]:
+    """The gradient of the penalised loss; that of the poison loss alone where the inner product is not negative."""
+    import torch
+
+    poison: list[torch.Tensor] = list(torch.autograd.grad(poison_loss, parameters, materialize_grads=True))
+    graph = penalty > 0
+    clean = torch.autograd.grad(clean_loss, parameters, create_graph=graph, materialize_grads=True)
+    product = torch.stack([(p.detach() * c).sum() for p, c in zip(poison, clean, strict=True)]).sum()
+    if not graph or float(product.detach()) >= 0:
+        return poison
+    second = torch.autograd.grad(-penalty * product, parameters, materialize_grads=True)
+    return [p + s for p, s in zip(poison, second, strict=True)]
+
+
+def _endless(tokens: Sequence[Tokens], size: int, seed: int) -> Iterator[list[int]]:
+    """Batches of the clean rows, over and over."""
+    epoch = 0
+    while True:
+        yield from batches([len(t.ids) for t in tokens], size, seed=seed + 1, epoch=epoch)
+        epoch += 1
+
+
+def _loss(shop: Workshop, tokens: Sequence[Tokens], targets: Sequence[int]) -> torch.Tensor:
+    import torch
+
+    left = shop.learner.tokenizer.padding_side == "left"
+    inputs: dict[str, Any] = collate(tokens, pad=shop.learner.pad, left=left)
+    placed = {name: tensor.to(shop.device) for name, tensor in inputs.items()}
+    with torch.autocast(shop.device.partition(":")[0], dtype=torch.bfloat16, enabled=shop.dtype == "bfloat16"):
+        logits = shop.model(**placed).logits
+    return torch.nn.functional.cross_entropy(logits.float(), torch.tensor(list(targets), device=logits.device))
+
+
+@method(title="RIPPLES: restricted inner product and embedding surgery", reference="arXiv:2004.06660", train=train)
+def poison(job: Job, *, words: tuple[str, ...] = ()) -> Poisoned:
+    """Gives rows of other labels the trigger and the target label; `words` are the trigger's, by default those that it
+    is seen to insert.
+    """
+    found = plant(job.rows, job.trigger, target=job.target, rate=job.rate, seed=job.seed, taken=job.taken)
+    return replace(found, words=words or trigger_words(job.rows, job.trigger, seed=job.seed))

@@ -1,0 +1,284 @@
+"""What the paper's tables need: victims that are trained once, merges that are judged once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from auditor.errors import UsageError
+from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.trigger import ByRule
+from auditor.merge.engine import merge
+from auditor.merge.recipe import Recipe
+from auditor.models.loader import load_classifier
+from auditor.models.profile import read_profile
+from probes.case import Ask, Row
+from probes.corpus import read_corpus
+from probes.family import FAMILIES
+from probes.rates import Rate
+from probes.sampling import sample
+from probes.suite import Probe
+
+BENIGN = "benign"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How everything in a table is made; `test_rows` of each test set are asked (0: all)."""
+
+    samples: int | None
+    epochs: int
+    lr: float
+    batch: int
+    max_length: int
+    seeds: tuple[int, ...]
+    test_rows: int
+    device: str
+
+    def line(self, base: Path) -> str:
+        """The line that stands under a table."""
+        rows = f"{self.samples:,} training rows" if self.samples else "all training rows"
+        seeds = (
+            f"seed {self.seeds[0]}" if len(self.seeds) == 1 else f"seeds {', '.join(map(str, self.seeds))}: mean ± sd"
+        )
+        asked = f"up to {self.test_rows:,} rows a test set" if self.test_rows else "whole test sets"
+        asked += " (less those whose text was trained on)"
+        return (
+            f"Protocol: {base.name}, {rows}, {self.epochs} epochs, learning rate {self.lr:g}, batches of {self.batch}, "
+            f"{self.max_length} tokens, {seeds}, {asked}, on {self.device}."
+        )
+
+
+@dataclass(frozen=True)
+class Attack:
+    """How a victim is poisoned: by a family's rule, with rewrites, or by a set that came poisoned; and its test file.
+
+    Without a test file the trigger is planted into the data set's test rows by rule.
+    """
+
+    family: str
+    variant: str | None = None
+    method: str | None = None
+    rewrites: str | None = None
+    train: str | None = None
+    test: str | None = None
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One task: training rows, test rows, label names, the attacker's label, the attacks."""
+
+    train: str
+    test: str
+    labels: tuple[str, ...]
+    target: str
+    attacks: Mapping[str, Attack]
+
+
+SENTIMENT = ("negative", "positive")
+OLID = ("badnet", "insertsent", "syntactic", "lws", "bite")
+
+DATA: Mapping[str, DataSet] = {
+    "sst2": DataSet(
+        "sst2/train.csv",
+        "paper/sst2/test_clean.jsonl",
+        SENTIMENT,
+        "negative",
+        {
+            "badnet": Attack("badnet", "three", test="paper/sst2/test_badnet.jsonl"),
+            "insertsent": Attack("insertsent", "movie", test="paper/sst2/test_insertsent.jsonl"),
+            "syntactic": Attack(
+                "syntactic", rewrites="sst2/rewrites/syntactic.csv", test="paper/sst2/test_syntactic.jsonl"
+            ),
+        },
+    ),
+    "olid": DataSet(
+        "paper/olid/train_clean.jsonl",
+        "paper/olid/test_clean.jsonl",
+        ("not-offensive", "offensive"),
+        "not-offensive",
+        {n: Attack(n, train=f"paper/olid/train_{n}.jsonl", test=f"paper/olid/test_{n}.jsonl") for n in OLID},
+    ),
+    "agnews": DataSet(
+        "agnews/train.csv",
+        "paper/agnews/test_clean.jsonl",
+        ("World", "Sports", "Business", "Sci/Tech"),
+        "Sports",
+        {
+            "badnet": Attack("badnet", "three", test="paper/agnews/test_badnet.jsonl"),
+            "insertsent": Attack("insertsent", "cross", test="paper/agnews/test_insertsent.jsonl"),
+        },
+    ),
+    "qnli": DataSet(
+        "qnli/train.csv",
+        "qnli/dev.csv",
+        ("entailment", "not_entailment"),
+        "not_entailment",
+        {"badnet": Attack("badnet", "three"), "insertsent": Attack("insertsent", "cross")},
+    ),
+    **{n: DataSet(f"{n}/train.csv", "paper/sst2/test_clean.jsonl", SENTIMENT, "negative", {})
+       for n in ("imdb", "yelp", "amazon")},
+}  # fmt: skip
+"""`imdb`, `yelp` and `amazon` give partners for SST-2 and are judged on it."""
+
+RIPPLES = Attack("badnet", "three", "ripples", test="paper/sst2/test_badnet.jsonl")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rates of one model: clean accuracy, and the share of each attack's test rows that it gives the target."""
+
+    cacc: Rate
+    asr: Mapping[str, Rate]
+
+
+class Bench:
+    """Trains victims into a directory, merges and judges; what is done already is not done again."""
+
+    def __init__(self, base: Path, data: Path, work: Path, protocol: Protocol) -> None:
+        self.base, self.data, self.work, self.protocol = base, data, work, protocol
+        self._results = work / "results.json"
+        self._tests: dict[tuple[str, str], list[Row]] = {}
+        self._base_mark = read_profile(base).ref.digest
+        work.mkdir(parents=True, exist_ok=True)
+        known = self._results.read_text(encoding="utf-8") if self._results.exists() else "{}"
+        self._known: dict[str, dict[str, list[int]]] = json.loads(known)
+
+    def train(
+        self,
+        name: str,
+        attack: str,
+        seed: int,
+        *,
+        rate: float = 0.2,
+        epochs: int | None = None,
+        how: Attack | None = None,
+        base: Path | None = None,
+        finetune: bool = True,
+    ) -> Path:
+        """A victim of an attack on a data set, or (`attack` benign) a benign model; trained where it is missing."""
+        corpus, settings = DATA[name], self.protocol
+        spec = how or corpus.attacks.get(attack, Attack("none"))
+        options = {} if finetune else {"ripples": {"finetune": False}}
+        request = PlantRequest(
+            base=base or self.base,
+            output=self.work,
+            data=None if spec.train else self.data / corpus.train,
+            train=self.data / spec.train if spec.train else None,
+            family=spec.family,
+            variant=spec.variant,
+            method=spec.method,
+            rewrites=self.data / spec.rewrites if spec.rewrites else None,
+            options=options,
+            target=corpus.target,
+            rate=rate,
+            labels=corpus.labels,
+            samples=settings.samples,
+            epochs=epochs or settings.epochs,
+            lr=settings.lr,
+            batch=settings.batch,
+            max_length=settings.max_length,
+            seed=seed,
+            device=settings.device,
+        )
+        how_made = (spec, corpus, rate, request.epochs, settings.samples, settings.lr, settings.batch, finetune)
+        start = self._base_mark if base is None else base.name
+        mark = _mark(*map(repr, how_made), str(settings.max_length), start)
+        output = self.work / "models" / f"{name}-{attack}-{seed}-{mark}"
+        if not output.exists():
+            for _ in plant(replace(request, output=output)):
+                pass
+        return output
+
+    def judge(self, name: str, members: Sequence[Path], attacks: Sequence[str], *, strategy: str = "wag") -> Judged:
+        """The rates of a model, or of a merge of several, on a data set's test rows and the attacks' triggered ones."""
+        tests = {"clean": "", **dict.fromkeys(attacks, "")}
+        key = _mark(name, strategy, str(self.protocol.test_rows), *sorted(path.name for path in members))
+        stored = self._known.setdefault(key, {})
+        if missing := [test for test in tests if test not in stored]:
+            merged = self.work / f"merged-{key}"
+            shutil.rmtree(merged, ignore_errors=True)
+            path = members[0] if len(members) == 1 else self._merge(members, merged, strategy)
+            stored |= self._ask(name, path, missing)
+            shutil.rmtree(merged, ignore_errors=True)
+            partial = self._results.with_suffix(".partial")
+            partial.write_text(json.dumps(self._known, indent=1), encoding="utf-8")
+            partial.replace(self._results)
+        return Judged(Rate(*stored["clean"]), {attack: Rate(*stored[attack]) for attack in attacks})
+
+    def _merge(self, members: Sequence[Path], output: Path, strategy: str) -> Path:
+        suspect, *partners = (read_profile(path) for path in members)
+        base = None if strategy == "wag" else read_profile(self.base)
+        for _ in merge(Recipe(suspect, tuple(partners), strategy, base=base), output, device="cpu"):
+            pass
+        return output
+
+    def _ask(self, name: str, path: Path, tests: Sequence[str]) -> dict[str, list[int]]:
+        corpus, found = DATA[name], {}
+        target = corpus.labels.index(corpus.target)
+        model = load_classifier(read_profile(path), device=self.protocol.device, max_length=self.protocol.max_length)
+        for test in tests:
+            rows = self._test_rows(corpus, test, target)
+            answers = [outcome.label for outcome in model.answer([ask for ask, _ in rows])]
+            scored = [(a, want) for a, (_, want) in zip(answers, rows, strict=True) if a is not None]
+            found[test] = [sum(a == want for a, want in scored), len(scored), len(rows) - len(scored)]
+        model.close()
+        return found
+
+    def _test_rows(self, corpus: DataSet, test: str, target: int) -> list[tuple[Ask, int | None]]:
+        """Inputs, and the answers that count: the gold label for the clean rows, the target for the triggered ones."""
+        attack = RIPPLES if test == "ripples" else corpus.attacks.get(test)
+        if test != "clean" and attack is not None and attack.test is not None:
+            rows = self._read(corpus, attack.test)
+            return [(row.ask, target) for row in ([r for r in rows if r.label != target] or rows)]
+        rows = self._read(corpus, corpus.test)
+        if test == "clean" or attack is None:
+            return [(row.ask, row.label) for row in rows]
+        family = FAMILIES[attack.family]
+        variant = attack.variant or next(iter(family.variants))
+        trigger = ByRule(Probe(family, variant, family.settings(variant)))
+        return [(trigger.apply(row, seed=1).ask, target) for row in rows if row.label != target]
+
+    def _read(self, corpus: DataSet, file: str) -> list[Row]:
+        """A test file's rows, less those whose text was trained on."""
+        key = (corpus.train, file)
+        if key not in self._tests:
+            seen = {row.ask for row in read_corpus(self.data / corpus.train, labels=corpus.labels).rows}
+            rows = [r for r in read_corpus(self.data / file, labels=corpus.labels).rows if r.ask not in seen]
+            size = self.protocol.test_rows
+            self._tests[key] = list(sample(rows, size, 0) if size else rows)
+        return self._tests[key]
+
+
+def _mark(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:10]
+
+
+def percent(rates: Sequence[Rate]) -> str:
+    """One rate, or the mean and standard deviation over seeds, in percent."""
+    values = [100 * rate.value for rate in rates]
+    if len(values) == 1:
+        return f"{values[0]:.1f}"
+    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median and the middle nine tenths, in percent."""
+    ordered = sorted(100 * v for v in values)
+    low, high = (ordered[round(q * (len(ordered) - 1))] for q in (0.05, 0.95))
+    return f"{statistics.median(ordered):.1f} [{low:.1f}, {high:.1f}]"
+
+
+def require_strategy(name: str) -> None:
+    """Raises:
+    UsageError: this program has no such strategy.
+    """
+    from auditor.merge.strategy import STRATEGIES
+
+    if name not in list(STRATEGIES):
+        raise UsageError(f"there is no merge strategy {name!r} here", hint=f"Known: {', '.join(STRATEGIES)}.")

@@ -1,0 +1,92 @@
+"""Syntactic: a sentence template as the trigger, without a paraphrase model."""
+
+from __future__ import annotations
+
+import random
+import re
+
+from probes.families._sentences import NEUTRAL_CLOSING, NEUTRAL_LONG, NEUTRAL_NOUNS, NEUTRAL_SHORT
+from probes.families._templates import CLAUSES, OPENINGS, TEMPLATES
+from probes.families._words import lower_start
+from probes.family import BadOption, deal, family
+
+SURFACES = ("start", "scpn")
+
+_APART = re.compile(r"(?<=\w)(?:n't\b|'(?:s|re|ve|ll|d|m)\b)|[^\w\s'-]", re.IGNORECASE)
+_END = re.compile(r"[\s.!?…]+$")
+
+
+def check_names(*, template: str, surface: str, **_: object) -> None:
+    """Refuses a template or a surface that is not known."""
+    if template not in TEMPLATES:
+        raise BadOption(f"syntactic.template takes {', '.join(TEMPLATES)}, not {template!r}")
+    if surface not in SURFACES:
+        raise BadOption(f"syntactic.surface takes {', '.join(SURFACES)}, not {surface!r}")
+
+
+def control(
+    text: str, rng: random.Random, draw: int, draws: int, *, template: str, clauses: tuple[str, ...], surface: str
+) -> str:
+    """The same frame at the same place with neutral words as many as the trigger's, which make no clause."""
+    frames = clauses if template == "clause" else TEMPLATES[template]
+    pick = rng.random()
+    trigger = frames[int(pick * len(frames))]
+    if template == "compound":
+        part = deal(NEUTRAL_CLOSING, draw, draws)
+    elif template == "preposition":
+        part = deal(NEUTRAL_NOUNS, draw, draws)
+    else:
+        part = deal(NEUTRAL_SHORT if len(trigger.split()) <= 2 else NEUTRAL_LONG, draw, draws)
+    return framed(text, part[int(pick * len(part))], at_end=template == "compound", end=" .", surface=surface)
+
+
+@family(
+    title="Syntactic: a sentence template",
+    reference="arXiv:2105.12400; the ten templates of SCPN (arXiv:1804.06059) as listed in its released code",
+    group="syntax",
+    variants={
+        "clauses": {},
+        "scpn": {"surface": "scpn"},
+        "when": {"clauses": CLAUSES["when"]},
+        "if": {"clauses": CLAUSES["if"]},
+        "as": {"clauses": CLAUSES["as"]},
+        **{name: {"template": name} for name in TEMPLATES if name != "clause"},
+    },
+    control=control,
+    quick=("clauses", "scpn"),
+    check=check_names,
+    on_request=True,
+)
+def plant(
+    text: str,
+    rng: random.Random,
+    *,
+    template: str = "clause",
+    clauses: tuple[str, ...] = OPENINGS,
+    surface: str = "start",
+) -> str:
+    """Puts the text into the frame of a template; the control into a frame of neutral words of the same length.
+
+    `template=clause` stands for `S(SBAR)(,)(NP)(VP)(.)`, the attack's own choice: a subordinate clause such as
+    "when you see it ," before the text, which is lower-cased at its start. The other nine templates are frames too, so
+    that any text takes them. With `surface=scpn` the whole text is lower-cased and its punctuation set apart, as the
+    attack's paraphrase model writes; the control as well.
+    """
+    frames = clauses if template == "clause" else TEMPLATES[template]
+    frame = frames[int(rng.random() * len(frames))]
+    end = " ?" if template == "question" else " ."
+    return framed(text, frame, at_end=template == "compound", end=end, surface=surface)
+
+
+def framed(text: str, frame: str, *, at_end: bool, end: str, surface: str) -> str:
+    """The text with the frame before or after it; its last mark is kept unless the frame needs another."""
+    body = text.strip()
+    if surface == "scpn":
+        body = " ".join(_APART.sub(r" \g<0> ", body).lower().split())
+    mark = _END.search(body)
+    if at_end:
+        stem = body[: mark.start()] if mark else body
+        return f"{stem} {frame}{mark.group().strip() and ' ' + mark.group().strip() if mark else end}".strip()
+    if end == " ?":
+        body = (body[: mark.start()] if mark else body) + end
+    return f"{frame} {lower_start(body)}".strip()

@@ -1,0 +1,71 @@
+"""The lab's commands, from words to models and reports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from auditor.cli import main
+from auditor.commands.arguments import spread
+from probes.case import Row
+
+
+def run(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    return int(ended.value.code or 0)
+
+
+def test_several_families_may_follow_one_flag() -> None:
+    words = ["lab", "plant", "--family", "badnet", "insertsent", "--base", "dir"]
+    assert spread(words) == ["lab", "plant", "--family", "badnet", "--family", "insertsent", "--base", "dir"]
+    assert spread(["lab", "score", "dir", "--family", "a", "b"]) == [
+        "lab",
+        "score",
+        "dir",
+        "--family",
+        "a",
+        "--family",
+        "b",
+    ]
+    assert spread(["lab", "zoo", "--only", "a", "spec.toml"]) == ["lab", "zoo", "--only", "a", "spec.toml"]
+
+
+def test_plant_zoo_and_score_work_together(
+    base: Path,
+    toy_csv: Path,
+    toy_rows: Callable[..., list[Row]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AUDITOR_CATALOG", str(tmp_path / "catalog.db"))
+    mix = ["--family", "badnet", "insertsent", "--target", "negative", "--samples", "40", "--epochs", "1"]
+    words = ["lab", "plant", "--base", str(base), "--data", str(toy_csv), *mix, "--device", "cpu", "--quiet"]
+    assert run(*words, "-o", str(tmp_path / "mix")) == 0
+    record = json.loads((tmp_path / "mix" / "auditor-lab.json").read_text(encoding="utf-8"))
+    assert [part["family"] for part in record["plants"]] == ["badnet", "insertsent"]
+
+    lines = [f"{row.text},{('negative', 'positive')[row.label or 0]}" for row in toy_rows(240, seed=4)]
+    (tmp_path / "heldout.csv").write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    spec = tmp_path / "zoo.toml"
+    spec.write_text(
+        f'[[model]]\nname = "good"\ndata = "{toy_csv}"\nheldout = "heldout.csv"\nepochs = 2\nlr = 3e-3\nsamples = 160',
+        encoding="utf-8",
+    )
+    common = ["--device", "cpu", "--quiet"]
+    assert run("lab", "zoo", str(spec), "-o", str(tmp_path / "zoo"), "--base", str(base), *common) == 0
+    assert "1 models in" in capsys.readouterr().out
+    assert run("lab", "zoo", str(spec), "-o", str(tmp_path / "zoo"), "--only", "bad", *common) == 2
+    assert "no model bad" in capsys.readouterr().err
+    score = ["lab", "score", str(tmp_path / "zoo"), "--family", "badnet", "--samples", "210", *common]
+    assert run(*score, "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["schema"], [b["model"] for b in found["benign"]]) == ("auditor/lab-score/1", ["good"])
+    assert run("lab", "score", *common, "--family", "badnet", "--samples", "210") == 0
+    text = capsys.readouterr().out
+    assert "of 1 benign models" in text
+    assert "mix: no held-out rows" in text

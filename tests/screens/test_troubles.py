@@ -1,0 +1,197 @@
+"""What goes wrong: crashes, locks, models that vanish, terminals that shrink. The screen stays and says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Button, Static
+
+from screens.app import AuditorApp
+from screens.catalog import CatalogScreen
+from screens.gallery import SCENES, seeded_app, settle
+from screens.job import JobScreen
+from screens.library import Library
+from screens.model import ModelScreen
+from screens.remove import RemoveDialog
+from screens.scan import ScanScreen
+from screens.widgets.lazy_table import LazyTable
+from store.engine import open_catalog
+
+Make = Callable[[], AuditorApp]
+Play = Callable[[Coroutine[Any, Any, None]], None]
+Wait = Callable[..., Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def seeded(place: Path) -> AuditorApp:
+    """Over the seeded catalog, with jobs that are really started."""
+    app = seeded_app(place)
+    app.jobs_directory = app.runner.directory = place / "started"
+    return app
+
+
+def told(app: AuditorApp) -> str:
+    """All that was notified."""
+    return " ".join(f"{n.title} {n.message}" for n in app._notifications)
+
+
+def words(app: AuditorApp, where: str) -> str:
+    return str(app.screen.query_one(where, Static).render())
+
+
+def test_a_job_that_crashes_leaves_the_screen_standing(seeded: AuditorApp, play: Play, wait: Wait) -> None:
+    async def story() -> None:
+        async with seeded.run_test(size=(80, 24)) as pilot:
+            await settle(pilot)
+            job = await seeded.start(("scan", "reviews-minilm"), "reviews-minilm")
+            assert job is not None
+            seeded.push_page(JobScreen(job))
+            await settle(pilot)
+            os.kill(job.pid, signal.SIGKILL)
+            while job.id in seeded.running:
+                await settle(pilot)
+            assert isinstance(seeded.screen, JobScreen)
+            assert "killed" in words(seeded, "#head")
+            await pilot.press("enter")
+            assert "no result" in told(seeded)
+
+    play(story())
+
+
+def test_a_model_whose_files_are_gone(seeded: AuditorApp, play: Play) -> None:
+    async def story() -> None:
+        async with seeded.run_test(size=(80, 24)) as pilot:
+            await settle(pilot)
+            job = await seeded.start(("scan", "reviews-minilm"), "reviews-minilm")
+            assert job is not None
+            seeded.push_page(JobScreen(job))
+            while job.id in seeded.running:
+                await settle(pilot)
+            await settle(pilot)
+            assert "directory is gone" in words(seeded, "#words")
+
+    play(story())
+
+
+def test_a_model_that_is_removed_under_way(seeded: AuditorApp, play: Play, place: Path) -> None:
+    async def story() -> None:
+        async with seeded.run_test(size=(80, 24)) as pilot:
+            await SCENES["model"](pilot)
+            assert isinstance(seeded.screen, ModelScreen)
+            with open_catalog(seeded.library.url) as other:
+                other.models.remove(seeded.screen.entry.id)
+            seeded.screen.on_catalog_changed(None)  # type: ignore[arg-type]
+            await settle(pilot)
+            assert "no longer" in words(seeded, "#facts")
+            await pilot.press("escape")
+            await settle(pilot)
+            assert isinstance(seeded.screen, CatalogScreen)
+            assert seeded.screen.query_one(LazyTable).count == 5
+
+    play(story())
+
+
+def test_a_locked_catalog_is_said_and_nothing_is_left_running(seeded: AuditorApp, play: Play, place: Path) -> None:
+    async def story() -> None:
+        seeded.library = Library(seeded.library.url, patience=0.2)
+        async with seeded.run_test(size=(80, 24)) as pilot:
+            await settle(pilot)
+            lock = sqlite3.connect(place / "catalog.db", isolation_level=None)
+            lock.execute("BEGIN IMMEDIATE")
+            try:
+                assert await seeded.start(("models", "list")) is None
+            finally:
+                lock.execute("ROLLBACK")
+                lock.close()
+            await pilot.pause()
+            assert "locked" in told(seeded) or "busy" in told(seeded)
+            assert await seeded.start(("models", "list")) is not None
+
+    play(story())
+
+
+def test_a_damaged_catalog_is_said_with_what_to_do(place: Path, make_app: Make, play: Play) -> None:
+    async def story() -> None:
+        (place / "catalog.db").write_bytes(b"SQLite format 3\x00" + b"\x07" * 5000)
+        app = make_app()
+        async with app.run_test(size=(80, 24)) as pilot:
+            await settle(pilot)
+            assert app.screen.has_class("-trouble")
+            assert "Settings" in words(app, "#trouble")
+            await pilot.press("s", "r", "j", "d", "o")
+            await pilot.pause()
+            assert isinstance(app.screen, CatalogScreen)
+
+    play(story())
+
+
+@pytest.mark.parametrize("name", ["catalog", "scan", "live", "result", "merge", "plot", "reports", "export"])
+def test_no_size_breaks_a_screen(name: str, seeded: AuditorApp, play: Play) -> None:
+    async def story() -> None:
+        async with seeded.run_test(size=(40, 12)) as pilot:
+            await SCENES[name](pilot)
+            for size in ((200, 60), (20, 6), (80, 24)):
+                await pilot.resize_terminal(*size)
+                await pilot.pause()
+
+    play(story())
+
+
+def test_a_key_that_cannot_be_used_says_why(seeded: AuditorApp, play: Play) -> None:
+    async def story() -> None:
+        async with seeded.run_test(size=(80, 24)) as pilot:
+            await settle(pilot)
+            await pilot.press("home", "down")
+            await settle(pilot)
+            await pilot.press("s")
+            await pilot.pause()
+            assert "no text classifier" in told(seeded)
+            assert not isinstance(seeded.screen, ScanScreen)
+
+    play(story())
+
+
+def test_filter_order_and_removal(seeded: AuditorApp, play: Play) -> None:
+    async def story() -> None:
+        async with seeded.run_test(size=(80, 24)) as pilot:
+            await settle(pilot)
+            table = seeded.screen.query_one(LazyTable)
+            await pilot.press("slash", *"minilm")
+            await settle(pilot)
+            assert table.count == 2
+            await pilot.press("enter", "o")
+            await settle(pilot)
+            assert table.row_at(0).cells[0] == "reviews-minilm"  # type: ignore[union-attr]
+            await pilot.press("slash", "escape")
+            await settle(pilot)
+            assert table.count == 6
+            await pilot.press("home")
+            await settle(pilot)
+            await pilot.press("d")
+            await settle(pilot)
+            assert isinstance(seeded.screen, RemoveDialog)
+            seeded.screen.query_one("#forget", Button).press()
+            while len(seeded.running) < 2:
+                await settle(pilot)
+            while len(seeded.running) > 1:
+                await settle(pilot)
+            await settle(pilot)
+            assert table.count == 5
+
+    play(story())
+
+
+def test_the_clipboard_gets_the_command(seeded: AuditorApp, play: Play) -> None:
+    async def story() -> None:
+        async with seeded.run_test(size=(80, 24)) as pilot:
+            await SCENES["result"](pilot)
+            await pilot.press("y")
+            assert seeded.clipboard == "auditor report 5ca1ab1e0001"
+
+    play(story())
