@@ -37,6 +37,26 @@ def read_rows(request: DataRequest, labels: Sequence[str]) -> Corpus:
     return replace(corpus, source=source)
 
 
+def read_texts(source: str) -> tuple[str, ...]:
+    """The texts of a file, their labels left aside: of a `.txt` file its lines, else those of `read_rows`.
+
+    Raises:
+        UsageError: the file cannot be read, or holds no text.
+        FetchError: a hub dataset could not be fetched.
+    """
+    if source.endswith(".txt"):
+        try:
+            lines = Path(source).expanduser().read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read {source}: {error}") from error
+        texts = tuple(line for line in lines if line.strip())
+    else:
+        texts = tuple(row.text for row in read_rows(DataRequest(source, label_column=""), ()).rows)
+    if not texts:
+        raise UsageError(f"{source} holds no text")
+    return texts
+
+
 def _local(source: str) -> Path:
     if not source.startswith("hub:"):
         return Path(source).expanduser()

@@ -13,7 +13,7 @@ from auditor.audit.audit import Cure, Made, audit, last_merge
 from auditor.audit.compare import Side, compare
 from auditor.audit.mixer import Mixer
 from auditor.backend import CatalogBackend
-from auditor.data import read_rows
+from auditor.data import read_rows, read_texts
 from auditor.embedded import minilm
 from auditor.errors import AuditorError, IncompatibleError, UsageError
 from auditor.events import Event, MergeReady, Stage
@@ -22,10 +22,14 @@ from auditor.lab.demo import MODELS, demo_models
 from auditor.merge.engine import merge
 from auditor.merge.from_hub import LIMIT, Offers, search_offers
 from auditor.merge.layout import lay_out
+from auditor.merge.measure import measure
 from auditor.merge.partners import Proposal, assess
-from auditor.merge.recipe import Recipe
+from auditor.merge.recipe import Measured, Recipe
+from auditor.merge.seal import merged_profile, seal_from
 from auditor.merge.staging import refuse_existing
-from auditor.merge.verify import needed_sources, verify
+from auditor.merge.strategy import STRATEGIES
+from auditor.merge.verify import found_statistics, needed_sources, verify
+from auditor.models.device import pick_device
 from auditor.models.hub import Hub
 from auditor.models.profile import read_profile
 from auditor.models.reference import resolve
@@ -64,8 +68,9 @@ class Verification:
 class MergeRequest:
     """How models are merged: references as the user wrote them, and where the result goes.
 
-    `weights` has the suspect's first; `suspect_weight` gives the suspect's alone and shares the rest evenly. With
-    `search`, the recipe is searched instead, within that budget.
+    `weights` has the suspect's first; `suspect_weight` gives the suspect's alone and shares the rest evenly. `texts` is
+    a file of texts for strategies that measure the models; `memory` bounds the scratch memory, in MiB. With `search`,
+    the recipe is searched instead, within that budget.
     """
 
     partners: tuple[str, ...] = ()
@@ -75,6 +80,8 @@ class MergeRequest:
     base: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     output: Path | None = None
+    texts: str | None = None
+    memory: int | None = None
     search: Budget | None = None
 
 
@@ -89,14 +96,19 @@ class Session:
     def __post_init__(self) -> None:
         self.backend = CatalogBackend(self.settings, self.catalog)
 
-    def profile(self, reference: str, *, register: bool = True) -> Profile:
+    def profile(self, reference: str, *, register: bool = True, hash_weights: bool = True) -> Profile:
         """Resolves a reference and reads the model's profile; the catalog learns of it.
+
+        With `hash_weights` False the weights' digests are left to a merge, and `register` should be False.
 
         Raises:
             UsageError, FetchError, ModelError: see `auditor.models.reference.resolve`.
         """
         found = resolve(
-            reference, catalogued=self._catalogued, fetch=lambda name, revision: Hub().fetch(name, revision)
+            reference,
+            catalogued=self._catalogued,
+            fetch=lambda name, revision: Hub().fetch(name, revision),
+            hash_weights=hash_weights,
         )
         if register:
             self.catalog.models.add(found)
@@ -144,7 +156,8 @@ class Session:
         output = cure.output or data_directory() / "merged" / f"{prepared.suspect.ref.digest[:12]}-{cure.strategy}"
         if cure.output is None:
             output = _unused(output)
-        recipe = self._recipe(prepared.suspect, partners, cure) if partners else None
+        base = self.profile(cure.base) if cure.base and partners else None
+        recipe = self._recipe(prepared.suspect, partners, cure, base) if partners else None
         # What cannot be merged, or has no place, is said before the scan and not after it.
         refuse_existing(output)
         if recipe is not None:
@@ -193,12 +206,24 @@ class Session:
         """Merges a model with partners into a directory."""
         if request.output is None:
             raise UsageError("a merge needs a directory to write to", hint="name it with -o DIR")
-        suspect = self.profile(reference)
-        recipe = self._recipe(suspect, [self.profile(p) for p in request.partners], request)
-        with closing(journal(self._merge(recipe, request.output), self.catalog)) as events:
+        refuse_existing(request.output)
+        # Unless something is measured first, the weights are hashed once, as the merge reads them.
+        measures = STRATEGIES[request.strategy].statistics is not None
+
+        def read(name: str) -> Profile:
+            return self.profile(name, register=False, hash_weights=measures)
+
+        models = [read(name) for name in (reference, *request.partners)]
+        base = read(request.base) if request.base else None
+        measured = yield from self._measure(models, request)
+        recipe = self._recipe(models[0], models[1:], request, base, measured)
+        budget = request.memory << 20 if request.memory else None
+        with closing(journal(self._merge(recipe, request.output, budget), self.catalog)) as events:
             for event in events:
                 yield event
                 if isinstance(event, MergeReady):
+                    for model in seal_from(request.output, [*models, *([base] if base else [])]):
+                        self.catalog.models.add(model)
                     self._merged_profile(request.output)
 
     def compare(self, before: str, after: str) -> Comparison:
@@ -219,6 +244,7 @@ class Session:
         """
         sources = {e.profile.ref.digest: Path(e.profile.ref.path) for e in self.catalog.models.list()}
         sources = {digest: path for digest, path in sources.items() if path.is_dir()}
+        sources |= found_statistics(directory, statistics_cache())
         known = needed_sources(directory) <= sources.keys()
         return Verification(tuple(verify(directory, sources=sources if known else None)), known)
 
@@ -260,16 +286,38 @@ class Session:
         """The catalogued models whose name, reference, architecture or tags hold a text."""
         return self.catalog.models.list(text=text)
 
-    def _merge(self, recipe: Recipe, output: Path) -> Generator[Event, None, None]:
-        device = self.settings.device
-        yield from merge(recipe, output, device="cpu" if device == "auto" else device, threads=self.settings.threads)
+    def _merge(self, recipe: Recipe, output: Path, budget: int | None = None) -> Generator[Event, None, None]:
+        device = "cpu" if self.settings.device == "auto" else self.settings.device
+        yield from merge(recipe, output, device=device, threads=self.settings.threads, budget_bytes=budget)
+
+    def _measure(
+        self, models: Sequence[Profile], request: MergeRequest
+    ) -> Generator[Event, None, tuple[Measured, ...]]:
+        """What the strategy must know of the models beforehand, measured on the request's texts."""
+        kind = STRATEGIES[request.strategy].statistics
+        if kind is None:
+            if request.texts:
+                raise UsageError(f"strategy {request.strategy} measures nothing: it takes no --texts")
+            return ()
+        if not request.texts:
+            raise UsageError(
+                f"strategy {request.strategy} measures the models on unlabelled texts ({kind})",
+                hint="give some with --texts FILE",
+            )
+        texts = read_texts(request.texts)
+        found = []
+        for model in models:
+            device = pick_device(self.settings.device)
+            made = yield from measure(model, kind, texts, statistics_cache(), device=device, seed=self.settings.seed)
+            found.append(made)
+        return tuple(found)
 
     def register(self, path: Path, *, tags: tuple[str, ...] = (), planted: str | None = None) -> CatalogEntry:
         """Adds a model's directory to the catalog."""
         return self.catalog.models.add(read_profile(path), tags=tags, planted=planted)
 
     def _merged_profile(self, path: Path) -> Profile:
-        found = read_profile(path)
+        found = merged_profile(path)
         self.catalog.models.add(found, tags=("merged",))
         return found
 
@@ -291,7 +339,14 @@ class Session:
             "the catalog holds no other model: add some with `auditor models add`, or name one with --with",
         )
 
-    def _recipe(self, suspect: Profile, partners: Sequence[Profile], request: MergeRequest) -> Recipe:
+    def _recipe(
+        self,
+        suspect: Profile,
+        partners: Sequence[Profile],
+        request: MergeRequest,
+        base: Profile | None,
+        statistics: tuple[Measured, ...] = (),
+    ) -> Recipe:
         weights = request.weights
         if request.suspect_weight is not None:
             if weights is not None:
@@ -307,7 +362,8 @@ class Session:
             weights=weights,
             options=request.options,
             seed=self.settings.seed,
-            base=self.profile(request.base) if request.base else None,
+            base=base,
+            statistics=statistics,
         )
 
 
@@ -327,6 +383,11 @@ def _partner(suspect: Profile, proposal: Proposal) -> Profile:
     if blockers:
         raise IncompatibleError("; ".join(blockers))
     return found
+
+
+def statistics_cache() -> Path:
+    """Where measurements of models are kept."""
+    return data_directory() / "statistics"
 
 
 def _unused(path: Path) -> Path:

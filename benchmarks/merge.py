@@ -11,6 +11,7 @@ the most that was resident, `private` the most that was in no file. Without --me
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -43,8 +44,8 @@ from auditor.merge.engine import merge
 from auditor.merge.recipe import Recipe
 from auditor.models.profile import read_profile
 plan = json.loads(sys.argv[1])
-models = [read_profile(path) for path in plan["models"]]
-base = read_profile(plan["base"]) if plan["base"] else None
+models = [read_profile(path, hash_weights=False) for path in plan["models"]]
+base = read_profile(plan["base"], hash_weights=False) if plan["base"] else None
 recipe = Recipe(models[0], tuple(models[1:]), strategy=plan["strategy"], options=plan["options"], base=base)
 for _ in merge(recipe, Path(plan["output"])):
     pass
@@ -67,6 +68,20 @@ os.close(fd)
 """
 
 
+MASKED = """
+import hashlib, runpy, sys
+import numpy as np
+import torch
+import mergekit.merge_methods.generalized_task_arithmetic as target
+masks = np.load(sys.argv.pop(1))
+def masked(delta, density, method, rescale_norm=None):
+    mask = masks[hashlib.sha256(delta.contiguous().numpy().tobytes()).hexdigest()]
+    return delta * torch.from_numpy(mask.reshape(tuple(delta.shape)))
+target.sparsify = masked
+runpy.run_module("mergekit.scripts.run_yaml", run_name="__main__")
+"""
+
+
 @dataclass(frozen=True)
 class Cost:
     """Of one process: seconds of the clock and of the processors, and the most megabytes resident and private."""
@@ -81,16 +96,20 @@ def measure(command: list[str], environment: dict[str, str]) -> Cost:
     """Runs a process to its end."""
     began = time.perf_counter()
     process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
-    private = [0]
+    # The kernel's own maximum (ru_maxrss) counts what the process had before it became this program.
+    peak, private = [0], [0]
     done = threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.05):
+        while not done.wait(0.02):
             try:
-                lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+                status = Path(f"/proc/{process.pid}/status").read_text()
             except OSError:
                 return
-            private[0] = max(private[0], sum(int(x.split()[1]) for x in lines if x.startswith("Anonymous:")))
+            found = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+            if "VmHWM" in found:
+                peak[0] = max(peak[0], int(found["VmHWM"].split()[0]))
+                private[0] = max(private[0], int(found["RssAnon"].split()[0]))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -101,20 +120,21 @@ def measure(command: list[str], environment: dict[str, str]) -> Cost:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"exit code {process.returncode} of {command[:3]}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, private[0] / 1024)
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, peak[0] / 1024, private[0] / 1024)
 
 
-def bert_shapes() -> dict[str, tuple[int, ...]]:
-    """BERT-base with a classifier of two labels."""
-    hidden, inner = 768, 3072
+def bert_shapes(
+    hidden: int = 768, inner: int = 3072, layers: int = 12, words: int = 30522
+) -> dict[str, tuple[int, ...]]:
+    """BERT-base with a classifier of two labels, or a smaller one."""
     shapes: dict[str, tuple[int, ...]] = {
-        "bert.embeddings.word_embeddings.weight": (30522, hidden),
+        "bert.embeddings.word_embeddings.weight": (words, hidden),
         "bert.embeddings.position_embeddings.weight": (512, hidden),
         "bert.embeddings.token_type_embeddings.weight": (2, hidden),
     }
     norms = ["bert.embeddings.LayerNorm"]
     linear = {"bert.pooler.dense": (hidden, hidden), "classifier": (2, hidden)}
-    for layer in range(12):
+    for layer in range(layers):
         place = f"bert.encoder.layer.{layer}"
         for part in ("self.query", "self.key", "self.value", "output.dense"):
             linear[f"{place}.attention.{part}"] = (hidden, hidden)
@@ -155,12 +175,17 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "num_attention_heads": 32, "num_key_value_heads": 4, "intermediate_size": 5632, "vocab_size": 32000,
         "max_position_embeddings": 2048, "tie_word_embeddings": False, "dtype": "bfloat16",
     },
+    "tiny": {
+        "architectures": ["BertForSequenceClassification"], "model_type": "bert", "hidden_size": 64,
+        "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128, "vocab_size": 500,
+        "max_position_embeddings": 512, "type_vocab_size": 2,
+    },
 }  # fmt: skip
 
 
 def write_file(path: Path, tensors: dict[str, tuple[int, ...]], kind: str, seed: int) -> None:
     """Random weights: a common start, and a small change of each model's own."""
-    dtype, size = ("F32", 4) if kind == "bert" else ("BF16", 2)
+    dtype, size = ("BF16", 2) if kind == "llama" else ("F32", 4)
     table: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     at = 0
     for name, shape in tensors.items():
@@ -175,7 +200,7 @@ def write_file(path: Path, tensors: dict[str, tuple[int, ...]], kind: str, seed:
             start = np.random.default_rng([*name.encode()]).standard_normal(count, np.float32) * np.float32(0.02)
             change = np.random.default_rng([seed, *name.encode()]).standard_normal(count, np.float32)
             values = start + change * np.float32(0.003) if seed else start
-            raw = values if kind == "bert" else (values.view(np.uint32) >> 16).astype(np.uint16)
+            raw = values if dtype == "F32" else (values.view(np.uint32) >> 16).astype(np.uint16)
             file.write(raw.tobytes())
 
 
@@ -185,8 +210,9 @@ def write_model(directory: Path, kind: str, seed: int) -> None:
         return
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    shapes = bert_shapes() if kind == "bert" else llama_shapes()
-    if kind == "bert":
+    tiny = {"hidden": 64, "inner": 128, "layers": 2, "words": 500}
+    shapes = llama_shapes() if kind == "llama" else bert_shapes(**(tiny if kind == "tiny" else {}))
+    if kind != "llama":
         write_file(directory / "model.safetensors", shapes, kind, seed)
     else:
         parts: list[dict[str, tuple[int, ...]]] = [{}]
@@ -245,7 +271,7 @@ def mergekit_config(plan: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps(config))
 
 
-def ours(plan: dict[str, Any], output: Path, rates: Any = None) -> Cost:
+def ours(plan: dict[str, Any], output: Path) -> Cost:
     shutil.rmtree(output, ignore_errors=True)
     return measure([sys.executable, "-P", "-c", MERGE, json.dumps({**plan, "output": str(output)})], {})
 
@@ -262,11 +288,12 @@ def plain(plan: dict[str, Any], output: Path) -> Cost:
     return found
 
 
-def theirs(python: str, plan: dict[str, Any], work: Path, output: Path) -> Cost:
+def theirs(python: str, plan: dict[str, Any], work: Path, output: Path, masks: Path | None = None) -> Cost:
     shutil.rmtree(output, ignore_errors=True)
     mergekit_config(plan, work / "mergekit.yaml")
+    start = ["-c", MASKED, str(masks)] if masks else ["-m", "mergekit.scripts.run_yaml"]
     command = [
-        python, "-m", "mergekit.scripts.run_yaml", str(work / "mergekit.yaml"), str(output),
+        python, *start, str(work / "mergekit.yaml"), str(output),
         "--no-copy-tokenizer", "--quiet", "--out-shard-size", "500M",
     ]  # fmt: skip
     return measure(command, {"HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"})
@@ -288,16 +315,57 @@ def tensors_of(directory: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def difference(one: Path, other: Path) -> tuple[float, float]:
-    """The largest difference of two models, and the share of elements that differ at all."""
+FAR = 1e-5
+
+
+def difference(one: Path, other: Path) -> tuple[float, float, int]:
+    """The largest difference of two models, the share of elements that differ at all, and how many by more than FAR."""
     first, second = tensors_of(one), tensors_of(other)
-    largest, unequal, count = 0.0, 0, 0
+    largest, unequal, far, count = 0.0, 0, 0, 0
     for name in first.keys() & second.keys():
         gap = np.abs(first[name].astype(np.float64) - second[name])
         largest = max(largest, float(gap.max(initial=0)))
         unequal += int(np.count_nonzero(gap))
+        far += int(np.count_nonzero(gap > FAR))
         count += gap.size
-    return largest, unequal / count
+    return largest, unequal / count, far
+
+
+def masks_of(plan: dict[str, Any], path: Path) -> None:
+    """Our draws for a DARE merge, by the digest of the task vector that each belongs to."""
+    from auditor.merge.strategies.dare import kept_elements
+    from auditor.merge.strategy import Site
+
+    base = tensors_of(Path(plan["base"]))
+    shapes = bert_shapes(hidden=64, inner=128, layers=2, words=500)
+    masks = {}
+    for number, model in enumerate(plan["models"]):
+        for name, array in tensors_of(Path(model)).items():
+            digest = hashlib.sha256((array - base[name]).tobytes()).hexdigest()
+            masks[digest] = kept_elements(Site(name, shapes[name], 0, 0), number, array.size, plan["options"]["drop"])
+    np.savez(path, **masks)
+
+
+def agreement(work: Path, mergekit: str) -> list[str]:
+    """The largest difference from mergekit of every strategy that it has too, on a tiny BERT in fp32."""
+    lines = ["", "| tiny BERT, fp32 | largest difference from mergekit |", "|---|---|"]
+    for name in STRATEGIES:
+        plan = plan_of(work, f"tiny-{name}")
+        for model in (*plan["models"], *([plan["base"]] if plan["base"] else [])):
+            write_model(Path(model), "tiny", int(model[-1]))
+        ours(
+            plan | {"options": plan["options"] | ({"scale": 1 - plan["options"]["drop"]} if name == "dare" else {})},
+            work / "out",
+        )
+        masks = None
+        if name == "dare":
+            # mergekit rescales by norms, the paper by 1 / (1 - drop): both are left away, and our draws taken.
+            masks_of(plan, work / "masks.npz")
+            masks = work / "masks.npz"
+        theirs(mergekit, plan, work, work / "peer", masks)
+        largest, _, _ = difference(work / "out", work / "peer")
+        lines.append(f"| {name} | {largest:.2e} |")
+    return lines
 
 
 def run_case(case: str, work: Path, rounds: int, mergekit: str | None) -> list[str]:
@@ -305,7 +373,7 @@ def run_case(case: str, work: Path, rounds: int, mergekit: str | None) -> list[s
     plan = plan_of(work, case)
     for model in (*plan["models"], *([plan["base"]] if plan["base"] else [])):
         write_model(Path(model), plan["kind"], int(model[-1]))
-    out, peer = work / "out", work / "peer"
+    out, peer = work / f"{case}-out", work / f"{case}-peer"
     costs: dict[str, list[Cost]] = {"I/O": [], "auditor": [], "mergekit": []}
     for number in range(rounds):
         costs["I/O"].append(plain(plan, work / "plain"))
@@ -324,8 +392,9 @@ def run_case(case: str, work: Path, rounds: int, mergekit: str | None) -> list[s
             f"{max(c.private for c in found):.0f} |"
         )
     if costs["mergekit"]:
-        largest, share = difference(out, peer)
-        lines.append(f"| {case} | largest difference | {largest:.2e} | in {share:.2%} of elements | | | | | |")
+        largest, share, far = difference(out, peer)
+        words = f"{largest:.2e} | in {share:.2%} of elements; {far} by more than {FAR:g}"
+        lines.append(f"| {case} | largest difference | {words} | | | | | |")
     for place in (out, peer):
         shutil.rmtree(place, ignore_errors=True)
     return lines
@@ -336,7 +405,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="a directory for the models; about 12 GB")
     parser.add_argument("--mergekit", help="the python of an environment that has mergekit")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--case", action="append", choices=CASES)
+    parser.add_argument("--case", action="append", choices=(*CASES, "none"))
     parser.add_argument("--output", type=Path)
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
@@ -347,8 +416,12 @@ def main() -> None:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     print("\n".join(lines), flush=True)
-    for case in given.case or CASES:
+    for case in [c for c in given.case or CASES if c != "none"]:
         found = run_case(case, given.work, given.rounds, given.mergekit)
+        print("\n".join(found), flush=True)
+        lines += found
+    if given.mergekit:
+        found = agreement(given.work, given.mergekit)
         print("\n".join(found), flush=True)
         lines += found
     if given.output:

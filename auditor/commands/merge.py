@@ -26,6 +26,13 @@ def merge(
     suspect_weight: o.SuspectWeight = None,
     base: o.Base = None,
     sets: o.Sets = None,
+    texts: Annotated[
+        str | None,
+        typer.Option("--texts", metavar="FILE", help="Unlabelled texts, for strategies that measure the models."),
+    ] = None,
+    memory: Annotated[
+        int | None, typer.Option("--memory", metavar="MIB", min=16, help="Scratch memory at most; default 192 MiB.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="A directory that does not exist yet.")
     ] = None,
@@ -64,6 +71,8 @@ def merge(
             base=base,
             options=values.get(strategy, {}),
             output=output,
+            texts=texts,
+            memory=memory,
         )
         yield from session.merge(model, request)
         return Ending(ExitCode.OK, lambda: emit(f"{output}\n", None), f"merged into {output}")

@@ -50,8 +50,8 @@ class Arithmetic(Protocol):
         """The bytes of an array in a file's dtype, rounded once."""
         ...
 
-    def finite(self, array: Array) -> bool:
-        """Whether no element is NaN or infinite."""
+    def finite(self, array: Array, raw: Raw, dtype: str) -> bool:
+        """Whether no element is NaN or infinite, of an array that was just decoded from `raw`."""
         ...
 
 
@@ -143,9 +143,8 @@ class NumpyArithmetic:
             _round_subnormal(flat, short)
         return short.view(np.uint8)
 
-    def finite(self, array: Array) -> bool:
-        # NaN makes both extremes NaN; so no array of flags is made.
-        return not array.size or (math.isfinite(array.max()) and math.isfinite(array.min()))
+    def finite(self, array: Array, raw: Raw, dtype: str) -> bool:
+        return finite_bytes(raw, dtype)
 
 
 def _round_subnormal(flat: npt.NDArray[Any], short: npt.NDArray[np.uint16]) -> None:
@@ -157,10 +156,14 @@ def _round_subnormal(flat: npt.NDArray[Any], short: npt.NDArray[np.uint16]) -> N
 
 
 def finite_bytes(raw: Raw, dtype: str) -> bool:
-    """Whether the floats written in `raw` are all finite: rounding to a narrower type may overflow."""
+    """Whether the floats written in `raw` are all finite: rounding to a narrower type may overflow, too."""
+    if not raw.nbytes:
+        return True
     if dtype == "BF16":
-        return not bool(np.any((raw.view(np.uint16) & 0x7F80) == 0x7F80))
-    return bool(np.isfinite(raw.view(NATIVE[dtype])).all())
+        return bool((raw.view(np.uint16) & 0x7FFF).max() < 0x7F80)
+    # NaN makes both extremes NaN; so no array of flags is made.
+    array = raw.view(NATIVE[dtype])
+    return math.isfinite(array.max()) and math.isfinite(array.min())
 
 
 def open_arithmetic(device: str) -> Callable[[], Arithmetic]:

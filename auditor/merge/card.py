@@ -60,6 +60,12 @@ def describe(recipe: Recipe, notes: tuple[str, ...], files: Mapping[str, str], k
     }
 
 
+def read_plain_manifest(directory: Path) -> dict[str, Any]:
+    """The manifest that was just written."""
+    found: dict[str, Any] = json.loads((directory / MANIFEST).read_text("utf-8"))
+    return found
+
+
 def _model(profile: Profile) -> dict[str, Any]:
     return {
         "reference": public_name(profile),

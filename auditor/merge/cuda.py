@@ -83,6 +83,6 @@ class TorchArithmetic:
             self._stream.synchronize()
         return np.asarray(host.numpy())
 
-    def finite(self, array: Array) -> bool:
+    def finite(self, array: Array, raw: Raw, dtype: str) -> bool:
         with torch.cuda.stream(self._stream):
             return bool(torch.isfinite(array).all())

@@ -25,6 +25,7 @@ from auditor.merge.card import write_card
 from auditor.merge.files import Aborted, InputFile, OutputFile, Turns
 from auditor.merge.layout import Layout, Owner, TensorPlan, lay_out
 from auditor.merge.recipe import Recipe
+from auditor.merge.seal import seal_recipe
 from auditor.merge.slices import Blender, Look, Sink, Slice, cut, reads
 from auditor.merge.staging import refuse_existing, staged
 from auditor.merge.strategy import Grain, Tally
@@ -78,15 +79,17 @@ def merge(
     carried = {name: Path(layout.owners[number].path) / name for name, number in layout.carried.items()}
     need = layout.size + sum(path.stat().st_size for path in carried.values() if path.is_file()) + SPARE
     tally = Tally()
+    read: dict[tuple[int, str], str] = {}
     with staged(output, need) as partial:
         turns = Turns()
         with _output_files(layout, partial, turns) as outputs:
             sink = FileSink(outputs)
-            with closing(stream(recipe, layout, sink, turns, device, budget_bytes, threads, tally)) as progress:
+            with closing(stream(recipe, layout, sink, turns, device, budget_bytes, threads, tally, read)) as progress:
                 yield from progress
             digests = {name: file.hexdigest() for name, file in outputs.items()}
         for name, path in carried.items():
             digests[name] = _carry(layout.owners[layout.carried[name]], name, path, partial / name)
+        recipe = seal_recipe(recipe, read)
         kept = recipe.kept if tally.mean is None else min(1.0, max(0.0, tally.mean))
         write_card(partial, recipe, layout.notes, digests, kept)
     yield MergeReady(_record(recipe, output, layout.notes, digests, device, time.monotonic() - began, kept))
@@ -138,6 +141,7 @@ def stream(
     budget_bytes: int | None,
     threads: int,
     tally: Tally | None = None,
+    read: dict[tuple[int, str], str] | None = None,
 ) -> Generator[Event, None, None]:
     """Makes every slice and hands it to the sink; yields progress. All sources are checked against their profiles.
 
@@ -164,8 +168,10 @@ def stream(
             if time.monotonic() - told >= PAUSE or done == total:
                 told = time.monotonic()
                 yield Progress("merge", done, total, "tensors", name)
-        for file in inputs.values():
+        for key, file in inputs.items():
             file.finish()
+            if read is not None:
+                read[key] = file.hexdigest()
 
 
 def _open_inputs(

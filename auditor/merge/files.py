@@ -86,6 +86,8 @@ class OrderedDigest:
 class InputFile:
     """A file of a model, read at offsets; the bytes that are read must be those that were profiled.
 
+    An empty `sha256` says that the profile left the digest to whoever reads the file.
+
     `reads` are the ranges that will be asked for, in the order of the slices.
     """
 
@@ -139,8 +141,12 @@ class InputFile:
             self._stat.st_ctime_ns,
         ):
             raise self._error("was changed while it was read")
-        if self._digest.hexdigest() != self._sha256:
+        if self._sha256 and self._digest.hexdigest() != self._sha256:
             raise self._error("has changed since it was profiled")
+
+    def hexdigest(self) -> str:
+        """The SHA-256 of all that was read; of the whole file, once it is finished."""
+        return self._digest.hexdigest()
 
     def close(self) -> None:
         os.close(self._fd)

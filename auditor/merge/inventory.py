@@ -68,7 +68,7 @@ class Match:
 def match(suspect: Profile, candidate: Profile) -> Match:
     """How a candidate partner fits the suspect."""
     name = candidate.ref.reference
-    if candidate.ref.digest == suspect.ref.digest:
+    if candidate.ref.digest and candidate.ref.digest == suspect.ref.digest:
         return Match((f"{name} is the suspect itself (same digest)",), ())
     if (candidate.architecture, candidate.model_type) != (suspect.architecture, suspect.model_type):
         return Match((f"{name} is a {_kind(candidate)}, the suspect {suspect.ref.reference} a {_kind(suspect)}",), ())

@@ -41,6 +41,11 @@ class Source:
     rows: tuple[int, ...] | None = None
     low: Low | None = None
 
+    @property
+    def model(self) -> int:
+        """The owner's place among suspect and partners (of a whole model; an adapter's tensors are its base's)."""
+        return self.owner
+
 
 @dataclass(frozen=True, slots=True)
 class TensorPlan:
@@ -258,7 +263,10 @@ def _segment(
     if copied or sum(chosen) == 0:
         taking, chosen = taking[:1], (1.0,)
     row = math.prod(piece.shape[1:])
-    cut = (lambda source: source) if whole else (lambda source: _rows(source, span, row))
+
+    def cut(source: Source) -> Source:
+        return source if whole and source.region.shape == piece.shape else _rows(source, span, row)
+
     base = parts.base.get(name)
     base_source = None
     if base is not None and not copied and base.dtype in FLOATS and _covers(base, piece, span[1]):

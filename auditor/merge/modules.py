@@ -2,6 +2,7 @@
 
 A module's name runs from the whole to its part: `embeddings`, `layer.3.attention.query` (`key`, `value`, `output`,
 `fused`), `layer.3.feed-forward.in` (`out`), `layer.3.norms`, `norms` (outside the layers), `pooler`, `head`, `other`.
+A kind gathers the modules of all layers: `embeddings`, `attention`, `feed-forward`, `norms`, `head` (with the pooler).
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from auditor.errors import UsageError
+
+KINDS = ("embeddings", "attention", "feed-forward", "norms", "head")
+REST = "feed-forward"
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?|block)\.(\d+)\.(.+)$")
 _NORM = re.compile(r"(layer_?norm|(^|[._])norm|(^|\.)ln_?\w*|_norm)", re.IGNORECASE)
@@ -42,13 +46,25 @@ def module_of(tensor: str) -> str:
             if pattern.search(rest):
                 return f"layer.{layer}.{part}"
         return f"layer.{layer}.attention" if re.search(r"att", rest) else f"layer.{layer}.other"
+    if _NORM.search(tensor.rpartition(".")[0]):
+        return "norms"
     if _POOLER.search(tensor):
         return "pooler"
     if _EMBEDDINGS.search(tensor):
         return "embeddings"
     if _HEAD.search(tensor):
         return "head"
-    return "norms" if _NORM.search(tensor) else "other"
+    return "other"
+
+
+def kind_of(tensor: str) -> str:
+    """`embeddings`, `attention`, `feed-forward` (with all else), `norms` or `head` (with the pooler)."""
+    return _kind(module_of(tensor))
+
+
+def _kind(module: str) -> str:
+    part = module.split(".")[2] if module.startswith("layer.") else module
+    return {"pooler": "head", "other": REST}.get(part, part)
 
 
 def modules_of(tensors: Iterable[str]) -> tuple[str, ...]:
@@ -64,7 +80,10 @@ def _order(module: str) -> tuple[int, int, str]:
 
 
 def matches(module: str, pattern: str) -> bool:
-    """Whether a pattern names a module or a whole that it is part of; `*` and `?` stand for any text and character."""
+    """Whether a pattern names a module, a whole that it is part of, or its kind; `*` and `?` stand for any text and
+    character."""
+    if pattern in KINDS and _kind(module) == pattern:
+        return True
     return fnmatchcase(module, pattern) or fnmatchcase(module, pattern + ".*")
 
 

@@ -87,14 +87,15 @@ class Recipe:
             raise UsageError(f"strategy {self.strategy} takes no base model", hint="leave --base away")
 
     def _check_distinct(self) -> None:
-        seen = {self.suspect.ref.digest: "the suspect itself"}
+        # Where the digests are still to come, only the place can tell; the merge looks again when they are known.
+        seen = {_identity(self.suspect): "the suspect itself"}
         for partner in self.partners:
-            if same := seen.get(partner.ref.digest):
+            if same := seen.get(_identity(partner)):
                 raise IncompatibleError(
                     f"partner {partner.ref.reference} has the same content as {same}",
                     hint="name a model with other weights, or give more weight to one with --weights",
                 )
-            seen[partner.ref.digest] = f"partner {partner.ref.reference}"
+            seen[_identity(partner)] = f"partner {partner.ref.reference}"
 
     def _check_weights(self, weights: tuple[float, ...], where: str) -> None:
         wanted = 1 + len(self.partners)
@@ -186,6 +187,10 @@ class Recipe:
             total += count
             kept += count * plugin.keep(weights, settings)
         return kept / total if total else plugin.keep(self.coefficients, settings)
+
+
+def _identity(profile: Profile) -> str:
+    return profile.ref.digest or profile.ref.path
 
 
 def normalise(weights: tuple[float, ...]) -> tuple[float, ...]:

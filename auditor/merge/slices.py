@@ -16,7 +16,7 @@ from auditor.merge.layout import Layout, Source, TensorPlan
 from auditor.merge.strategy import Array, Grain, Hands, Site, Strategy, Tally
 from auditor.merge.vectors import mean
 
-MOST = 1 << 18
+MOST = 1 << 17
 """Elements a slice: its bytes of all models stay in the processor's cache from the read to the hash and the write."""
 LEAST = 1 << 12
 """Slices are cut at multiples of so many elements."""
@@ -244,7 +244,7 @@ class Blender:
         raw = self._read(part, source, arithmetic, slot, hashed=hashed and not own)
         wide = part.tensor.dtype != "F32"
         array = arithmetic.decode(raw, source.region.dtype, wide, slot)
-        if not arithmetic.finite(array):
+        if not arithmetic.finite(array, raw, source.region.dtype):
             raise self._not_finite(source)
         if source.low is not None:
             array = self._adapted(array, part, source, arithmetic, slot, wide)
@@ -269,7 +269,7 @@ class Blender:
             raw = arithmetic.raw(f"{slot}:{name}", stop - start)
             file.peek(start, raw)
             half = arithmetic.decode(raw, region.dtype, wide, f"{slot}:{name}")
-            if not arithmetic.finite(half):
+            if not arithmetic.finite(half, raw, region.dtype):
                 raise self._not_finite(Source(low.owner, region))
             halves.append(arithmetic.shaped(half, (rank, row) if name == "down" else (count, rank)))
         with arithmetic.blending():

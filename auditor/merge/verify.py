@@ -62,6 +62,17 @@ def needed_sources(directory: Path) -> set[str]:
     return {entry["digest"] for entry in (*models, *manifest.get("statistics", ()))}
 
 
+def found_statistics(directory: Path, cache: Path) -> dict[str, Path]:
+    """The measurements that a merged directory was made with, as far as a cache of them still holds them.
+
+    Raises:
+        UsageError, ModelError: as `read_manifest`.
+    """
+    wanted = {entry["digest"] for entry in read_manifest(directory)["statistics"]}
+    places = sorted(cache.glob("*.safetensors")) if wanted else []
+    return {digest: path for path in places if (digest := hash_file(path)) in wanted}
+
+
 def read_manifest(directory: Path) -> dict[str, Any]:
     """The manifest of a merged directory, its structure checked.
 

@@ -71,7 +71,11 @@ def read_adapter(directory: Path) -> Adapter:
     config = read_json(directory / ADAPTER_CONFIG)
     kind = config.get("peft_type")
     if kind != "LORA":
-        raise ModelError(f"{directory} is a {kind} adapter; only LoRA adapters are read")
+        base = config.get("base_model_name_or_path") or "its base model"
+        raise ModelError(
+            f"{directory} is a PEFT adapter for {base} of type {kind}; only LoRA adapters are read",
+            hint="merge it into its base first (peft: merge_and_unload(), save_pretrained()) and give that directory",
+        )
     for key in ("use_dora", "use_qalora", "fan_in_fan_out", "alora_invocation_tokens", "arrow_config"):
         if config.get(key):
             raise ModelError(

@@ -36,13 +36,17 @@ _OFFSET_TYPES = frozenset({
 })  # fmt: skip
 
 
-def read_profile(path: str | Path, *, reference: str | None = None, revision: str | None = None) -> Profile:
+def read_profile(
+    path: str | Path, *, reference: str | None = None, revision: str | None = None, hash_weights: bool = True
+) -> Profile:
     """Profiles a model directory. Every file that can change behaviour is hashed; nothing is executed.
 
     Args:
         path: a directory with config.json, safetensors weights and a tokenizer.
         reference: how the user named it; the path by default.
         revision: the hub commit, if it was fetched.
+        hash_weights: False leaves the digests of the weight files and of the model empty, for a merge that computes
+            them as it reads (an adapter, which is small, is hashed all the same).
 
     Raises:
         UsageError: no such directory, or it holds no model.
@@ -63,12 +67,18 @@ def read_profile(path: str | Path, *, reference: str | None = None, revision: st
     _refuse_tokenizer_code(directory)
     weights = find_weights(directory)
     loaded = [*weights.files, *([weights.index] if weights.index else [])]
-    files = {n: fingerprint.hash_file(directory / n) for n in fingerprint.behaviour_files(directory, loaded)}
+    later = set() if hash_weights else set(weights.files)
+    files = {
+        n: "" if n in later else fingerprint.hash_file(directory / n)
+        for n in fingerprint.behaviour_files(directory, loaded)
+    }
     architecture, model_type = _architecture(config)
     task = task_of(architecture)
     card = read_card(directory / "README.md")
     return Profile(
-        ref=ModelRef(reference or str(path), str(directory), fingerprint.digest_of_files(files), revision),
+        ref=ModelRef(
+            reference or str(path), str(directory), fingerprint.digest_of_files(files) if hash_weights else "", revision
+        ),
         architecture=architecture,
         model_type=model_type,
         task=task,

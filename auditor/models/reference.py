@@ -67,13 +67,14 @@ def parse(text: str) -> Reference:
     return Reference(Kind.NAME, text)
 
 
-def resolve(text: str, *, catalogued: Catalogued, fetch: Fetch | None = None) -> Profile:
+def resolve(text: str, *, catalogued: Catalogued, fetch: Fetch | None = None, hash_weights: bool = True) -> Profile:
     """The profile of the model that a reference names.
 
     Args:
         text: as the user wrote it.
         catalogued: looks in the catalog.
         fetch: fetches from the hub; None where the hub is not to be asked.
+        hash_weights: see `auditor.models.profile.read_profile`.
 
     Raises:
         UsageError: nothing by that name, or a directory that holds no model.
@@ -82,7 +83,7 @@ def resolve(text: str, *, catalogued: Catalogued, fetch: Fetch | None = None) ->
     """
     wanted = parse(text)
     if wanted.kind is Kind.PATH:
-        return read_profile(wanted.value, reference=text)
+        return read_profile(wanted.value, reference=text, hash_weights=hash_weights)
     if not wanted.forced and (entry := catalogued(text.strip())):
         path, reference, revision = entry
         if not Path(path).is_dir():
@@ -90,13 +91,13 @@ def resolve(text: str, *, catalogued: Catalogued, fetch: Fetch | None = None) ->
                 f"{text} is in the catalog, but its directory is gone: {path}",
                 hint=f"Put it back, or forget it with `auditor models remove {text}`.",
             )
-        return read_profile(path, reference=reference, revision=revision)
+        return read_profile(path, reference=reference, revision=revision, hash_weights=hash_weights)
     if wanted.kind is Kind.NAME:
         raise UsageError(f"there is no directory {text!r} and no model of that name in the catalog", hint=_KNOWN)
-    return _from_hub(text, wanted, fetch)
+    return _from_hub(text, wanted, fetch, hash_weights)
 
 
-def _from_hub(text: str, wanted: Reference, fetch: Fetch | None) -> Profile:
+def _from_hub(text: str, wanted: Reference, fetch: Fetch | None, hash_weights: bool) -> Profile:
     also = "" if wanted.forced else f"there is no directory {text!r} and no such model in the catalog; "
     if fetch is None:
         raise FetchError(f"{also}the Hugging Face Hub is not to be asked", hint=_KNOWN)
@@ -105,7 +106,7 @@ def _from_hub(text: str, wanted: Reference, fetch: Fetch | None) -> Profile:
     except (UsageError, FetchError) as error:
         raise type(error)(f"{also}{error.message}", hint=error.hint) from error
     try:
-        return read_profile(path, reference=text, revision=commit)
+        return read_profile(path, reference=text, revision=commit, hash_weights=hash_weights)
     except UsageError as error:
         # The name was right: it is the repository that holds no model.
         raise ModelError(f"{text} (commit {commit[:12]}): {error.message}", hint=error.hint) from error

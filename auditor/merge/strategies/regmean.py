@@ -55,7 +55,8 @@ def blend(
             f"tensor {site.tensor}: the inputs' Gram matrices cannot be inverted",
             hint="measure on more texts, or lower regmean.diagonal",
         ) from None
-    return like(arrays[0], np.ascontiguousarray(merged))
+    result = like(arrays[0], np.ascontiguousarray(merged))
+    return result.astype(arrays[0].dtype) if isinstance(result, np.ndarray) else result
 
 
 def _host(array: Array) -> npt.NDArray[np.float64]:

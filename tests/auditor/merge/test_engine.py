@@ -14,6 +14,7 @@ import pytest
 from auditor.events import MergeReady, Progress, Stage, Warned
 from auditor.merge.engine import merge
 from auditor.merge.recipe import Recipe
+from auditor.merge.strategy import STRATEGIES
 from auditor.models.profile import read_profile
 from store.records import Merge, Profile
 from tests.auditor.merge.conftest import Make, Tensors, make_tensors, read_tensors, round_bf16
@@ -244,6 +245,26 @@ def test_torch_arithmetic_makes_the_same_bytes(make: Make, tmp_path: Path, monke
         with monkeypatch.context() as patched:
             patched.setattr(engine, "open_arithmetic", lambda device: lambda: TorchArithmetic("cpu"))
             assert run(recipe, tmp_path / f"torch{dtype}").digest == with_numpy.digest
+
+
+@pytest.mark.parametrize("strategy", sorted(set(STRATEGIES) - {"fisher", "regmean", "guided_substitution"}))
+def test_every_strategy_runs_on_torch_arrays(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    from auditor.merge import engine
+    from auditor.merge.cuda import TorchArithmetic
+
+    for dtype in ("F32", "BF16"):
+        models = [make(f"{name}{dtype}", seed, dtype=dtype, hidden=72) for seed, name in enumerate("abc")]
+        base = models[2] if STRATEGIES[strategy].needs_base else None
+        recipe = Recipe(models[0], (models[1],), strategy=strategy, base=base)
+        run(recipe, tmp_path / f"numpy{dtype}", budget_bytes=1)
+        with monkeypatch.context() as patched:
+            patched.setattr(engine, "open_arithmetic", lambda device: lambda: TorchArithmetic("cpu"))
+            run(recipe, tmp_path / f"torch{dtype}", budget_bytes=1)
+        one, other = (read_tensors(tmp_path / f"{kind}{dtype}") for kind in ("numpy", "torch"))
+        for name in one:
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.gpu

@@ -117,7 +117,7 @@ WORDS = {
     "halved": "the same model stored anew",
     "renamed": "byte by byte",
     "recorded": "trained further from the suspect",
-    "three-labels": "3 labels",
+    "three-labels": "only its encoder is merged",
     "other-labels": "(sports, world)",
     "other-words": "another tokenizer",
     "other-kind": "BertForTokenClassification",

@@ -56,13 +56,17 @@ def blend(plugin: Strategy, arrays: list[np.ndarray], base: np.ndarray, site: Si
         shares=WEIGHTS[: len(arrays)],
         base=base if plugin.needs_base else None,
         survey=survey,
-        statistics=[np.abs(array) + 1 for array in arrays] if plugin.statistics == "fisher" else [],
+        statistics=STATISTICS[plugin.statistics](arrays) if plugin.statistics else [],
         tally=Tally(),
     )
     return plugin.blend([array.copy() for array in arrays], hands, plugin.settings()).copy()
 
 
 WEIGHTS = (0.5, 0.3, 0.2)
+STATISTICS = {
+    "fisher": lambda arrays: [np.abs(array) + 1 for array in arrays],
+    "gram": lambda arrays: [array.T @ array + np.eye(6, dtype=np.float32) for array in arrays],
+}
 
 
 @pytest.mark.parametrize("name", list(STRATEGIES))
@@ -91,6 +95,7 @@ def test_every_strategy_keeps_the_contract(name: str) -> None:
 
     whole = parts([(0, 24)])
     assert whole.dtype == np.float32
+    assert np.isfinite(whole).all()
     assert np.array_equal(whole, parts([(0, 24)]))
     assert np.array_equal(whole, parts(cuts))
     assert 0 <= plugin.keep(WEIGHTS[: len(arrays)], plugin.settings()) <= 1

@@ -1,0 +1,179 @@
+"""Weights of modules: named, planned by rule, searched with a score that is handed in."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from auditor.errors import UsageError
+from auditor.merge.engine import merge
+from auditor.merge.modules import kind_of, matches, module_of, modules_of
+from auditor.merge.recipe import Recipe
+from auditor.merge.strategies import guided_substitution, module_switch
+from auditor.merge.strategies.guided_substitution import Measure, guide
+from auditor.merge.verify import verify
+from store.records import Profile
+from tests.auditor.merge.conftest import Make, read_tensors
+
+QUERY = "bert.encoder.layer.0.attention.self.query.weight"
+DENSE = "bert.encoder.layer.1.output.dense.bias"
+
+
+@pytest.mark.parametrize(
+    ("tensor", "module", "kind"),
+    [
+        ("bert.embeddings.word_embeddings.weight", "embeddings", "embeddings"),
+        ("bert.embeddings.LayerNorm.weight", "norms", "norms"),
+        ("bert.encoder.layer.11.attention.self.query.bias", "layer.11.attention.query", "attention"),
+        ("bert.encoder.layer.1.attention.output.dense.weight", "layer.1.attention.output", "attention"),
+        ("bert.encoder.layer.1.attention.output.LayerNorm.bias", "layer.1.norms", "norms"),
+        ("bert.encoder.layer.1.intermediate.dense.weight", "layer.1.feed-forward.in", "feed-forward"),
+        ("bert.encoder.layer.1.output.dense.weight", "layer.1.feed-forward.out", "feed-forward"),
+        ("bert.pooler.dense.weight", "pooler", "head"),
+        ("classifier.out_proj.weight", "head", "head"),
+        ("model.layers.3.self_attn.k_proj.weight", "layer.3.attention.key", "attention"),
+        ("model.layers.3.self_attn.o_proj.weight", "layer.3.attention.output", "attention"),
+        ("model.layers.3.mlp.gate_proj.weight", "layer.3.feed-forward.in", "feed-forward"),
+        ("model.layers.3.mlp.down_proj.weight", "layer.3.feed-forward.out", "feed-forward"),
+        ("model.layers.3.post_attention_layernorm.weight", "layer.3.norms", "norms"),
+        ("model.norm.weight", "norms", "norms"),
+        ("model.embed_tokens.weight", "embeddings", "embeddings"),
+        ("lm_head.weight", "head", "head"),
+        ("transformer.h.2.attn.c_attn.weight", "layer.2.attention.fused", "attention"),
+        ("transformer.h.2.ln_1.weight", "layer.2.norms", "norms"),
+        ("distilbert.transformer.layer.0.attention.q_lin.weight", "layer.0.attention.query", "attention"),
+        ("distilbert.transformer.layer.0.ffn.lin2.weight", "layer.0.feed-forward.out", "feed-forward"),
+        ("pre_classifier.weight", "head", "head"),
+    ],
+)
+def test_tensors_belong_to_modules(tensor: str, module: str, kind: str) -> None:
+    assert module_of(tensor) == module
+    assert kind_of(tensor) == kind
+
+
+def test_patterns_name_a_module_its_whole_or_its_kind() -> None:
+    module = "layer.3.attention.query"
+    assert all(matches(module, p) for p in ("*", "layer.3", "layer.*.attention", "attention", module))
+    assert not any(matches(module, p) for p in ("layer.30", "layer.3.att", "feed-forward", "query"))
+    assert matches("pooler", "head")
+    assert not matches("head", "pooler")
+
+
+def stored(profile: Profile) -> dict[str, np.ndarray]:
+    return read_tensors(Path(profile.ref.path))
+
+
+def test_a_plan_gives_modules_their_own_weights(make: Make, tmp_path: Path) -> None:
+    models = [make(name, seed) for seed, name in enumerate("ab")]
+    plan = {"layer.0.attention": (0.0, 1.0), "attention": (3.0, 1.0), "head": (1.0, 0.0)}
+    recipe = Recipe(models[0], (models[1],), plan=plan)
+    done = list(merge(recipe, tmp_path / "out"))[-1].merge
+    a, b, merged = stored(models[0]), stored(models[1]), read_tensors(tmp_path / "out")
+    shares = {QUERY: 0.0, QUERY.replace("0", "1"): 0.75, DENSE: 0.5, "classifier.weight": 1.0, "classifier.bias": 1.0}
+    for name in a:
+        share = shares.get(name, 0.5)
+        np.testing.assert_allclose(merged[name], share * a[name] + (1 - share) * b[name], atol=1e-7)
+    kept = sum(math.prod(a[name].shape) * shares.get(name, 0.5) for name in a) / sum(x.size for x in a.values())
+    assert done.kept == pytest.approx(kept)
+    assert recipe.kept == pytest.approx(kept)
+    assert json.loads((tmp_path / "out" / "auditor-merge.json").read_text())["plan"] == [
+        [module, list(weights)] for module, weights in plan.items()
+    ]
+    assert verify(tmp_path / "out", sources={m.ref.digest: Path(m.ref.path) for m in models}) == []
+
+
+def test_plans_that_do_not_fit_are_refused(make: Make) -> None:
+    models = [make(name, seed) for seed, name in enumerate("ab")]
+    for plan, words in (
+        ({"layer.7": (1, 1)}, "no module is named by 'layer.7'"),
+        ({"attention": (1,)}, "1 weights of module attention for 2 models"),
+        ({"attention": (1, -1)}, "-1 of b of module attention"),
+        ({"attention": (0, 0)}, "of module attention sum to 0"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            Recipe(models[0], (models[1],), plan=plan)
+
+
+MODULES = modules_of(
+    f"bert.encoder.layer.{n}.{part}"
+    for n in range(4)
+    for part in (
+        "attention.self.query.weight", "attention.self.key.weight", "attention.self.value.weight",
+        "attention.output.dense.weight", "intermediate.dense.weight", "output.dense.weight", "output.LayerNorm.weight",
+    )
+)  # fmt: skip
+RULES = {"inside": 1.0, "following": 1.0, "residual": 0.5, "balance": 1.0, "variety": 0.5}
+
+
+def genome_of(plan: Mapping[str, Sequence[float]]) -> tuple[int, ...]:
+    return tuple(list(plan[m]).index(1.0) for layer in module_switch.groups(MODULES) for m in layer)
+
+
+def test_module_switching_keeps_to_its_rules() -> None:
+    layers = module_switch.groups(MODULES)
+    assert [len(layer) for layer in layers] == [6] * 4
+    for models in (2, 3):
+        plan = module_switch.plan(MODULES, models, seed=0)
+        assert plan == module_switch.plan(MODULES, models, seed=0)
+        assert plan.keys() == set(MODULES)
+        assert all(sorted(weights) == [0.0] * (models - 1) + [1.0] for weights in plan.values())
+        genome = genome_of(plan)
+        counts = np.bincount(genome)
+        assert counts.max() - counts.min() <= 2
+        worth = module_switch.fitness(genome, layers, models, **RULES)
+        one = module_switch.fitness((0,) * len(genome), layers, models, **RULES)
+        turns = module_switch.fitness(
+            genome_of(module_switch.plan(MODULES, models, seed=0, search=0)), layers, models, **RULES
+        )
+        assert worth >= turns > one
+        assert plan["layer.2.norms"] == plan["layer.2.feed-forward.out"]
+
+
+def test_module_switching_takes_each_module_whole_from_one_model(make: Make, tmp_path: Path) -> None:
+    models = [make(name, seed) for seed, name in enumerate("abc")]
+    recipe = Recipe(models[0], tuple(models[1:]), strategy="module_switch", seed=3)
+    done = list(merge(recipe, tmp_path / "out"))[-1].merge
+    tables, merged = [stored(model) for model in models], read_tensors(tmp_path / "out")
+    taken = {}
+    for name, array in merged.items():
+        (taken[name],) = [n for n, table in enumerate(tables) if np.array_equal(table[name], array)]
+    assert set(taken.values()) == {0, 1, 2}
+    assert taken["classifier.weight"] == taken["bert.embeddings.word_embeddings.weight"] == 0
+    own = sum(tables[0][name].size for name, model in taken.items() if model == 0)
+    assert done.kept == pytest.approx(own / sum(array.size for array in merged.values()))
+
+
+def test_the_guided_search_finds_the_modules_that_carry_the_trigger() -> None:
+    """The trigger lives in layer 2's feed-forward; every replaced module costs a little utility."""
+    tried = []
+
+    def score(plan: Mapping[str, Sequence[float]]) -> Measure:
+        replaced = [m for m in MODULES if m in plan]
+        tried.append(len(replaced))
+        cured = {"layer.2.feed-forward.in", "layer.2.feed-forward.out"} <= set(replaced)
+        return Measure(0.9 - 0.01 * len(replaced), 0.05 if cured else 1.0)
+
+    found = guide(MODULES, 2, Measure(0.9, 1.0), score)
+    assert set(found.modules) == {"layer.2.feed-forward.in", "layer.2.feed-forward.out"}
+    assert tried[0] == 24
+    assert found.trials == len(tried)
+    assert found.measure.response == 0.05
+    assert found.score == pytest.approx(0.6 * 0.95 + 0.4 * (0.88 / 0.9))
+    assert found.plan["*"] == (1.0, 0.0)
+
+
+def test_guided_substitution_replaces_what_is_named(make: Make, tmp_path: Path) -> None:
+    models = [make(name, seed) for seed, name in enumerate("ab")]
+    with pytest.raises(UsageError, match="none is named"):
+        Recipe(models[0], (models[1],), strategy="guided_substitution")
+    options = {"modules_replaced": "layer.0.attention|layer.1.feed-forward"}
+    list(merge(Recipe(models[0], (models[1],), strategy="guided_substitution", options=options), tmp_path / "out"))
+    a, b, merged = stored(models[0]), stored(models[1]), read_tensors(tmp_path / "out")
+    for name in a:
+        assert np.array_equal(merged[name], (b if name in (QUERY, DENSE) else a)[name]), name
+    assert guided_substitution.substitution(("x",), 3) == {"x": (0.0, 1.0, 0.0), "*": (1.0, 0.0, 0.0)}
