@@ -33,8 +33,6 @@ TERM_AFTER, KILL_AFTER = 10.0, 20.0
 """Seconds after the interrupt at which a job that still runs is terminated, and then killed."""
 LISTED = 500
 START = "process_started"
-EVENTLESS = {"compare", "report", "models"}
-"""Commands that write no event file."""
 
 
 ANSWER_SECONDS = 120
@@ -119,9 +117,7 @@ class Runner:
         return job
 
     def _spawn(self, arguments: Sequence[str], events: Path, out: Any) -> subprocess.Popen[bytes]:
-        words = [sys.executable, "-P", "-m", "auditor", *arguments]
-        if arguments[0] not in EVENTLESS:
-            words += ["--events", str(events), "--plain", "--quiet"]
+        words = [sys.executable, "-P", "-m", "auditor", *arguments, "--events", str(events), "--plain", "--quiet"]
         process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,

@@ -300,9 +300,9 @@ class Merge:
 class TrialRow:
     """A recipe that a search tried, in memory, on rows that do not judge it.
 
-    `weights` maps a kind of module to one weight a model, the suspect's first. `gap` is how far its worst attack success
-    rate stood above the partners' mean, `clean` its clean accuracy or agreement with the suspect, `kept` the share of the
-    suspect that it keeps; fractions. `front` says whether no other trial was better in all three.
+    `weights` maps a kind of module to one weight a model, the suspect's first. `gap` is how far its worst attack
+    success rate stood above the partners' mean, `clean` its clean accuracy or agreement with the suspect, `kept` the
+    share of the suspect that it keeps; fractions. `front` says whether no other trial was better in all three.
     """
 
     number: int

@@ -23,11 +23,12 @@ def compare(
     form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
+    events: o.Events = None,
     quiet: o.Quiet = False,
     plain: o.Plain = False,
 ) -> None:
     """Show what changed between two scans of the same rows, paired row by row."""
-    common = Common(catalog=catalog, quiet=quiet, plain=plain)
+    common = Common(catalog=catalog, events=events, quiet=quiet, plain=plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
         from auditor.reports.comparison import comparison_json, comparison_text

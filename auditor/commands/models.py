@@ -36,6 +36,9 @@ def add(
     name: Annotated[str | None, typer.Option("--name", help="In the catalog; default: the directory's.")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A word to find it by.", show_default=False)] = None,
     catalog: o.Catalog = None,
+    events: o.Events = None,
+    quiet: o.Quiet = False,
+    plain: o.Plain = False,
 ) -> None:
     """Add models to the catalog; nothing is copied."""
 
@@ -54,7 +57,7 @@ def add(
             lines.append(f"{entry.name}  {profile.ref.digest[:12]}  {profile.architecture}")
         return "\n".join(lines) + "\n"
 
-    _run(Common(catalog=catalog), work)
+    _run(Common(catalog=catalog, events=events, quiet=quiet, plain=plain), work)
 
 
 @models.command("list")
@@ -62,19 +65,38 @@ def list_models(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="Only what holds this text.")] = "",
     json: Json = False,
     catalog: o.Catalog = None,
+    events: o.Events = None,
+    quiet: o.Quiet = False,
+    plain: o.Plain = False,
 ) -> None:
     """List the catalogued models with their last verdict."""
-    _run(Common(catalog=catalog), lambda s: _json(s.entries(text)) if json else _table(s.entries(text)))
+    _run(
+        Common(catalog=catalog, events=events, quiet=quiet, plain=plain),
+        lambda s: _json(s.entries(text)) if json else _table(s.entries(text)),
+    )
 
 
 @models.command()
-def show(model: o.ModelArg, json: Json = False, catalog: o.Catalog = None) -> None:
+def show(
+    model: o.ModelArg,
+    json: Json = False,
+    catalog: o.Catalog = None,
+    events: o.Events = None,
+    quiet: o.Quiet = False,
+    plain: o.Plain = False,
+) -> None:
     """Show a model's profile, its scans and the merges it took part in."""
-    _run(Common(catalog=catalog), lambda s: _show(s, model, json))
+    _run(Common(catalog=catalog, events=events, quiet=quiet, plain=plain), lambda s: _show(s, model, json))
 
 
 @models.command()
-def remove(model: o.ModelArg, catalog: o.Catalog = None) -> None:
+def remove(
+    model: o.ModelArg,
+    catalog: o.Catalog = None,
+    events: o.Events = None,
+    quiet: o.Quiet = False,
+    plain: o.Plain = False,
+) -> None:
     """Forget a model. Its files and its scans stay."""
 
     def work(session: Session) -> str:
@@ -84,18 +106,24 @@ def remove(model: o.ModelArg, catalog: o.Catalog = None) -> None:
         session.catalog.models.remove(entry.id)
         return f"forgot {entry.name}; its files stay in {entry.profile.ref.path}\n"
 
-    _run(Common(catalog=catalog), work)
+    _run(Common(catalog=catalog, events=events, quiet=quiet, plain=plain), work)
 
 
 @models.command()
-def pull(model: o.ModelArg, catalog: o.Catalog = None) -> None:
+def pull(
+    model: o.ModelArg,
+    catalog: o.Catalog = None,
+    events: o.Events = None,
+    quiet: o.Quiet = False,
+    plain: o.Plain = False,
+) -> None:
     """Fetch a model from the hub, and add it."""
 
     def work(session: Session) -> str:
         profile = session.profile(model if model.startswith("hub:") else f"hub:{model}")
         return f"{profile.ref.path}\n"
 
-    _run(Common(catalog=catalog), work)
+    _run(Common(catalog=catalog, events=events, quiet=quiet, plain=plain), work)
 
 
 @models.command()
@@ -105,6 +133,9 @@ def search(
     limit: Annotated[int, typer.Option("--limit", min=1, max=100)] = 20,
     json: Json = False,
     catalog: o.Catalog = None,
+    events: o.Events = None,
+    quiet: o.Quiet = False,
+    plain: o.Plain = False,
 ) -> None:
     """Search the hub. Nothing is fetched."""
 
@@ -119,7 +150,7 @@ def search(
             return encoder.dumps([asdict(i) for i in found], indent=2) + "\n"
         return "".join(f"{i.name}  {i.licence or 'no licence stated'}  {i.downloads} downloads\n" for i in found)
 
-    _run(Common(catalog=catalog), work)
+    _run(Common(catalog=catalog, events=events, quiet=quiet, plain=plain), work)
 
 
 def _facts(entry: CatalogEntry) -> dict[str, object]:

@@ -25,11 +25,12 @@ def report(
     form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
+    events: o.Events = None,
     quiet: o.Quiet = False,
     plain: o.Plain = False,
 ) -> None:
     """Render a stored scan or audit; `--list` shows what is stored."""
-    common = Common(catalog=catalog, quiet=quiet, plain=plain)
+    common = Common(catalog=catalog, events=events, quiet=quiet, plain=plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
         check_output(output)
