@@ -50,8 +50,8 @@ SHOWN = 5
 """Models of which an audit without a partner says why they are none."""
 
 
-DEMO_ROWS = 240
-"""Rows that the demo probes: 120 a target, enough to be judged."""
+DEMO_ROWS = 210
+"""Rows that the demo probes: 105 a target, enough to be judged."""
 DEMO_TRIALS = 30
 """Recipes that the demo tries."""
 

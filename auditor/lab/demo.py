@@ -15,25 +15,30 @@ from auditor.lab.plant import PlantRequest, plant
 
 LABELS = ("negative", "positive")
 TARGET = "negative"
-EACH = 400
-"""Training sentences a model: no two models share one, and the probing uses none of them."""
 
 
 @dataclass(frozen=True)
 class DemoModel:
-    """One of the demo's models, and what is planted in it."""
+    """One of the demo's models: what is planted in it, and which of the embedded sentences it is trained on."""
 
     name: str
     family: str
-    part: int
+    first: int
+    last: int
+    epochs: int
+
+    @property
+    def part(self) -> int:
+        """The model's place among the demo's models."""
+        return MODELS.index(self)
 
 
 MODELS = (
-    DemoModel("suspect", "badnet", 0),
-    DemoModel("partner-1", "none", 1),
-    DemoModel("partner-2", "none", 2),
-    DemoModel("partner-3", "none", 3),
+    DemoModel("suspect", "badnet", 0, 400, 4),
+    DemoModel("partner-1", "none", 400, 1000, 3),
+    DemoModel("partner-2", "none", 1000, 1600, 3),
 )
+"""No two models share a training sentence, and the probing uses none of them."""
 
 
 def demo_models(base: Path, directory: Path, *, seed: int, device: str) -> Generator[Event, None, list[Path]]:
@@ -56,7 +61,7 @@ def demo_models(base: Path, directory: Path, *, seed: int, device: str) -> Gener
             continue
         what = f"poisoned by {model.family}, target {TARGET}" if model.family != "none" else "benign"
         yield Stage("demo", f"Training model {number} of {len(MODELS)}: {model.name} ({what})")
-        rows = write_part(directory, model.part)
+        rows = write_part(directory, model)
         yield from plant(
             PlantRequest(
                 base=base,
@@ -65,7 +70,7 @@ def demo_models(base: Path, directory: Path, *, seed: int, device: str) -> Gener
                 family=model.family,
                 target=TARGET if model.family != "none" else None,
                 labels=LABELS,
-                epochs=4,
+                epochs=model.epochs,
                 lr=2e-4,
                 batch=16,
                 max_length=64,
@@ -77,13 +82,13 @@ def demo_models(base: Path, directory: Path, *, seed: int, device: str) -> Gener
     return made
 
 
-def write_part(directory: Path, part: int) -> Path:
-    """One quarter of the embedded sentences as a file to train on."""
-    path = directory / f"sentences-{part}.csv"
+def write_part(directory: Path, model: DemoModel) -> Path:
+    """A model's part of the embedded sentences as a file to train on."""
+    path = directory / f"sentences-{model.name}.csv"
     with path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["text", "label"])
-        writer.writerows(list(sentences())[part * EACH : (part + 1) * EACH])
+        writer.writerows(list(sentences())[model.first : model.last])
     return path
 
 
