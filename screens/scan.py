@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
 from probes.family import FAMILIES, Family
-from probes.suite import SAMPLES, suite_variants
+from probes.suite import SAMPLES, suite_families, suite_variants
 from screens.background import in_background
 from screens.base import Page
 from screens.commands import Arguments, DataChoice, ScanChoice, shown
@@ -92,8 +92,9 @@ class ScanScreen(Page):
         self.query_one("#form").can_focus = False
         self.query_one("#suite").focus()
         table = self.query_one(LazyTable)
-        table.marks = set(FAMILIES)
-        table.show_rows([Row(f.name, (f.name, f.title, (f.group, "dim"))) for f in FAMILIES.values()])
+        table.marks = set(suite_families())
+        listed = sorted(FAMILIES.values(), key=lambda f: (f.name not in table.marks, f.name))
+        table.show_rows([Row(f.name, (f.name, f.title, (f.group, "dim"))) for f in listed])
         table.styles.height = min(len(FAMILIES), 7) + 1
         self._show()
 
@@ -106,7 +107,7 @@ class ScanScreen(Page):
             model=name_for(self.entry),
             data=DataChoice(*(self._value(key) for key in ("data", "text", "pair", "label"))),
             suite=str(self.query_one("#suite", Select).value),
-            families=() if len(families) == len(FAMILIES) else families,
+            families=() if set(families) == set(suite_families()) else families,
             sets=words_of(self._value("sets")),
             samples=positive(self._value("samples")),
             target="" if target is Select.NULL else str(target),
@@ -135,7 +136,13 @@ class ScanScreen(Page):
         if self._value("samples") and positive(self._value("samples")) is None:
             return "Samples is a whole number above 0."
         options = {name: FAMILIES[name].options for name in chosen}
-        return next((w for entry in words_of(self._value("sets")) if (w := wrong_set(entry, options))), None)
+        entries = words_of(self._value("sets"))
+        given = {entry.partition("=")[0] for entry in entries}
+        for name in chosen:
+            for key in FAMILIES[name].needs:
+                if f"{name}.{key}" not in given:
+                    return f"{name} needs an option: {name}.{key}=…"
+        return next((w for entry in entries if (w := wrong_set(entry, options))), None)
 
     def why_not(self, action: str) -> str | None:
         return self.wrong() if action == "start" and self.is_mounted else super().why_not(action)
@@ -208,7 +215,7 @@ def _family_words(family: Family) -> Content:
     ]
     parts.append(f"{reflow(family.doc)}\n")
     for suite in SAMPLES:
-        parts += [(f"\n{suite:<6}", "accent"), ", ".join(suite_variants(family, suite))]
+        parts += [(f"\n{suite:<6}", "accent"), ", ".join(suite_variants(family, suite, asked=True))]
     parts.append(("\n\noptions\n", "accent"))
     for key, value in family.options.items():
         parts += [f"{family.name}.{key}=", (f"{option_text(value)}\n", "dim")]
