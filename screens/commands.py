@@ -62,7 +62,9 @@ class ScanChoice:
 
 @dataclass(frozen=True, slots=True)
 class MergeChoice:
-    """What a merge makes. With `rescan` the whole audit is run instead: scan, merge, rescan, compare, stamp."""
+    """What a merge makes. With `rescan` the whole audit is run instead: scan, merge, rescan, compare, stamp. With
+    `search` as well, the audit searches the recipe, and strategy and weights are not used.
+    """
 
     model: str
     partners: tuple[str, ...]
@@ -75,8 +77,12 @@ class MergeChoice:
     seed: int = 0
     policy: str = ""
     rescan: ScanChoice | None = None
+    search: bool = False
 
     def arguments(self) -> Arguments:
+        if self.rescan is not None and self.search:
+            words = ["--search", *_each("--with", self.partners), *(["--merged", self.output] if self.output else [])]
+            return ("audit", self.model, *words, *self.rescan.options())
         words = [*_each("--with", self.partners), "--strategy", self.strategy]
         if self.weights:
             words += ["--weights", ",".join(self.weights)]

@@ -133,6 +133,7 @@ class MergeScreen(Page):
     def choice(self) -> MergeChoice:
         """What the form says."""
         strategy, app = self.strategy, self.auditor
+        then = self.query_one("#then", Select).value
         base = self.query_one("#base", Input).value.strip()
         return MergeChoice(
             model=name_for(self.entry),
@@ -144,7 +145,8 @@ class MergeScreen(Page):
             base=base if strategy.needs_base else "",
             device=app.device,
             policy=app.chosen.policy,
-            rescan=self._rescan() if self.query_one("#then", Select).value == "audit" else None,
+            rescan=None if then == "merge" else self._rescan(),
+            search=then == "search",
         )
 
     def _sets(self) -> list[str]:
@@ -215,7 +217,10 @@ class MergeScreen(Page):
         weights = [_number(box.value) or 0.0 for box in self.query("#weights Input").results(Input)]
         total = sum(weights) or 1.0
         shares = "  ".join(f"{w / total:.0%}" for w in weights)
-        self.query_one("#shares", Static).update(line((f"shares {shares}; the first is the suspect's", "dim")))
+        told = f"shares {shares}; the first is the suspect's"
+        if self.query_one("#then", Select).value == "search":
+            told = "the search finds a weight for each kind of module; strategy and weights here are not used"
+        self.query_one("#shares", Static).update(line((told, "dim")))
         need = weight(self.entry.profile)
         free = "unknown" if self._free is None else size(self._free)
         tone = "bad" if self._free is not None and self._free < need else "dim"
@@ -244,7 +249,11 @@ class MergeScreen(Page):
             self.auditor.push_page(JobScreen(job))
 
 
-THEN = [(line("audit: rescan and compare too"), "audit"), (line("merge only"), "merge")]
+THEN = [
+    (line("audit: rescan and compare too"), "audit"),
+    (line("audit with a searched recipe"), "search"),
+    (line("merge only"), "merge"),
+]
 OUTPUT_HINT = "A directory that does not exist yet: it appears whole or not at all."
 
 

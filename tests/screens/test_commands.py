@@ -44,6 +44,7 @@ LISTS: dict[str, Sequence[str]] = {
     "plain scan": ScanChoice("m").arguments(),
     "merge": MERGE.arguments(),
     "audit": MergeChoice("suspect", ("a",), "out", weights=("1", "2"), rescan=SCAN).arguments(),
+    "search": MergeChoice("suspect", ("a",), "out", rescan=SCAN, search=True).arguments(),
     "add": add_arguments("/models/x", "x", ["one", "two"]),
     "remove": remove_arguments("3"),
     "pull": pull_arguments("org/name@main"),
