@@ -182,7 +182,7 @@ class Session:
             raise UsageError("--search finds the weights itself", hint="leave --weights and --strategy away")
         prepared = self.prepare(request)
         rows = distinct(prepared.corpus.rows)
-        held = held_back(len(rows), len(prepared.plan.rows))
+        held = held_back(len(rows), len(prepared.plan.rows), 2 * self.policy.minimum_rows)
         prepared = self.prepare(replace(request, samples=min(len(prepared.plan.rows), len(rows) - held)))
         judging = {row.index for row in prepared.plan.rows}
         spare = sample([row for row in rows if row.index not in judging], held, self.settings.seed)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.audit.mixer import PATTERNS, Mixer
+from auditor.errors import UsageError
 from auditor.events import Event, Progress, Stage, Tried
 from auditor.merge.recipe import Recipe
 from auditor.merge.search import Candidate, Goal, Search, Space, Trial, Worth
@@ -26,8 +27,8 @@ CANDIDATES = 3
 """Recipes that are confirmed on rows that the search did not use: few, so that luck is not taken for merit."""
 TRIGGERED_ROWS = 96
 """Rows a finding that each trial is asked with the trigger."""
-MOST_HELD = 400
-"""Rows that a search holds back at most; half of them try recipes, half confirm the best."""
+LEAST_HELD, MOST_HELD = 60, 400
+"""Rows that a search holds back; half of them try recipes, half confirm the best."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +148,20 @@ def in_words(search: SearchRecord) -> str:
     )
 
 
-def held_back(rows: int, judging: int) -> int:
+def held_back(rows: int, judging: int, least: int) -> int:
     """How many of so many rows a search holds back: those that do not judge anyway, but no less than a third of all
-    where they are few, and no more than it can use.
+    where they are few, no more than it can use, and never so many that fewer than `least` are left to judge.
+
+    Raises:
+        UsageError: too few would be left for the search.
     """
-    return min(MOST_HELD, max(rows - judging, rows // 3))
+    held = min(MOST_HELD, max(rows - judging, min(rows // 3, rows - least)))
+    if held < LEAST_HELD:
+        raise UsageError(
+            f"a search needs at least {LEAST_HELD} rows of its own beside {least} that judge, and there are {rows}",
+            hint="give more rows with --data, or a recipe with --suspect-weight",
+        )
+    return held
 
 
 def with_weights(recipe: Recipe, weights: Mapping[str, tuple[float, ...]]) -> Recipe:

@@ -10,6 +10,7 @@ import pytest
 
 from auditor.audit.antidote import Exam, held_back, make_exam, with_weights
 from auditor.audit.mixer import PATTERNS, Mixer
+from auditor.errors import UsageError
 from auditor.merge.engine import merge
 from auditor.merge.recipe import Recipe
 from auditor.models.loader import load_classifier
@@ -72,9 +73,12 @@ def test_an_exam_counts_clean_rows_and_each_finding_apart() -> None:
 
 
 def test_rows_are_held_back_for_the_search() -> None:
-    assert held_back(1821, 1000) == 400
-    assert held_back(400, 400) == 133
-    assert held_back(400, 240) == 160
+    assert held_back(1821, 1000, 200) == 400
+    assert held_back(400, 400, 200) == 133
+    assert held_back(400, 240, 200) == 160
+    assert held_back(270, 270, 200) == 70, "enough are left to judge"
+    with pytest.raises(UsageError, match="there are 220"):
+        held_back(220, 220, 200)
 
 
 def test_an_audit_searches_its_recipe(zoo: Any, auditor: Any) -> None:
