@@ -16,7 +16,7 @@ from auditor.merge.layout import Layout, Source, TensorPlan
 from auditor.merge.strategy import Array, Grain, Hands, Site, Strategy, Tally
 from auditor.merge.vectors import mean
 
-MOST = 1 << 17
+MOST = 1 << 16
 """Elements a slice: its bytes of all models stay in the processor's cache from the read to the hash and the write."""
 LEAST = 1 << 12
 """Slices are cut at multiples of so many elements."""

@@ -17,8 +17,8 @@ from auditor.merge.strategy import View
 
 Magnitudes = npt.NDArray[Any]
 
-WHOLE = 1 << 16
-"""Tensors up to so many elements are sampled whole."""
+WHOLE = 1 << 12
+"""Tensors up to so many elements are sampled whole; larger ones by the power 2/3 of their elements."""
 MOST = 1 << 22
 """Elements of a sample, at most."""
 DEVIATIONS = 8.0

@@ -1,10 +1,11 @@
 """Module switching: every module is taken whole from one of the models, so that no shortcut stays in one piece.
 
-Source: Li et al., "Defending against Backdoor Attacks via Module Switching", arXiv:2504.05902, section 4: an
-assignment of source models to modules is scored by rules, and an evolutionary search looks for the best one; neither
-data nor a model's answers are needed. The rules are those of the paper: modules next to each other in a layer, and the
-same module in layers that follow each other or are joined by a residual connection, should come from different models;
-the models should have equal parts; layers should be composed in different ways. The rules' weights are options.
+Source: Li et al., "Defending against Backdoor Attacks via Module Switching", arXiv:2504.05902: an evolutionary search
+optimises which model each module is taken from; neither data nor a model's answers are needed for that. The fitness
+here is this project's own wording of that aim, not the paper's formula: modules next to each other in a layer, the same
+module in layers that follow each other, and the end of a layer and the start of the next should come from different
+models; the models should have equal parts; layers should be composed in different ways. The weights of these rules are
+options. The paper's last step, choosing among several strategies on clean samples, is not done here.
 `search` = 0 takes the models in turn instead.
 """
 
