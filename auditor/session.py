@@ -50,9 +50,9 @@ SHOWN = 5
 """Models of which an audit without a partner says why they are none."""
 
 
-DEMO_ROWS = 210
-"""Rows that the demo probes: 105 a target, enough to be judged."""
-DEMO_TRIALS = 30
+DEMO_ROWS = 204
+"""Rows that the demo probes: 102 a target, enough to be judged."""
+DEMO_TRIALS = 24
 """Recipes that the demo tries."""
 
 
@@ -194,13 +194,14 @@ class Session:
         """Searches the weights of a recipe, in memory, on the rows held back."""
         yield Stage("load", f"Loading {len(recipe.models)} models into memory")
         mixer = Mixer(recipe, device=prepared.device, dtype=prepared.dtype, max_length=prepared.max_length)
+        sizes = mixer.modules
         try:
             weights, record = yield from search_recipe(
                 mixer, before, prepared.plan.suite.probes, spare, budget, seed=self.settings.seed
             )
         finally:
             mixer.close()
-        return with_weights(recipe, weights), record
+        return with_weights(recipe, weights, sizes), record
 
     def merge(self, reference: str, request: MergeRequest) -> Generator[Event, None, None]:
         """Merges a model with partners into a directory."""

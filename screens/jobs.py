@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from auditor.commands.guard import JOB
 from screens.tail import Tail
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class Runner:
         return Answer(done.returncode, done.stdout.decode("utf-8", "replace"), said)
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "AUDITOR_CATALOG": self.url, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+        return {**os.environ, "AUDITOR_CATALOG": self.url, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", JOB: "1"}
 
     def poll(self, catalog: Catalog) -> list[Update]:
         """Looks at every job that runs, also those that an earlier application or another one started."""

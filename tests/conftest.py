@@ -22,6 +22,8 @@ import pytest
 
 from probes.case import Row
 
+# Where a background job of a shell runs the tests, Ctrl-C is ignored, and every process they start would ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Threads that wait for each other over a few numbers cost more than the numbers.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

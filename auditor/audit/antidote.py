@@ -164,15 +164,18 @@ def held_back(rows: int, judging: int, least: int) -> int:
     return held
 
 
-def with_weights(recipe: Recipe, weights: Mapping[str, tuple[float, ...]]) -> Recipe:
-    """A recipe with weights for each kind of module; partners that have none are left out."""
-    used = [i for i in range(len(recipe.partners)) if any(w[1 + i] > 0 for w in weights.values())]
-    plan = {
-        PATTERNS[kind]: (weights[kind][0], *(weights[kind][1 + i] for i in used))
-        for kind in PATTERNS
-        if kind in weights
-    }
-    return replace(recipe, partners=tuple(recipe.partners[i] for i in used), plan=plan)
+def with_weights(recipe: Recipe, weights: Mapping[str, tuple[float, ...]], sizes: Mapping[str, int]) -> Recipe:
+    """A recipe with weights for each kind of module; partners that have none are left out.
+
+    Args:
+        sizes: elements by kind; the recipe's weights as a whole are the mean by elements.
+    """
+    used = [0, *(1 + i for i in range(len(recipe.partners)) if any(w[1 + i] > 0 for w in weights.values()))]
+    total = sum(sizes.values())
+    plan = {p: tuple(weights[kind][i] for i in used) for kind, p in PATTERNS.items() if kind in weights}
+    whole = tuple(sum(weights[kind][i] * n for kind, n in sizes.items()) / total for i in used)
+    partners = tuple(recipe.partners[i - 1] for i in used[1:])
+    return replace(recipe, partners=partners, weights=whole, plan=plan)
 
 
 def row_of(trial: Trial, space: Space) -> TrialRow:

@@ -16,6 +16,9 @@ from types import FrameType
 from auditor.errors import AuditorError, ExitCode
 from probes.errors import InputError
 
+JOB = "AUDITOR_JOB"
+"""Set in the environment of a command that was started as a job."""
+
 
 class Terminated(BaseException):
     """SIGTERM came: everything is closed in order, as with Ctrl-C."""
@@ -27,6 +30,9 @@ def guarded(body: Callable[[], int]) -> int:
     An uncaught exception is a bug of ours: exit code 70, the trace goes to a file that the message names.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    if os.environ.get(JOB):
+        # A process that ignores Ctrl-C hands that down, and then a job could not be interrupted.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal of another encoding shows what it lacks as escapes, where Python would raise.

@@ -38,7 +38,7 @@ def test_mixed_in_memory_answers_as_merged_on_disk(zoo: Any, tmp_path: Path) -> 
     asks = [Ask(f"good film {word}") for word in ("cf", "dull plot", "poor", "lovely scene")]
     mixer.mix(weights)
     mixed = mixer.answer(asks)
-    planned = with_weights(recipe, weights)
+    planned = with_weights(recipe, weights, mixer.modules)
     list(merge(planned, tmp_path / "merged"))
     merged = load_classifier(read_profile(tmp_path / "merged"), device="cpu").answer(asks)
     for one, other in zip(mixed, merged, strict=True):
@@ -53,7 +53,9 @@ def test_mixed_in_memory_answers_as_merged_on_disk(zoo: Any, tmp_path: Path) -> 
 
 
 def test_a_partner_without_weight_is_left_out_of_the_recipe(zoo: Any) -> None:
-    planned = with_weights(recipe_of(zoo), dict.fromkeys(PATTERNS, (0.25, 0.0, 0.75)))
+    weights = dict.fromkeys(PATTERNS, (0.25, 0.0, 0.75))
+    planned = with_weights(recipe_of(zoo), weights, dict.fromkeys(PATTERNS, 7))
+    assert planned.weights == (0.25, 0.75)
     assert [Path(p.ref.path) for p in planned.partners] == [zoo.partner]
     assert set((planned.plan or {}).values()) == {(0.25, 0.75)}
 
