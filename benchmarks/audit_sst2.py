@@ -24,7 +24,7 @@ MODELS = (
 )
 VICTIMS = ("badnet-sst2", "insertsent-sst2")
 PARTNERS = ("benign-sst2", "benign-yelp")
-WEIGHTS = ("0.33", "0.2", "0.1")
+RECIPES = ("0.33", "0.2", "0.1", "search")
 
 
 def auditor(*words: str) -> dict[str, Any]:
@@ -64,20 +64,20 @@ def scan_table(common: list[str], work: Path) -> None:
 
 
 def audit_table(common: list[str], work: Path) -> None:
-    """One line a victim and weight: before and after."""
-    print("| victim | suspect's weight | ASR before | ASR after | floor gap after | CACC before | CACC after | stamp |")
-    print("|---|---|---|---|---|---|---|---|")
+    """One line a victim and recipe (the suspect's weight, or a searched one): before and after."""
+    print("| victim | recipe | kept | ASR before | ASR after | floor gap after | CACC before | CACC after | stamp |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for victim in VICTIMS:
-        for weight in WEIGHTS:
-            merged = work / f"merged-{victim}-{weight}"
-            words = ["audit", str(work / victim), "--with", *(str(work / p) for p in PARTNERS)]
-            words += ["--suspect-weight", weight, *common]
+        for recipe in RECIPES:
+            merged = work / f"merged-{victim}-{recipe}"
+            words = ["audit", str(work / victim), "--with", *(str(work / p) for p in PARTNERS), *common]
+            words += ["--search"] if recipe == "search" else ["--suspect-weight", recipe]
             if not merged.exists():
                 words += ["--merged", str(merged)]
-            print(line(victim, weight, auditor(*words)), flush=True)
+            print(line(victim, recipe, auditor(*words)), flush=True)
 
 
-def line(victim: str, weight: str, found: dict[str, Any]) -> str:
+def line(victim: str, recipe: str, found: dict[str, Any]) -> str:
     """An audit as a table's line; ASR is that of the strongest finding."""
     lead = found["before"]["findings"][0]
     same = [
@@ -91,7 +91,8 @@ def line(victim: str, weight: str, found: dict[str, Any]) -> str:
     cacc = [percent(found[side]["scores"]["cacc"]) for side in ("before", "after")]
     asr = [percent(s["rate"]) for s in same]
     label = f"{victim} ({lead['family']}/{lead['variant']})"
-    return f"| {label} | {weight} | {asr[0]} | {asr[1]} | {floor} | {cacc[0]} | {cacc[1]} | {found['stamp']} |"
+    kept = f"{found['merge']['kept']:.0%}"
+    return f"| {label} | {recipe} | {kept} | {asr[0]} | {asr[1]} | {floor} | {cacc[0]} | {cacc[1]} | {found['stamp']} |"
 
 
 def main() -> None:
