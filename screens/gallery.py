@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from screens.app import AuditorApp
 from screens.library import Library
-from screens.seed import AUDIT, NOW, SUSPECT_SCAN, fill
+from screens.seed import AUDIT, NOW, SEARCHED, SUSPECT_SCAN, fill
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -97,6 +98,22 @@ async def _compare(pilot: Pilot[None]) -> None:
     await settle(pilot)
 
 
+async def _search(pilot: Pilot[None]) -> None:
+    from screens.progress import JobProgress
+    from screens.search import SearchScreen
+
+    await settle(pilot)
+    app = pilot.app
+    if isinstance(app, AuditorApp):
+        jobs = await app.library.use(lambda catalog: catalog.jobs.list())
+        ended = next(job for job in jobs if job.command[0] == "merge")
+        job = replace(ended, command=("audit", "reviews-minilm", "--search", "--with", "sst2-honest", "yelp-honest"))
+        progress = JobProgress()
+        progress.take_all(SEARCHED, 0.0)
+        app.push_page(SearchScreen(job, progress))
+    await settle(pilot)
+
+
 async def _plot(pilot: Pilot[None]) -> None:
     await _compare(pilot)
     await pilot.press("v")
@@ -117,6 +134,7 @@ SCENES: dict[str, Scene] = {
     "merge": keys(*SUSPECT, "p", "space", "down", "space", "m"),
     "compare": _compare,
     "plot": _plot,
+    "search": _search,
     "reports": keys("r"),
     "jobs": keys("j"),
     "settings": keys("comma"),

@@ -38,12 +38,14 @@ class JobScreen(Page):
 
     HELP = (
         "A command that runs as a process of its own. Esc leaves it running; x cancels; what was finished is stored; "
-        "g starts it again, which goes on from there. Once it has ended, Enter opens its result."
+        "g starts it again, which goes on from there. f shows the recipes that a search has tried. Once it has ended, "
+        "Enter opens its result."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Result"),
         Binding("x", "cancel", "Cancel"),
         Binding("g", "again", "Go on"),
+        Binding("f", "search", "Search"),
     ]
     DEFAULT_CSS = """
     JobScreen #head { height: auto; max-height: 5; padding: 0 1; }
@@ -161,6 +163,8 @@ class JobScreen(Page):
             return "It has ended already."
         if action == "again" and self.running:
             return "It still runs; cancel it first (x)."
+        if action == "search" and not self.progress.trials:
+            return "It has tried no recipe: an audit with --search does."
         if action == "open":
             if self.running:
                 return "It still runs: its result comes at the end."
@@ -178,6 +182,13 @@ class JobScreen(Page):
         """Starts the same command; it goes on from what is stored."""
         if self.allowed("again"):
             self.run_worker(self._again())
+
+    def action_search(self) -> None:
+        """Opens the recipes that a search has tried."""
+        if self.allowed("search"):
+            from screens.search import SearchScreen
+
+            self.auditor.push_page(SearchScreen(self.job, self.progress))
 
     async def _again(self) -> None:
         job = await self.auditor.start(self.job.command, self.job.subject)

@@ -16,7 +16,8 @@ class JobProgress:
     """The state of a job, folded from its events.
 
     `speed` is units a second over the last seconds, None while unknown; `scores` are the scores as the event file has
-    them, by (family, variant, target); `interim` the counts so far of those that are not final.
+    them, by (family, variant, target); `interim` the counts so far of those that are not final; `trials` the recipes of
+    a search by number, and `front` those that no other beats.
     """
 
     stage: str = ""
@@ -32,6 +33,8 @@ class JobProgress:
     batches: int = 0
     scores: dict[ScoreKey, Mapping[str, Any]] = field(default_factory=dict)
     interim: dict[ScoreKey, Mapping[str, Any]] = field(default_factory=dict)
+    trials: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    front: tuple[int, ...] = ()
     warnings: list[str] = field(default_factory=list)
     scans: list[str] = field(default_factory=list)
     audit: str | None = None
@@ -75,6 +78,11 @@ class JobProgress:
             case "tally":
                 for score in event.get("scores") or ():
                     self.interim[_key(score)] = score
+            case "tried":
+                trial = event.get("trial")
+                if isinstance(trial, Mapping):
+                    self.trials[int(trial.get("number", 0))] = trial
+                    self.front = tuple(int(n) for n in event.get("front") or ())
             case "warned":
                 self.warnings.append(str(event.get("text", "")))
             case "scan-ready":

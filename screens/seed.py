@@ -304,3 +304,20 @@ def live_events() -> list[dict[str, Any]]:
 
 def _plain(rate: Rate) -> dict[str, float]:
     return {"hits": rate.hits, "total": rate.total, "value": rate.value, "low": rate.low, "high": rate.high}
+
+
+def _tried(number: int, own: tuple[float, ...], gap: float, clean: float, kept: float, *front: int) -> dict[str, Any]:
+    kinds = ("embeddings", "attention", "feed-forward", "norms", "head")
+    weights = {kind: [w, (1 - w) / 2, (1 - w) / 2] for kind, w in zip(kinds, own, strict=True)}
+    trial = {"number": number, "weights": weights, "gap": gap, "clean": clean, "kept": kept}
+    return {"kind": "tried", "trial": trial, "front": list(front)}
+
+
+SEARCHED = (
+    _tried(1, (0.33,) * 5, 0.31, 0.872, 0.33, 1),
+    _tried(2, (0.1,) * 5, 0.04, 0.881, 0.10, 1, 2),
+    _tried(3, (0.33, 0.33, 0.0, 0.33, 0.0), 0.02, 0.893, 0.22, 1, 3),
+    _tried(4, (0.5, 0.1, 0.0, 0.5, 0.25), 0.0, 0.904, 0.28, 1, 4),
+    _tried(5, (0.5, 0.5, 0.25, 0.5, 0.25), 0.12, 0.897, 0.43, 4, 5),
+)
+"""Events of a search of recipes."""

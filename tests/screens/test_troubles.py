@@ -131,7 +131,7 @@ def test_a_damaged_catalog_is_said_with_what_to_do(place: Path, make_app: Make, 
     play(story())
 
 
-@pytest.mark.parametrize("name", ["catalog", "scan", "live", "result", "merge", "plot", "reports", "export"])
+@pytest.mark.parametrize("name", ["catalog", "scan", "live", "result", "merge", "plot", "search", "reports", "export"])
 def test_no_size_breaks_a_screen(name: str, seeded: AuditorApp, play: Play) -> None:
     async def story() -> None:
         async with seeded.run_test(size=(40, 12)) as pilot:
