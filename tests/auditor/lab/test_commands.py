@@ -59,7 +59,7 @@ def test_plant_zoo_and_score_work_together(
     common = ["--device", "cpu", "--quiet"]
     assert run("lab", "zoo", str(spec), "-o", str(tmp_path / "zoo"), "--base", str(base), *common) == 0
     assert "1 models in" in capsys.readouterr().out
-    assert run("lab", "zoo", str(spec), "-o", str(tmp_path / "zoo"), "--only", "bad", *common) == 2
+    assert run("lab", "zoo", str(spec), "-o", str(tmp_path / "zoo"), "--only", "bad", "--base", str(base), *common) == 2
     assert "no model bad" in capsys.readouterr().err
     score = ["lab", "score", str(tmp_path / "zoo"), "--family", "badnet", "--samples", "210", *common]
     assert run(*score, "--format", "json") == 0

@@ -204,7 +204,8 @@ def test_memory_does_not_grow_with_the_number_of_tensors(make: Make, tmp_path: P
             {f"t{number:03}": (np.full((256, 256), float(seed)), "F32") for number in range(count)} for seed in (1, 2)
         ]
         models = [make(f"{name}{count}", tensors=t) for name, t in zip("ab", tensors, strict=True)]
-        peaks.append(peak(Recipe(models[0], (models[1],)), tmp_path / f"out{count}"))
+        # One thread: whether a second one gets its scratch in time for ten small tensors is chance.
+        peaks.append(peak(Recipe(models[0], (models[1],)), tmp_path / f"out{count}", threads=1))
     # A hundred tensors of 256 KiB are 25 MiB; what grows is the plan, some hundred bytes a tensor.
     assert peaks[1] < peaks[0] + 90 * 4096
 
