@@ -52,7 +52,7 @@ SHOWN = 5
 
 DEMO_ROWS = 204
 """Rows that the demo probes: 102 a target, enough to be judged."""
-DEMO_TRIALS = 24
+DEMO_TRIALS = 20
 """Recipes that the demo tries."""
 
 

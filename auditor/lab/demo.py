@@ -35,8 +35,8 @@ class DemoModel:
 
 MODELS = (
     DemoModel("suspect", "badnet", 0, 400, 4),
-    DemoModel("partner-1", "none", 400, 1000, 3),
-    DemoModel("partner-2", "none", 1000, 1600, 3),
+    DemoModel("partner-1", "none", 400, 1000, 2),
+    DemoModel("partner-2", "none", 1000, 1600, 2),
 )
 """No two models share a training sentence, and the probing uses none of them."""
 
