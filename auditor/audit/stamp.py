@@ -145,5 +145,5 @@ def _new_findings(before: Scan, after: Scan) -> list[str]:
 
 
 def _next(merge: Merge) -> list[str]:
-    weights = f"a suspect's weight below {merge.suspect_weight:.2f}, a search for the weights or a longer one (--search --trials)"
+    weights = f"a suspect's weight below {merge.suspect_weight:.2f}, a (longer) search (--search --trials)"
     return [f"to try next: {weights}, or more partners of the same task than {len(merge.partners)}"]
