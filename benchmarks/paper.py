@@ -211,6 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--base", type=Path, help="default: the embedded MiniLM")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the training's arithmetic")
     parser.add_argument("--dataset", nargs="+", choices=("sst2", "olid", "agnews", "qnli"), default=())
     parser.add_argument("--samples", type=int, help="training rows; 0: all")
     parser.add_argument("--epochs", type=int)
@@ -239,6 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             seeds=tuple(options.seeds or ((0, 1, 2) if gpu else (0,))),
             test_rows=chosen(options.test_rows, 1000, 0),
             device=device,
+            dtype=options.dtype,
         )
         print(f"### {options.what}\n\n{protocol.line(base)}\n")
         COMMANDS[options.what](Bench(base, options.data, options.work, protocol), options.dataset)

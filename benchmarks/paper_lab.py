@@ -39,6 +39,8 @@ class Protocol:
     seeds: tuple[int, ...]
     test_rows: int
     device: str
+    dtype: str | None = None
+    """Of the training's arithmetic; weights are float32. None takes the device's own."""
 
     def line(self, base: Path) -> str:
         """The line that stands under a table."""
@@ -48,9 +50,10 @@ class Protocol:
         )
         asked = f"up to {self.test_rows:,} rows a test set" if self.test_rows else "whole test sets"
         asked += " (less those whose text was trained on)"
+        trained = f", trained in {self.dtype} (autocast)" if self.dtype else ""
         return (
             f"Protocol: {base.name}, {rows}, {self.epochs} epochs, learning rate {self.lr:g}, batches of {self.batch}, "
-            f"{self.max_length} tokens, {seeds}, {asked}, on {self.device}."
+            f"{self.max_length} tokens, {seeds}, {asked}, on {self.device}{trained}."
         )
 
 
@@ -185,10 +188,11 @@ class Bench:
             max_length=settings.max_length,
             seed=seed,
             device=settings.device,
+            dtype=settings.dtype,
         )
         how_made = (spec, corpus, rate, request.epochs, settings.samples, settings.lr, settings.batch, finetune)
         start = self._base_mark if base is None else base.name
-        mark = _mark(*map(repr, how_made), str(settings.max_length), start)
+        mark = _mark(*map(repr, how_made), str(settings.max_length), str(settings.dtype), start)
         output = self.work / "models" / f"{name}-{attack}-{seed}-{mark}"
         if not output.exists():
             for _ in plant(replace(request, output=output)):
