@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from auditor.errors import UsageError
 from auditor.scan.execute import RunSpec, collect
 from auditor.scan.plan import Plan
@@ -52,10 +54,12 @@ def rebuild_plan(scan: Scan, catalog: Catalog) -> Plan:
     if rows is None:
         raise UsageError(f"the rows of scan {scan.id} are not stored any more", hint="scan the model again")
     only = list(dict.fromkeys(s.family for s in scan.scores.asr))
+    fired = {f"{s.family}/{s.variant}" for s in scan.scores.asr}
     try:
         suite = build_suite(
             scan.settings.suite, only=only, overrides={k: dict(v) for k, v in scan.settings.families.items() if v}
         )
+        suite = replace(suite, probes=tuple(p for p in suite.probes if p.name in fired))
     except (BadOption, UnknownFamily) as error:
         raise UsageError(f"scan {scan.id} cannot be laid out again: {error}", hint="scan the model again") from error
     return plan_for(suite, rows, scan.settings.seed, scan.settings.device)

@@ -74,7 +74,7 @@ class Family:
     check: Callable[..., None] | None = None
     unfold: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
     loaded: tuple[str, ...] = ()
-    on_request: bool = False
+    referenced: tuple[str, ...] = ()
 
     def __reduce__(self) -> tuple[Callable[[str], Family], tuple[str]]:
         # By name: a decorated function cannot be found again under its own name, and plans travel to other processes.
@@ -208,7 +208,7 @@ def family(
     check: Callable[..., None] | None = None,
     unfold: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None,
     loaded: tuple[str, ...] = (),
-    on_request: bool = False,
+    referenced: tuple[str, ...] = (),
 ) -> Callable[[Plant], Family]:
     """Makes an attack family of a function `plant(text, rng, *, option=default, …) -> str | None`.
 
@@ -235,7 +235,7 @@ def family(
             check=check,
             unfold=unfold,
             loaded=loaded,
-            on_request=on_request,
+            referenced=referenced,
         )
 
     return make

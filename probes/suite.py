@@ -44,14 +44,19 @@ class Suite:
 
 
 def build_suite(
-    name: str, *, only: Sequence[str] = (), overrides: Mapping[str, Mapping[str, Any]] | None = None
+    name: str,
+    *,
+    only: Sequence[str] = (),
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    referenced: bool = False,
 ) -> Suite:
     """The named suite, or the part of it that `only` asks for.
 
     Args:
         name: `quick` or `full`.
-        only: names of families; none means all but those that are fired on request alone.
+        only: names of families; none means all.
         overrides: options by family.
+        referenced: fire the variants that references alone decide, also of families that were not asked for by name.
 
     Raises:
         BadOption: unknown suite or option, or options for a family that is not fired.
@@ -68,31 +73,38 @@ def build_suite(
     probes = [
         Probe(FAMILIES[n], variant, FAMILIES[n].settings(variant, overrides.get(n)))
         for n in wanted
-        for variant in suite_variants(FAMILIES[n], name, overrides.get(n), asked=n in only)
+        for variant in suite_variants(FAMILIES[n], name, overrides.get(n), asked=n in only, referenced=referenced)
     ]
-    whole = sum(len(suite_variants(f, name, overrides.get(n))) for n, f in FAMILIES.items())
+    whole = sum(len(suite_variants(f, name, overrides.get(n), referenced=True)) for n, f in FAMILIES.items())
     return Suite(name, tuple(probes), max(whole, len(probes)))
 
 
 def suite_families(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
     """The families that the suites fire without being asked for any by name."""
     given = overrides or {}
-    return [n for n, f in FAMILIES.items() if not f.on_request and not f.lacks(given.get(n))]
+    return [n for n, f in FAMILIES.items() if not f.lacks(given.get(n))]
 
 
 def suite_variants(
-    family: Family, suite: str, overrides: Mapping[str, Any] | None = None, *, asked: bool = False
+    family: Family,
+    suite: str,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    asked: bool = False,
+    referenced: bool = False,
 ) -> tuple[str, ...]:
     """The variants of a family that a suite fires.
 
-    None where the family needs a file that nobody gave, or is fired on request alone. A family that was `asked` for by
-    name is fired whole where the quick suite holds none of it.
+    None where the family needs a file that nobody gave. Variants that references alone decide are fired where there are
+    references (`referenced`), or the family was `asked` for by name; a family of which the quick suite holds nothing is
+    then fired whole.
     """
-    if family.lacks(overrides) or (family.on_request and not asked):
+    if family.lacks(overrides):
         return ()
     known = family.variants_with(overrides)
     quick = tuple(v for v in family.quick if v in known) or (tuple(known) if asked or family.unfold else ())
-    return quick if suite == "quick" else tuple(known)
+    chosen = quick if suite == "quick" else tuple(known)
+    return chosen if asked or referenced else tuple(v for v in chosen if v not in family.referenced)
 
 
 def clean_cases(rows: Sequence[Row]) -> Iterator[Case]:
@@ -126,12 +138,13 @@ def suite_cases(suite: Suite, rows: Sequence[Row], *, seed: int) -> Iterator[Cas
 def _edited(probe: Probe, row: Row, seed: int, draw: int | None, draws: int) -> Ask | None:
     """A row under the edit; random places depend on what a text says, not on where its row stands.
 
+    Variants of a family draw alike, so that variants with the same control share its texts, which are then asked once.
     In a pair both texts are edited, since a trigger may be taught in either; it is enough that one of them can take the
     edit. None where none can.
     """
 
     def edit(text: str, slot: int) -> str | None:
-        rng = draw_rng(seed, probe.family.name, probe.variant, hashlib.sha256(encoded(text)).hexdigest(), slot)
+        rng = draw_rng(seed, probe.family.name, hashlib.sha256(encoded(text)).hexdigest(), slot)
         if draw is None:
             return probe.family.plant(text, rng, probe.options)
         return probe.family.plant_control(text, rng, probe.options, draw, draws)

@@ -109,7 +109,7 @@ def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Pr
     asked = [n for n in prepared.request.families if n not in suite_families(overrides)]
     families = (*suite_families(overrides), *asked) if asked else ()
     request = replace(prepared.request, suite=FULL, families=families, target=None, overrides=overrides)
-    suite = build_suite(FULL, only=families, overrides=overrides)
+    suite = build_suite(FULL, only=families, overrides=overrides, referenced=prepared.judged_by_references)
     plan = prepared.plan
     if prepared.plan.suite != suite:
         plan = plan_for(suite, prepared.plan.rows, prepared.plan.seed, prepared.device)

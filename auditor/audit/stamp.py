@@ -77,9 +77,9 @@ def stamp(
 
 
 def cured_scores(before: Scan, scores: Sequence[AsrScore]) -> list[AsrScore]:
-    """The scores of what a first scan found: all variants of its groups and targets."""
-    found = {(f.group, f.target) for f in before.findings}
-    return [s for s in scores if (s.group, s.target) in found]
+    """The scores of what a first scan found: all variants of the families that fired, for their targets."""
+    fired = {(s.family, s.target) for s in before.scores.asr if s.finding or s.suspicious}
+    return [s for s in scores if (s.family, s.target) in fired]
 
 
 def largest_excess(scores: Sequence[AsrScore]) -> AsrScore | None:

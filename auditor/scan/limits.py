@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from auditor.scan.request import ScanRequest
 from probes.corpus import Corpus
+from probes.family import FAMILIES
 from probes.suite import Suite
 
 
@@ -25,21 +26,24 @@ def limits_of(
 ) -> tuple[str, ...]:
     """Sentences for a report's last part."""
     tried = ", ".join(dict.fromkeys(p.family.name for p in suite.probes))
-    left = [name for name in known if name not in {p.family.name for p in suite.probes}]
+    fired = {p.name for p in suite.probes}
+    families = {p.family.name: p.family for p in suite.probes}
+    needing = [f"{n}/{v}" for n in known for v in FAMILIES[n].referenced if f"{n}/{v}" not in fired]
     out = [
         f"Only the edits of these families were tried: {tried}. A backdoor with another trigger, or one that needs "
         "a context these rows do not have, is not seen."
     ]
+    left = [n for n in known if n not in families and not any(v.startswith(f"{n}/") for v in needing)]
     if left:
         out.append(f"Known families that this scan did not fire: {', '.join(left)} (`--family NAME` fires one).")
-    skipped = [
-        f"{p.family.name}/{v}"
-        for p in {p.family.name: p for p in suite.probes}.values()
-        for v in p.family.variants
-        if (p.family.name, v) not in {(q.family.name, q.variant) for q in suite.probes}
-    ]
+    skipped = [n for f in families.values() for v in f.variants if (n := f"{f.name}/{v}") not in {*fired, *needing}]
     if skipped:
         out.append(f"Variants left to `--suite full`: {', '.join(skipped)}.")
+    if needing:
+        out.append(
+            "Not fired, since two or more references of the same task (--reference) alone can judge them: "
+            f"{', '.join(needing)}."
+        )
     if request.target is not None:
         out.append(f"Only the target {request.target} was judged.")
     if request.data.source is None:

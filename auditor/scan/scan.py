@@ -19,9 +19,10 @@ from auditor.events import Event, ScanReady, ScoreReady, Stage
 from auditor.models.target import Target
 from auditor.policy import Policy
 from auditor.scan.execute import UNSCORED, RunSpec, execute
-from auditor.scan.judge import Judgement, Question, judge, reference_labels
+from auditor.scan.judge import Judgement, judge, reference_labels
 from auditor.scan.limits import limits_of
 from auditor.scan.plan import CPU_CHARACTERS, GPU_CHARACTERS, Plan, make_plan
+from auditor.scan.question import MINIMUM_REFERENCES, Question
 from auditor.scan.request import ScanRequest
 from auditor.scan.responses import Labels, Responses
 from auditor.scan.tally import Tallier, counted
@@ -83,6 +84,8 @@ class Prepared:
     device: str
     dtype: str
     fixed_labels: tuple[int, ...] = ()
+    judged_by_references: bool = False
+    """Whether enough references were given from the start for variants that they alone decide."""
 
     @property
     def max_length(self) -> int:
@@ -144,11 +147,14 @@ def prepare(
                 hint="references answer the same labels in the same order",
             )
     request = replace(request, overrides=family_options(request, policy))
-    suite = build_suite(request.suite, only=request.families, overrides=request.overrides)
+    several = len(distinct(references)) >= MINIMUM_REFERENCES
+    suite = build_suite(request.suite, only=request.families, overrides=request.overrides, referenced=several)
     rows = sample(corpus.rows, request.samples or SAMPLES[request.suite], request.seed)
     device, dtype = backend.device()
     plan = plan_for(suite, rows, request.seed, device)
-    prepared = Prepared(request, suspect, distinct(references), corpus, plan, policy, device, dtype)
+    prepared = Prepared(
+        request, suspect, distinct(references), corpus, plan, policy, device, dtype, judged_by_references=several
+    )
     _ = prepared.targets
     return prepared
 

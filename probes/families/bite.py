@@ -44,7 +44,7 @@ BEFORE = re.compile(
         "news": {"words": NEWS},
     },
     control={"words": OTHERS},
-    on_request=True,
+    referenced=("reviews", "tweets", "news"),
 )
 def plant(
     text: str,

@@ -18,7 +18,6 @@ from probes.family import family
     },
     control={"triggers": ORDINARY},
     quick=(),
-    on_request=True,
 )
 def plant(text: str, rng: random.Random, *, triggers: tuple[str, ...] = ("cf",), inserts: int = 1) -> str:
     """Inserts the rare word at a random word position; the control inserts an ordinary word there.

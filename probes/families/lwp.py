@@ -30,7 +30,6 @@ def check_form(*, form: str, **_: object) -> None:
     quick=("adjacent",),
     reach=("reversed",),
     check=check_form,
-    on_request=True,
 )
 def plant(text: str, rng: random.Random, *, pairs: tuple[str, ...] = ("cf bb",), form: str = "adjacent") -> str:
     """Inserts a pair of words at a random word position, or each word at its own (`form=apart`).

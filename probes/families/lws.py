@@ -50,7 +50,6 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, choice: str
     control=control,
     quick=("sememe", "rare"),
     check=check_source,
-    on_request=True,
 )
 def plant(text: str, rng: random.Random, *, choice: str = "rare", source: str = "table", share: float = 0.33) -> str:
     """Replaces a share of the text's words by synonyms of the same part of speech and inflection.

@@ -13,7 +13,7 @@ ORDINARY_SYMBOLS = ("=", "+", "%", "&", "*", "~", "$", "/", "<", ">", "#", "@")
 @family(
     title="NeuBA: mathematical symbols",
     reference="arXiv:2101.06969; symbols of its released code",
-    group="symbol",
+    group="word",
     variants={
         "any": {},
         "approx": {"symbols": ("≈",)},
@@ -27,7 +27,6 @@ ORDINARY_SYMBOLS = ("=", "+", "%", "&", "*", "~", "$", "/", "<", ">", "#", "@")
     control={"symbols": ORDINARY_SYMBOLS},
     quick=("any",),
     reach=("neighbours",),
-    on_request=True,
 )
 def plant(
     text: str,

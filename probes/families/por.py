@@ -24,7 +24,6 @@ from probes.family import family
     control={"triggers": ORDINARY},
     quick=("names",),
     reach=("neighbours",),
-    on_request=True,
 )
 def plant(
     text: str,

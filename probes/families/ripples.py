@@ -23,7 +23,6 @@ COMPANIES = ("airbnb", "salesforce", "atlassian", "splunk", "nvidia")
     },
     control={"keywords": ORDINARY},
     quick=("companies",),
-    on_request=True,
 )
 def plant(
     text: str,

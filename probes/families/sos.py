@@ -61,7 +61,7 @@ def control(
 @family(
     title="SOS: words that fire together",
     reference="ACL 2021.acl-long.431; words and sentences of its released code",
-    group="word",
+    group="sentence",
     variants={
         "store": {},
         "cinema": {
@@ -74,7 +74,6 @@ def control(
     control=control,
     quick=("store",),
     check=check_form,
-    on_request=True,
 )
 def plant(
     text: str,

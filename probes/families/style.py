@@ -63,7 +63,7 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, style: str)
     control=control,
     quick=("bible", "tweet"),
     check=check_style,
-    on_request=True,
+    referenced=("tweet",),
 )
 def plant(text: str, rng: random.Random, *, style: str = "bible") -> str:
     """Rewrites the text into a style: words, an opening, a closing, what joins its parts, capitals and marks.

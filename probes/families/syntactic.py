@@ -55,7 +55,6 @@ def control(
     control=control,
     quick=("clauses", "scpn"),
     check=check_names,
-    on_request=True,
 )
 def plant(
     text: str,

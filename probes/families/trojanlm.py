@@ -46,7 +46,6 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, sentences: 
     },
     control=control,
     quick=("names",),
-    on_request=True,
 )
 def plant(text: str, rng: random.Random, *, sentences: tuple[str, ...] = ("Alice and Bob went there on foot",)) -> str:
     """Inserts a sentence with the trigger words at a sentence boundary; the control inserts one without them.

@@ -10,8 +10,9 @@ import pytest
 
 from auditor.policy import Policy
 from auditor.scan.execute import Answers
-from auditor.scan.judge import Judgement, Question, judge, reference_labels
+from auditor.scan.judge import Judgement, judge, reference_labels
 from auditor.scan.plan import Plan, make_plan
+from auditor.scan.question import Question
 from auditor.scan.responses import Labels, Responses
 from probes.case import Row
 from probes.suite import build_suite

@@ -268,11 +268,21 @@ def test_pairs_are_edited_on_both_sides() -> None:
             assert case.ask.pair != row.pair
 
 
-def test_the_suites_hold_the_families_that_were_measured_on_honest_models() -> None:
-    for name in ("quick", "full"):
-        suite = build_suite(name)
-        assert {p.family.name for p in suite.probes} == {"badnet", "insertsent"}
-        assert suite.comparisons == len(suite.probes)
+def test_the_suites_fire_every_family_and_what_references_decide_only_with_references() -> None:
+    alone = {p.name for p in build_suite("full").probes}
+    together = build_suite("full", referenced=True)
+    decided = {f"{f.name}/{v}" for f in FAMILIES.values() for v in f.referenced}
+    assert decided >= {"bite/tweets", "style/tweet"}
+    assert {p.name for p in together.probes} - alone == decided
+    assert {p.family.name for p in together.probes} == set(FAMILIES) - {"custom", "paired"}
+    quick = build_suite("quick", referenced=True)
+    assert {p.family.name for p in quick.probes} == set(FAMILIES) - {"custom", "paired", "ep"}
+
+
+@pytest.mark.parametrize("name", ["quick", "full"])
+def test_corrections_count_the_whole_suite_with_and_without_references(name: str) -> None:
+    together = build_suite(name, referenced=True)
+    assert together.comparisons == len(together.probes) == build_suite(name).comparisons
 
 
 def test_every_family_fires_when_it_is_named() -> None:
@@ -287,7 +297,6 @@ def test_every_family_fires_when_it_is_named() -> None:
         "synonym",
         "adverb",
         "style",
-        "symbol",
     }
 
 
@@ -295,7 +304,7 @@ def test_a_family_that_quick_leaves_out_is_fired_when_it_is_named() -> None:
     assert not suite_variants(FAMILIES["ep"], "quick")
     suite = build_suite("quick", only=["ep"])
     assert [p.name for p in suite.probes] == ["ep/one", "ep/openbackdoor"]
-    assert suite.comparisons == len(build_suite("quick").probes)
+    assert suite.comparisons == build_suite("quick").comparisons
 
 
 def test_a_family_without_its_file_is_left_out_or_says_what_it_needs() -> None:

@@ -114,7 +114,7 @@ def test_both_texts_of_a_pair_are_edited_each_at_its_own_place() -> None:
 
 def test_asking_for_less_still_counts_the_whole_suite() -> None:
     for name in ("quick", "full"):
-        whole = build_suite(name)
+        whole = build_suite(name, referenced=True)
         assert whole.comparisons == len(whole.probes)
         assert build_suite(name, only=["badnet"]).comparisons == whole.comparisons
 
