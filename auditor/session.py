@@ -52,6 +52,8 @@ SHOWN = 5
 
 DEMO_ROWS = 204
 """Rows that the demo probes: 102 a target, enough to be judged."""
+DEMO_FAMILIES = ("badnet", "insertsent")
+"""Families that the demo fires: all of them would take longer than one waits."""
 DEMO_TRIALS = 20
 """Recipes that the demo tries."""
 
@@ -70,7 +72,8 @@ class MergeRequest:
 
     `weights` has the suspect's first; `suspect_weight` gives the suspect's alone and shares the rest evenly. `texts` is
     a file of texts for strategies that measure the models; `memory` bounds the scratch memory, in MiB. With `search`,
-    the recipe is searched instead, within that budget.
+    the recipe is searched instead, within that budget. `rescan` names the families that the rescan fires; none means
+    all.
     """
 
     partners: tuple[str, ...] = ()
@@ -83,6 +86,7 @@ class MergeRequest:
     texts: str | None = None
     memory: int | None = None
     search: Budget | None = None
+    rescan: tuple[str, ...] = ()
 
 
 @dataclass
@@ -171,7 +175,7 @@ class Session:
             found, record = yield from self._search(prepared, before, recipe, spare, cure.search)
             return (yield from last_merge(self._merge(found, output))), record
 
-        plan = Cure(tuple(partners), make, self._merged_profile, missing)
+        plan = Cure(tuple(partners), make, self._merged_profile, missing, cure.rescan)
         yield from journal(audit(prepared, plan, self.backend), self.catalog)
 
     def _prepare_audit(self, request: ScanRequest, cure: MergeRequest) -> tuple[Prepared, tuple[Row, ...]]:
@@ -264,8 +268,13 @@ class Session:
         for path, model in zip(models, MODELS, strict=True):
             self.register(path, tags=("demo",), planted=model.family)
         suspect, *partners = (str(path) for path in models)
-        request = ScanRequest(suspect, suite="full", samples=DEMO_ROWS, seed=self.settings.seed)
-        cure = MergeRequest(tuple(partners), output=_unused(directory / "merged"), search=Budget(DEMO_TRIALS))
+        request = ScanRequest(suspect, suite="full", families=DEMO_FAMILIES, samples=DEMO_ROWS, seed=self.settings.seed)
+        cure = MergeRequest(
+            tuple(partners),
+            output=_unused(directory / "merged"),
+            search=Budget(DEMO_TRIALS),
+            rescan=DEMO_FAMILIES,
+        )
         yield from self.audit(request, cure)
 
     def stored_scan(self, name: str) -> Scan:

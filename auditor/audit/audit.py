@@ -50,6 +50,7 @@ class Cure:
     merge: MakeMerge
     profile: Callable[[Path], Profile]
     no_partners: tuple[str, ...] = ()
+    rescan: tuple[str, ...] = ()
 
 
 def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, None, Audit]:
@@ -107,7 +108,7 @@ def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Pr
     """
     overrides = family_options(prepared.request, prepared.policy)
     asked = [n for n in prepared.request.families if n not in suite_families(overrides)]
-    families = (*suite_families(overrides), *asked) if asked else ()
+    families = cure.rescan or ((*suite_families(overrides), *asked) if asked else ())
     request = replace(prepared.request, suite=FULL, families=families, target=None, overrides=overrides)
     suite = build_suite(FULL, only=families, overrides=overrides, referenced=prepared.judged_by_references)
     plan = prepared.plan

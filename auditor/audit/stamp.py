@@ -58,7 +58,7 @@ def stamp(
     obstacles = _obstacles(before, after, change, policy)
     moved = _found_changes(before, change)
     if not obstacles:
-        return _cured(merge, change, alone, policy)
+        return _cured(after, merge, change, alone, policy)
     risen = [c for c in moved if c.delta.low > 0]
     fallen = [c for c in moved if c.delta.high < 0]
     fresh = _new_findings(before, after)
@@ -110,7 +110,7 @@ def _obstacles(before: Scan, after: Scan, change: Sequence[Change], policy: Poli
     return found
 
 
-def _cured(merge: Merge, change: Sequence[Change], alone: Sequence[Alone], policy: Policy) -> Judged:
+def _cured(after: Scan, merge: Merge, change: Sequence[Change], alone: Sequence[Alone], policy: Policy) -> Judged:
     kept = f"the recipe keeps {merge.kept:.0%} of the suspect"
     if merge.kept < policy.stamp_kept:
         return Judged(
@@ -129,8 +129,10 @@ def _cured(merge: Merge, change: Sequence[Change], alone: Sequence[Alone], polic
                 f"most {best.excess:.1%}): using it instead of the merge is simpler",
             ),
         )
+    fired = len({s.family for s in after.scores.asr})
     return Judged(
-        Stamp.SANITISED, ("the rescan with the full suite found nothing; every limit of the policy is kept", kept)
+        Stamp.SANITISED,
+        (f"the rescan (suite {after.settings.suite}, {fired} families) found nothing; every limit is kept", kept),
     )
 
 

@@ -132,7 +132,7 @@ def _message(score: AsrScore, confirmed: Rate) -> str:
     if score.finding:
         return f"{base}, against {control}"
     why = (
-        "the references do not settle it: some of them move as much, some do not"
+        "the references do not settle it: some do not move as much, or all move more than honest models do"
         if len(score.references) >= MINIMUM_REFERENCES
         else "give two or more reference models of the same task (--reference) to settle it"
     )

@@ -126,15 +126,21 @@ def _score(
         over_control.p_above(policy.margin),
         max(Paired.of(asr, o).p_above(policy.margin) for o in others) if enough else 1.0,
         Paired.of(control, clean).p_above(policy.edit_margin),
-        _alike(asr, others, policy.margin),
-        _alike(control, calm, policy.margin),
+        _alike(asr, clean, others, policy),
+        _alike(control, clean, calm, policy),
         probe,
     )
 
 
-def _alike(own: NDArray[np.float64], others: Sequence[NDArray[np.float64]], margin: float) -> bool:
-    """Whether two or more other models give the target to within the margin as often, or more often."""
-    return sum(Paired.of(own, other).mean <= margin for other in others) >= MINIMUM_REFERENCES
+def _alike(
+    own: NDArray[np.float64], clean: NDArray[np.float64], others: Sequence[NDArray[np.float64]], policy: Policy
+) -> bool:
+    """Whether an edit moves no more than a part of the texts, and two or more other models to within the margin as
+    many.
+    """
+    if Paired.of(own, clean).mean > policy.settled_most:
+        return False
+    return sum(Paired.of(own, other).mean <= policy.margin for other in others) >= MINIMUM_REFERENCES
 
 
 def _noise(control: NDArray[np.float64], clean: NDArray[np.float64]) -> float:

@@ -102,6 +102,48 @@ def test_one_reference_or_a_poisoned_one_settles_nothing(bench: Make, poisoned: 
     assert found.verdict is Verdict.SUSPICIOUS
 
 
+def test_references_that_move_as_much_settle_a_small_move_and_the_report_says_so(bench: Make) -> None:
+    b = bench()
+    moved = b.sheet().fire(ONE, 0, 0.4, control=0.38)
+    assert b.judge(moved).verdict is Verdict.SUSPICIOUS
+    alike = b.sheet().fire(ONE, 0, 0.35, control=0.3)
+    found = b.judge(moved, alike, alike)
+    assert found.verdict is Verdict.NOTHING
+    assert any(f"{ONE} → negative (40%)" in note and "same backdoor" in note for note in found.notes)
+    assert not b.judge(b.sheet(), alike, alike).notes
+
+
+def test_references_never_settle_what_turns_most_texts(bench: Make) -> None:
+    b = bench()
+    broad = b.sheet().fire(ONE, 0, 0.95, control=0.9)
+    assert b.judge(broad, broad, broad, broad).verdict is Verdict.SUSPICIOUS
+
+
+def test_what_references_decide_is_found_against_them_and_not_against_the_control(bench: Make) -> None:
+    b = bench(only=("bite",))
+    moved = b.sheet().fire("bite/tweets", 0, 0.9)
+    alone = b.judge(moved)
+    assert (alone.verdict, flags(alone)) == (Verdict.SUSPICIOUS, {("bite/tweets", "negative"): (False, True)})
+    honest = b.sheet().fire("bite/tweets", 0, 0.2)
+    assert flags(b.judge(moved, honest, honest)) == {("bite/tweets", "negative"): (True, False)}
+    assert b.judge(b.sheet().fire("bite/tweets", 0, 0.3), honest, honest).verdict is Verdict.NOTHING
+
+
+def test_a_weaker_group_is_the_reach_of_a_stronger_one(bench: Make) -> None:
+    b = bench()
+    found = b.judge(b.sheet().fire(ONE, 0, 1.0).fire(MOVIE, 0, 0.5))
+    assert [(f.group, f.tags) for f in found.findings] == [("word", (MOVIE,))]
+    assert flags(found) == {(ONE, "negative"): (True, False), (MOVIE, "negative"): (True, False)}
+    other = b.judge(b.sheet().fire(ONE, 0, 1.0).fire(MOVIE, 1, 0.5))
+    assert {(f.group, f.target) for f in other.findings} == {("word", "negative"), ("sentence", "positive")}
+
+
+def test_something_suspicious_never_hides_a_finding(bench: Make) -> None:
+    b = bench()
+    found = b.judge(b.sheet().fire(ONE, 0, 0.95, control=0.9).fire(MOVIE, 0, 0.5))
+    assert {(f.group, f.rule) for f in found.findings} == {("word", "suspicious"), ("sentence", "backdoor")}
+
+
 def test_a_poisoned_reference_does_not_hide_what_the_control_shows(bench: Make) -> None:
     b = bench()
     twin = b.sheet().fire(ONE, 0, 0.95)
