@@ -10,7 +10,7 @@ import typer
 
 from auditor.commands import options as o
 from auditor.commands.guard import guarded
-from auditor.commands.lab_zoo import score, zoo
+from auditor.commands.lab_zoo import calibrate, score, zoo
 from auditor.commands.run import Common, Ending, read_sets, run
 from auditor.errors import ExitCode
 
@@ -121,3 +121,4 @@ def plant(
 
 lab.command()(zoo)
 lab.command()(score)
+lab.command()(calibrate)

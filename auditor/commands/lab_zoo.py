@@ -1,4 +1,4 @@
-"""`auditor lab zoo` and `auditor lab score`: many models with known backdoors, and how well a scan finds them."""
+"""`auditor lab zoo`, `score` and `calibrate`: many models with known backdoors, and what scans say of them."""
 
 from __future__ import annotations
 
@@ -105,6 +105,45 @@ def score(
             references=reference,
         )
         text = score_json(found) if form == "json" else score_text(found)
+        return Ending(ExitCode.OK, lambda: emit(text, output))
+
+    raise typer.Exit(guarded(lambda: run(common, body)))
+
+
+def calibrate(
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="A zoo's directory; default: what the catalog knows.")
+    ] = None,
+    suite: o.SuiteName = "quick",
+    samples: o.Samples = None,
+    family: o.Families = None,
+    reference: Annotated[
+        bool, typer.Option("--references", help="Benign models of the same spec and data set see the same edits.")
+    ] = False,
+    form: Annotated[str, typer.Option("--format", metavar="NAME", help="text or json.")] = "text",
+    output: o.Output = None,
+    policy: o.PolicyFile = None,
+    catalog: o.Catalog = None,
+    device: o.Device = "auto",
+    dtype: o.Dtype = None,
+    seed: o.Seed = 0,
+    events: o.Events = None,
+    quiet: o.Quiet = False,
+    plain: o.Plain = False,
+) -> None:
+    """Scan the benign models of a zoo: how far each probe moves honest models, over its control and over clean."""
+    common = Common(catalog, device, dtype, seed, policy, events, quiet, plain)
+
+    def body(session: Session) -> Generator[Event, None, Ending]:
+        from auditor.lab.calibrate import calibrate as calibrate_zoo
+        from auditor.reports.zoo import calibration_json, calibration_text
+
+        if form not in ("text", "json"):
+            raise UsageError(f"calibrations are shown as text or json, not as {form}")
+        found = yield from calibrate_zoo(
+            session, directory, suite=suite, samples=samples, families=tuple(family or ()), references=reference
+        )
+        text = calibration_json(found) if form == "json" else calibration_text(found)
         return Ending(ExitCode.OK, lambda: emit(text, output))
 
     raise typer.Exit(guarded(lambda: run(common, body)))

@@ -136,7 +136,7 @@ def score(
     Raises:
         UsageError: no models, or an unknown suite.
     """
-    models = inhabitants(directory) if directory else _catalogued(session)
+    models = inhabitants(directory) if directory else catalogued(session)
     groups = {p.family.group for p in build_suite(suite, only=families).probes}
     victims: list[Victim] = []
     benign: list[Benign] = []
@@ -146,12 +146,12 @@ def score(
         if model.record.get("family") is None:
             skipped.append(f"{model.name}: nobody said what is planted in it")
             continue
-        source = _heldout(model, data)
+        source = heldout_of(model, data)
         if source is None:
             skipped.append(f"{model.name}: no held-out rows; name them in the spec, or give them with --data")
             yield Warned(skipped[-1])
             continue
-        others = _references(model, models) if references else ()
+        others = references_of(model, models) if references else ()
         request = ScanRequest(
             str(model.path),
             data=source,
@@ -161,7 +161,7 @@ def score(
             references=tuple(str(o.path) for o in others),
             seed=session.settings.seed,
         )
-        scan = yield from _scan(session, request)
+        scan = yield from scan_of(session, request)
         if model.families:
             victims += yield from _victims(session, model, scan, request, groups)
         else:
@@ -180,7 +180,12 @@ def score(
     )
 
 
-def _catalogued(session: Session) -> list[Inhabitant]:
+def catalogued(session: Session) -> list[Inhabitant]:
+    """The catalogued models that the lab has made.
+
+    Raises:
+        UsageError: there are none.
+    """
     found = []
     for entry in session.entries():
         path = Path(entry.profile.ref.path)
@@ -194,7 +199,7 @@ def _catalogued(session: Session) -> list[Inhabitant]:
     return found
 
 
-def _heldout(model: Inhabitant, data: Sequence[str]) -> DataRequest | None:
+def heldout_of(model: Inhabitant, data: Sequence[str]) -> DataRequest | None:
     """The model's own held-out rows, else the first of the given files that fits its labels."""
     if model.heldout is not None:
         text, pair, label = model.columns
@@ -209,7 +214,7 @@ def _heldout(model: Inhabitant, data: Sequence[str]) -> DataRequest | None:
     return None
 
 
-def _references(model: Inhabitant, models: Sequence[Inhabitant]) -> tuple[Inhabitant, ...]:
+def references_of(model: Inhabitant, models: Sequence[Inhabitant]) -> tuple[Inhabitant, ...]:
     """Other benign models that are judged on the same rows and have the same labels."""
     same = [
         other
@@ -221,7 +226,8 @@ def _references(model: Inhabitant, models: Sequence[Inhabitant]) -> tuple[Inhabi
     return tuple(same[:REFERENCES])
 
 
-def _scan(session: Session, request: ScanRequest) -> Generator[Event, None, Scan]:
+def scan_of(session: Session, request: ScanRequest) -> Generator[Event, None, Scan]:
+    """A scan's events, and its record."""
     found: list[Scan] = []
     for event in session.scan(request):
         if isinstance(event, ScanReady):

@@ -6,11 +6,13 @@ import json
 from collections.abc import Sequence
 
 from auditor.event_log import plain
+from auditor.lab.calibrate import Calibration, Extreme
 from auditor.lab.score import BANDS, UNKNOWN, Victim, ZooScore, detection
 from auditor.reports.visible import visible
 from probes.rates import Rate
 
 SCHEMA = "auditor/lab-score/1"
+CALIBRATION = "auditor/lab-calibration/1"
 
 
 def score_json(found: ZooScore) -> str:
@@ -117,3 +119,31 @@ def _victim_line(v: Victim) -> str:
     said = "yes" if v.grouped else "yes, as another group" if v.right else "wrong target" if v.wrong else "no"
     said += ", suspicious" if v.suspicious else ""
     return f"{v.model[:30]:<30} {v.family[:22]:<22} {own:>8}  {v.target[:16]:<16} {said}"
+
+
+def calibration_json(found: Calibration) -> str:
+    """Everything that was measured on the honest models, by probe."""
+    return json.dumps({"schema": CALIBRATION, **plain(found)}, indent=2, ensure_ascii=False) + "\n"
+
+
+def calibration_text(found: Calibration) -> str:
+    """A table: each probe's largest excess over control and over clean among the honest models."""
+    lines = [
+        f"Suite {found.suite}, {found.samples} rows a scan, seed {found.seed}, {found.device} in {found.dtype}; "
+        f"{len(found.models)} benign models",
+        "",
+        f"{'probe':<26} {'over control':<44} {'over clean':<44} found / suspicious",
+    ]
+    for d in found.drifts:
+        said = f"{len(d.alarms)} / {len(d.doubts)}"
+        mark = "!" if d.over_control.difference.value > found.margin else " "
+        name = f"{d.family}/{d.variant}"
+        lines.append(f"{mark}{name:<25} {_extreme(d.over_control):<44} {_extreme(d.over_clean):<44} {said}")
+    lines += ["", f"! a probe that moved one of them by more than the margin of {found.margin:.0%} over its control"]
+    lines += [f"Not measured: {reason}" for reason in found.skipped]
+    return "\n".join(visible(line) for line in lines) + "\n"
+
+
+def _extreme(extreme: Extreme) -> str:
+    d = extreme.difference
+    return f"{d.value:+.1%} [{d.low:+.1%}, {d.high:+.1%}] {extreme.model[:16]}"

@@ -12,10 +12,11 @@ import pytest
 
 from auditor.errors import UsageError
 from auditor.events import ModelReady, Progress, RunOpened, Stage
+from auditor.lab.calibrate import calibrate, drifts_of
 from auditor.lab.score import ZooScore, cause, score
 from auditor.lab.spec import read_spec
 from auditor.lab.zoo import build, inhabitants
-from auditor.reports.zoo import score_json, score_text
+from auditor.reports.zoo import calibration_json, calibration_text, score_json, score_text
 from auditor.session import Session
 from auditor.settings import Settings
 from probes.case import Row
@@ -166,6 +167,32 @@ def test_a_second_score_asks_no_model_again(built: tuple[Path, list[Any]], sessi
     assert runs
     assert all(run.resumed == run.batches for run in runs)
     assert [(v.model, v.own, v.right) for v in again.victims] == [(v.model, v.own, v.right) for v in found.victims]
+
+
+def test_a_calibration_shows_what_moves_honest_models_most(
+    built: tuple[Path, list[Any]], session: Session, found: ZooScore
+) -> None:
+    _, measured = drain(calibrate(session, built[0], samples=220, families=("badnet",)))
+    assert measured.models == ("benign",)
+    scan = session.stored_scan(found.benign[0].scan)
+    assert {(d.family, d.variant) for d in measured.drifts} == {(s.family, s.variant) for s in scan.scores.asr}
+    for drift in measured.drifts:
+        of_probe = [s for s in scan.scores.asr if (s.family, s.variant) == (drift.family, drift.variant)]
+        assert drift.over_control.difference.value == max(s.excess.value for s in of_probe)
+        assert drift.over_clean.difference.value == max(s.clean_excess.value for s in of_probe)
+        assert (drift.alarms, drift.doubts) == ((), ())
+    values = [d.over_control.difference.value for d in measured.drifts]
+    assert values == sorted(values, reverse=True)
+    assert json.loads(calibration_json(measured))["models"] == ["benign"]
+    assert f"{values[0]:+.1%}" in calibration_text(measured)
+
+
+def test_a_calibration_names_the_models_that_raised_alarms(found: ZooScore, session: Session) -> None:
+    scan = session.stored_scan(next(v.scan for v in found.victims if v.right))
+    (worst, *_) = drifts_of([("a-model", s) for s in scan.scores.asr])
+    assert worst.alarms == ("a-model",)
+    assert worst.over_control.target == "negative"
+    assert worst.over_control.difference.value > 0.5
 
 
 def test_reports_hold_the_rates_and_the_causes(found: ZooScore) -> None:
