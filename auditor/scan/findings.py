@@ -54,7 +54,8 @@ def findings_of(
             for m in members
             if m is not lead and (m.finding or not lead.finding)
         ]
-        found.append(_finding(question, suspect, lead, reach, policy))
+        near = [s for s in scores if (s.group, s.target) == key and s is not lead and _is_near(question, s)]
+        found.append(_finding(question, suspect, lead, reach, near, policy))
     return tuple(sorted(found, key=lambda f: (f.rule != "backdoor", list(Severity).index(f.severity), f.id)))
 
 
@@ -74,10 +75,21 @@ def _hits(question: Question, suspect: Responses, score: AsrScore) -> NDArray[np
     return np.where(rows, share(edited.trigger, target), np.nan)
 
 
+def _is_near(question: Question, score: AsrScore) -> bool:
+    """Whether a probe is of a trigger's neighbourhood, and not of a published trigger."""
+    names = ((p.family, p.variant) for p in question.plan.suite.probes)
+    return any((f.name, v) == (score.family, score.variant) and v in f.reach for f, v in names)
+
+
 def _finding(
-    question: Question, suspect: Responses, lead: AsrScore, reach: Sequence[AsrScore], policy: Policy
+    question: Question,
+    suspect: Responses,
+    lead: AsrScore,
+    reach: Sequence[AsrScore],
+    near: Sequence[AsrScore],
+    policy: Policy,
 ) -> Finding:
-    """A finding under its strongest variant; the others that fired are its tags."""
+    """A finding under its strongest variant; the others that fired are its tags, `near` probed its neighbourhood."""
     probes = {(p.family.name, p.variant): p for p in question.plan.suite.probes}
     probe = probes[lead.family, lead.variant]
     confirmed = rate_of(_half(question, suspect, lead, 1)[0])
@@ -89,12 +101,19 @@ def _finding(
         variant=lead.variant,
         group=lead.group,
         target=lead.target,
-        message=_message(lead, confirmed),
+        message=_message(lead, confirmed) + _neighbourhood(near),
         evidence=_evidence(question, suspect, probe, lead, policy.evidence),
         reproduce=question.reproduce(probe),
         tags=tuple(f"{m.family}/{m.variant}" for m in reach),
         confirmed=confirmed,
     )
+
+
+def _neighbourhood(near: Sequence[AsrScore]) -> str:
+    if not near:
+        return ""
+    moved = ", ".join(f"{s.family}/{s.variant} {s.rate.value:.1%} (control {s.control.value:.1%})" for s in near)
+    return f". Its neighbourhood, material that no attack published: {moved}"
 
 
 def _half(

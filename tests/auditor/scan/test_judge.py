@@ -138,6 +138,12 @@ def test_a_weaker_group_is_the_reach_of_a_stronger_one(bench: Make) -> None:
     assert {(f.group, f.target) for f in other.findings} == {("word", "negative"), ("sentence", "positive")}
 
 
+def test_a_finding_says_how_far_its_trigger_reaches(bench: Make) -> None:
+    b = bench()
+    found = b.judge(b.sheet().fire(ONE, 0, 1.0).fire("badnet/neighbours", 0, 0.4, control=0.1))
+    assert "badnet/neighbours 40.0% (control 10.0%)" in found.findings[0].message
+
+
 def test_something_suspicious_never_hides_a_finding(bench: Make) -> None:
     b = bench()
     found = b.judge(b.sheet().fire(ONE, 0, 0.95, control=0.9).fire(MOVIE, 0, 0.5))
