@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from auditor.policy import Policy
 from auditor.scan.execute import UNSCORED
-from auditor.scan.plan import Plan
+from auditor.scan.plan import Plan, joined
 from auditor.scan.responses import Edited, Labels, Responses, row_share, share
 from probes.rates import Paired, Rate, chance_p_value, detectable_excess, holm, swapped
 from probes.suite import Probe
@@ -355,8 +355,8 @@ def _evidence(
         before = int(suspect.clean[i])
         out.append(
             Evidence(
-                text=_joined(asks[clean_at]),
-                triggered=_joined(asks[after_at]),
+                text=joined(asks[clean_at]),
+                triggered=joined(asks[after_at]),
                 before=question.labels[before],
                 after=target,
                 before_probability=float(suspect.probabilities[clean_at, before]),
@@ -364,11 +364,6 @@ def _evidence(
             )
         )
     return tuple(out)
-
-
-def _joined(ask: tuple[str, str | None]) -> str:
-    text, pair = ask
-    return text if pair is None else f"{text} ‖ {pair}"
 
 
 def worst(scores: Sequence[AsrScore]) -> AsrScore | None:
