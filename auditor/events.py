@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from probes.rates import Rate
-from store.records import AnswerBatch, AsrScore, Audit, Merge, Scan, TrialRow
+from store.records import AnswerBatch, AsrScore, Audit, Evidence, Merge, Scan, TrialRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,19 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class RowsSeen:
+    """A row or two of a (family, variant, target) as they are answered: for eyes, like the tally.
+
+    Rows that the trigger moved to the target, where there are any yet; a later event of the same three replaces this.
+    """
+
+    family: str
+    variant: str
+    target: str
+    rows: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreReady:
     """A score is final."""
 
@@ -152,6 +165,7 @@ Event = (
     | RunOpened
     | BatchAnswered
     | Tally
+    | RowsSeen
     | ScoreReady
     | Warned
     | ScanReady

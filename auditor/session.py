@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from auditor.audit.antidote import Budget, held_back, search_recipe, with_weights
 from auditor.audit.audit import Cure, Made, audit, last_merge
 from auditor.audit.compare import Side, compare
 from auditor.audit.mixer import Mixer
+from auditor.audit.place import Place
+from auditor.audit.request import MergeRequest
 from auditor.backend import CatalogBackend
 from auditor.data import read_rows, read_texts
 from auditor.embedded import minilm
 from auditor.errors import AuditorError, IncompatibleError, UsageError
-from auditor.events import Event, MergeReady, Stage
+from auditor.events import Event, MergeReady, Stage, Warned
 from auditor.journal import journal
 from auditor.lab.demo import MODELS, demo_models
 from auditor.merge.engine import merge
@@ -64,29 +65,6 @@ class Verification:
 
     problems: tuple[str, ...]
     recomputed: bool
-
-
-@dataclass(frozen=True)
-class MergeRequest:
-    """How models are merged: references as the user wrote them, and where the result goes.
-
-    `weights` has the suspect's first; `suspect_weight` gives the suspect's alone and shares the rest evenly. `texts` is
-    a file of texts for strategies that measure the models; `memory` bounds the scratch memory, in MiB. With `search`,
-    the recipe is searched instead, within that budget. `rescan` names the families that the rescan fires; none means
-    all.
-    """
-
-    partners: tuple[str, ...] = ()
-    strategy: str = "wag"
-    weights: tuple[float, ...] | None = None
-    suspect_weight: float | None = None
-    base: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    output: Path | None = None
-    texts: str | None = None
-    memory: int | None = None
-    search: Budget | None = None
-    rescan: tuple[str, ...] = ()
 
 
 @dataclass
@@ -157,13 +135,11 @@ class Session:
         """
         prepared, spare = self._prepare_audit(request, cure)
         partners, missing = self._choose_partners(prepared.suspect, cure)
-        output = cure.output or data_directory() / "merged" / f"{prepared.suspect.ref.digest[:12]}-{cure.strategy}"
-        if cure.output is None:
-            output = _unused(output)
         base = self.profile(cure.base) if cure.base and partners else None
         recipe = self._recipe(prepared.suspect, partners, cure, base) if partners else None
         # What cannot be merged, or has no place, is said before the scan and not after it.
-        refuse_existing(output)
+        place = self._place(prepared.suspect, cure)
+        place.check(recipe, searched=cure.search is not None)
         if recipe is not None:
             lay_out(recipe)
 
@@ -171,12 +147,28 @@ class Session:
             if recipe is None:
                 raise RuntimeError("a merge without a recipe")
             if cure.search is None:
-                return (yield from last_merge(self._merge(recipe, output))), None
+                return (yield from last_merge(self._merge_at(place, recipe))), None
             found, record = yield from self._search(prepared, before, recipe, spare, cure.search)
-            return (yield from last_merge(self._merge(found, output))), record
+            return (yield from last_merge(self._merge_at(place, found))), record
 
         plan = Cure(tuple(partners), make, self._merged_profile, missing, cure.rescan)
         yield from journal(audit(prepared, plan, self.backend), self.catalog)
+
+    def _place(self, suspect: Profile, cure: MergeRequest) -> Place:
+        own = data_directory() / "merged" / f"{suspect.ref.digest[:12]}-{cure.strategy}"
+        exact = cure.output is not None and not cure.numbered
+        return Place(cure.output or own, exact, self.catalog.audits.merges(suspect.ref.digest))
+
+    def _merge_at(self, place: Place, recipe: Recipe) -> Generator[Event, None, None]:
+        """Merges into a place, unless this merge stands there whole."""
+        output, made = place.choose(recipe)
+        if made is not None:
+            yield Stage("merge", f"{output} holds this merge already")
+            yield MergeReady(made)
+            return
+        if place.exact and output != place.output:
+            yield Warned(f"{place.output} holds another recipe's merge and is left alone; this one goes into {output}")
+        yield from self._merge(recipe, output)
 
     def _prepare_audit(self, request: ScanRequest, cure: MergeRequest) -> tuple[Prepared, tuple[Row, ...]]:
         """The scan; for a search, with rows held back that will not judge."""
@@ -271,7 +263,8 @@ class Session:
         request = ScanRequest(suspect, suite="full", families=DEMO_FAMILIES, samples=DEMO_ROWS, seed=self.settings.seed)
         cure = MergeRequest(
             tuple(partners),
-            output=_unused(directory / "merged"),
+            output=directory / "merged",
+            numbered=True,
             search=Budget(DEMO_TRIALS),
             rescan=DEMO_FAMILIES,
         )
@@ -398,12 +391,3 @@ def _partner(suspect: Profile, proposal: Proposal) -> Profile:
 def statistics_cache() -> Path:
     """Where measurements of models are kept."""
     return data_directory() / "statistics"
-
-
-def _unused(path: Path) -> Path:
-    """The path, or with a number where it exists: a merged directory is never overwritten."""
-    number, found = 2, path
-    while found.exists():
-        found = path.with_name(f"{path.name}-{number}")
-        number += 1
-    return found

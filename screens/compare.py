@@ -75,7 +75,7 @@ class CompareScreen(Page):
 
     def on_mount(self) -> None:
         self.query_one(LazyTable).focus()
-        self.run_worker(self._load())
+        in_background(self, self._load, "load")
 
     async def _load(self) -> None:
         if self._audit_id is not None:
@@ -244,7 +244,7 @@ class CompareScreen(Page):
         """Turns before and after round."""
         if self.allowed("swap"):
             self._before_id, self._after_id = self._after_id, self._before_id
-            self.run_worker(self._load())
+            in_background(self, self._load, "load")
 
     def action_export(self) -> None:
         """Writes the report into a file, in any format."""

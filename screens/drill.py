@@ -9,6 +9,7 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
+from screens.background import in_background
 from screens.base import Page
 from screens.changed import describe_changes, read_changes
 from screens.commands import Arguments, compare_arguments
@@ -37,7 +38,7 @@ class DrillScreen(Page):
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
-        self.run_worker(self._load())
+        in_background(self, self._load, "load")
 
     async def _load(self) -> None:
         from auditor.errors import AuditorError

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
@@ -40,6 +41,19 @@ def describe_row(row: Evidence, number: int) -> Content:
     )
 
 
+def describe_seen(rows: Sequence[Mapping[str, Any]], target: str) -> Content:
+    """Rows of a score as the event file has them, while it is counted."""
+    from store.records import Evidence
+
+    names = [field.name for field in fields(Evidence)]
+    shown = [Evidence(**{name: row[name] for name in names}) for row in rows if set(names) <= row.keys()]
+    if not shown:
+        return Content("")
+    moved = all(row.after == target for row in shown)
+    words = f"moved to {target}, for example" if moved else f"no row is moved to {target} so far; one that stayed"
+    return Content("\n").join([line((words, "dim")), *(describe_row(row, i) for i, row in enumerate(shown, 1))])
+
+
 def describe_finding(finding: Finding) -> Content:
     """A finding with its evidence and the command that repeats it."""
     words, tone = severity(finding.severity)
@@ -69,9 +83,14 @@ def explain(score: ScoreView) -> Content:
     return line(*parts, ".")
 
 
+def fitting(findings: Sequence[Finding], family: str, target: str) -> list[Finding]:
+    """The findings that a score belongs to."""
+    return [f for f in findings if f.target == target and family in (f.family, *(t.split("/")[0] for t in f.tags))]
+
+
 def describe_findings(findings: Sequence[Finding], family: str, target: str) -> Content:
     """The findings that a score belongs to; a sentence where there is none."""
-    fitting = [f for f in findings if f.target == target and family in (f.family, *(t.split("/")[0] for t in f.tags))]
-    if not fitting:
+    found = fitting(findings, family, target)
+    if not found:
         return line(("No evidence: rows are kept for findings and for what is suspicious.", "dim"))
-    return Content("\n\n").join([describe_finding(f) for f in fitting])
+    return Content("\n\n").join([describe_finding(f) for f in found])

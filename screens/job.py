@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
 from screens.background import in_background
-from screens.base import Page
-from screens.commands import Arguments, shown
-from screens.evidence import describe_findings, explain
+from screens.commands import shown
+from screens.evidence import describe_findings, describe_seen, explain, fitting
+from screens.job_page import JobPage
 from screens.messages import JobChanged
 from screens.progress import JobProgress
-from screens.scores import of_event, of_tally
+from screens.scores import ScoreView, of_event, of_tally
 from screens.tail import Tail, last_lines
 from screens.widgets.lazy_table import LazyTable
 from screens.widgets.meter import Meter
@@ -33,31 +34,28 @@ if TYPE_CHECKING:
 SCORED = {"scan", "audit", "demo"}
 
 
-class JobScreen(Page):
+class JobScreen(JobPage):
     """Follows a job. Leaving the screen does not stop it."""
 
     HELP = (
         "A command that runs as a process of its own. Esc leaves it running; x cancels; what was finished is stored; "
-        "g starts it again, which goes on from there. f shows the recipes that a search has tried. Once it has ended, "
-        "Enter opens its result."
+        "g starts it again, which goes on from there. Below stand rows of the score under the cursor, as they are "
+        "answered. f shows the recipes that a search has tried. Once it has ended, Enter opens its result."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Result"),
-        Binding("x", "cancel", "Cancel"),
-        Binding("g", "again", "Go on"),
         Binding("f", "search", "Search"),
     ]
     DEFAULT_CSS = """
     JobScreen #head { height: auto; max-height: 5; padding: 0 1; }
     JobScreen #lower { height: 1fr; min-height: 3; padding: 0 1; border-top: solid $panel; }
-    JobScreen ScoreTable { height: 2fr; }
+    JobScreen ScoreTable { height: 1fr; }
+    JobScreen.-short #head { max-height: 2; }
     JobScreen.-plain ScoreTable { display: none; }
     """
 
     def __init__(self, job: Job) -> None:
-        super().__init__()
-        self.job = job
-        self.progress = JobProgress()
+        super().__init__(job, JobProgress())
         self.scan: Scan | None = None
         self.trail = f"Jobs › {job.command[0]} {job.subject}".rstrip()
 
@@ -91,10 +89,6 @@ class JobScreen(Page):
             self.job, self.progress = message.job, message.progress
             in_background(self, partial(self._draw, message.memory), "draw")
 
-    @property
-    def running(self) -> bool:
-        return str(self.job.state) == "running"
-
     async def _draw(self, memory: int | None) -> None:
         self._draw_head()
         self.query_one(Meter).show(self.progress, memory, self.running)
@@ -102,7 +96,7 @@ class JobScreen(Page):
         so_far = {key: of_tally(score) for key, score in self.progress.interim.items() if key not in final}
         self.query_one(ScoreTable).show_scores([*final.values(), *so_far.values()])
         if self.scan is None and not self.running and self.progress.scans:
-            wanted = self.progress.scans[0]
+            wanted = self.progress.scans[-1]
             self.scan = await self.ask(lambda catalog: catalog.scans.get(wanted))
         await self._draw_words()
         self.refresh_keys()
@@ -113,7 +107,7 @@ class JobScreen(Page):
         if self.running:
             parts.append(self.progress.text or "Starting: Python and torch are loading.")
         else:
-            parts.append(ending_words(self.job.state, self.job.exit_code, self.job.subject))
+            parts.append(ending_words(self.job.state, self.job.exit_code, self.job.command[0]))
         parts.append((f"\n{shown(self.job.command, self.auditor.catalog_given)}", "dim"))
         self.query_one("#head", Static).update(line(*parts))
 
@@ -138,31 +132,31 @@ class JobScreen(Page):
             parts += [("log\n", "accent"), (log.strip() or "the log is empty") + "\n"]
         elif self.job.command[0] not in SCORED and not self.running:
             parts.append(await self.auditor.library.aside(lambda: last_lines(Path(self.job.log), 40)))
-        selected = self.query_one(ScoreTable).selected
-        words_below = line(*parts)
+        told, selected = line(*parts), self.query_one(ScoreTable).selected
         if selected is not None:
-            words_below = words_below + explain(selected)
-        if self.scan is not None and selected is not None:
-            found = describe_findings(self.scan.findings, selected.family, selected.target)
-            words_below = words_below + line("\n") + found
-        self.query_one("#words", Static).update(words_below)
+            shown = explain(selected) + Content("\n") + self._evidence(selected)
+            # While it runs, what is under the cursor comes first: the place is small.
+            told = shown + Content("\n") + told if self.running else told + shown
+        self.query_one("#words", Static).update(told)
+
+    def _evidence(self, score: ScoreView) -> Content:
+        """The findings' evidence of a score; until they are known, rows as they were answered."""
+        findings = self.scan.findings if self.scan is not None else ()
+        rows = self.progress.rows.get((score.family, score.variant, score.target), ())
+        if rows and not fitting(findings, score.family, score.target):
+            return describe_seen(rows, score.target)
+        return describe_findings(findings, score.family, score.target) if self.scan is not None else Content("")
 
     @on(LazyTable.Highlighted)
     def _highlight(self) -> None:
+        self.query_one("#lower").scroll_home(animate=False)
         in_background(self, self._draw_words, "words")
 
     @on(LazyTable.Chosen)
     def _choose(self) -> None:
         self.action_open()
 
-    def command(self) -> Arguments | None:
-        return self.job.command
-
     def why_not(self, action: str) -> str | None:
-        if action == "cancel" and not self.running:
-            return "It has ended already."
-        if action == "again" and self.running:
-            return "It still runs; cancel it first (x)."
         if action == "search" and not self.progress.trials:
             return "It has tried no recipe: an audit with --search does."
         if action == "open":
@@ -172,29 +166,12 @@ class JobScreen(Page):
                 return "It left no result."
         return super().why_not(action)
 
-    def action_cancel(self) -> None:
-        """Interrupts it as Ctrl-C does; ended by force where it does not stop."""
-        if self.allowed("cancel"):
-            self.run_worker(self.auditor.cancel(self.job))
-            self.app.notify("Cancelling; what was finished is stored.", markup=False)
-
-    def action_again(self) -> None:
-        """Starts the same command; it goes on from what is stored."""
-        if self.allowed("again"):
-            self.run_worker(self._again())
-
     def action_search(self) -> None:
         """Opens the recipes that a search has tried."""
         if self.allowed("search"):
             from screens.search import SearchScreen
 
             self.auditor.push_page(SearchScreen(self.job, self.progress))
-
-    async def _again(self) -> None:
-        job = await self.auditor.start(self.job.command, self.job.subject)
-        if job is not None:
-            self.app.pop_screen()
-            self.auditor.push_page(JobScreen(job))
 
     def action_open(self) -> None:
         """Opens what the job made: the audit's comparison, the scan's result, or the merged model to scan it."""
@@ -207,7 +184,7 @@ class JobScreen(Page):
         elif self.progress.scans:
             from screens.result import ResultScreen
 
-            self.auditor.push_page(ResultScreen(self.progress.scans[0]))
+            self.auditor.push_page(ResultScreen(self.progress.scans[-1]))
         elif self.progress.merged:
             self.run_worker(self._open_merged(str(self.progress.merged.get("digest", ""))))
 

@@ -110,7 +110,7 @@ class MergeScreen(Page):
     def on_mount(self) -> None:
         self.query_one("#form").can_focus = False
         self.query_one("#then").focus()
-        self.run_worker(self._load())
+        in_background(self, self._load, "load")
 
     async def _load(self) -> None:
         wanted = self.entry.last_scan

@@ -42,7 +42,7 @@ class ModelScreen(Page):
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
-        self.run_worker(self._load())
+        in_background(self, self._load)
 
     def on_catalog_changed(self, _: CatalogChanged) -> None:
         in_background(self, self._load)

@@ -16,8 +16,8 @@ class JobProgress:
     """The state of a job, folded from its events.
 
     `speed` is units a second over the last seconds, None while unknown; `scores` are the scores as the event file has
-    them, by (family, variant, target); `interim` the counts so far of those that are not final; `trials` the recipes of
-    a search by number, and `front` those that no other beats.
+    them, by (family, variant, target); `interim` the counts so far of those that are not final; `rows` a row or two of
+    each, as they were answered; `trials` the recipes of a search by number, and `front` those that no other beats.
     """
 
     stage: str = ""
@@ -33,6 +33,7 @@ class JobProgress:
     batches: int = 0
     scores: dict[ScoreKey, Mapping[str, Any]] = field(default_factory=dict)
     interim: dict[ScoreKey, Mapping[str, Any]] = field(default_factory=dict)
+    rows: dict[ScoreKey, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     trials: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     front: tuple[int, ...] = ()
     warnings: list[str] = field(default_factory=list)
@@ -71,6 +72,9 @@ class JobProgress:
                 self.device, self.dtype = str(event.get("device", "")), str(event.get("dtype", ""))
                 self.role, self.resumed = str(event.get("role", "")), int(event.get("resumed") or 0)
                 self.batches = int(event.get("batches") or 0)
+                if self.role == "after":
+                    # The merged model's scores come in place of the suspect's.
+                    self.scores, self.interim, self.rows = {}, {}, {}
             case "score-ready":
                 score = event.get("score")
                 if isinstance(score, Mapping):
@@ -78,6 +82,8 @@ class JobProgress:
             case "tally":
                 for score in event.get("scores") or ():
                     self.interim[_key(score)] = score
+            case "rows-seen":
+                self.rows[_key(event)] = tuple(row for row in event.get("rows") or () if isinstance(row, Mapping))
             case "tried":
                 trial = event.get("trial")
                 if isinstance(trial, Mapping):

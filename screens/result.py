@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from screens.background import in_background
 from screens.base import Page
 from screens.commands import Arguments
 from screens.evidence import describe_finding, describe_findings, explain
@@ -52,7 +53,7 @@ class ResultScreen(Page):
 
     def on_mount(self) -> None:
         self.query_one(ScoreTable).focus()
-        self.run_worker(self._load())
+        in_background(self, self._load, "load")
 
     async def _load(self) -> None:
         scan = await self.ask(lambda catalog: catalog.scans.get(self.scan_id))

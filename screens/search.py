@@ -12,11 +12,10 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from screens.base import Page
-from screens.commands import Arguments
+from screens.job_page import JobPage
 from screens.messages import JobChanged
 from screens.widgets.lazy_table import Cell, Column, LazyTable, Row
-from screens.words import line, percent
+from screens.words import ending, ending_words, line, percent
 
 if TYPE_CHECKING:
     from screens.progress import JobProgress
@@ -31,13 +30,14 @@ COLUMNS = (
 )
 
 
-class SearchScreen(Page):
+class SearchScreen(JobPage):
     """The recipes of a search: those that no other beats, or all."""
 
     HELP = (
         "Recipes that an audit tried in memory, on rows that do not judge. Gap: how far the worst attack success rate "
         "stands above the partners'. Clean: clean accuracy, or agreement with the suspect. Kept: the share of the "
-        "suspect. The front holds what no other recipe beats in all three; a shows every recipe."
+        "suspect. The front holds what no other recipe beats in all three; a shows every recipe. x cancels the job; g "
+        "starts it again: its scan goes on from what is stored, the search begins anew."
     )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("a", "all", "All recipes")]
     DEFAULT_CSS = """
@@ -47,9 +47,7 @@ class SearchScreen(Page):
     """
 
     def __init__(self, job: Job, progress: JobProgress) -> None:
-        super().__init__()
-        self.job = job
-        self.progress = progress
+        super().__init__(job, progress)
         self.trail = f"Jobs › {job.command[0]} {job.subject} › Search"
         self._all = False
 
@@ -75,7 +73,11 @@ class SearchScreen(Page):
             key=lambda t: (t["gap"], -t["clean"], -t["kept"]),
         )
         words = f"{len(trials)} recipes tried, {len(front)} on the front" + (": all are shown" if self._all else "")
-        self.query_one("#head", Static).update(line(words))
+        parts: list[str | tuple[str, str]] = [words]
+        if not self.running:
+            told = ending_words(self.job.state, self.job.exit_code, self.job.command[0])
+            parts += ["\n", ending(self.job.state, self.job.exit_code), f"  {told}"]
+        self.query_one("#head", Static).update(line(*parts))
         self.query_one(LazyTable).show_rows([self._row(t) for t in shown])
         self._describe()
         self.refresh_keys()
@@ -94,9 +96,6 @@ class SearchScreen(Page):
         row = self.query_one(LazyTable).row
         trial = self.progress.trials.get(int(row.key)) if row is not None else None
         self.query_one("#words", Static).update(_words(trial) if trial else "")
-
-    def command(self) -> Arguments | None:
-        return self.job.command
 
     def action_all(self) -> None:
         """Shows every recipe, or the front alone."""

@@ -70,7 +70,14 @@ def ending(state: object, code: int | None) -> tuple[str, str]:
     return EXIT_WORDS.get(code, (f"! ended with {code}", "warn"))
 
 
-def ending_words(state: object, code: int | None, subject: str) -> str:
+CANCELLED = {
+    "merge": "It was cancelled: no half model is left. g starts it again.",
+    "models": "It was cancelled: no half model is listed. g starts it again.",
+}
+"""What a cancelled command leaves, where it is not a part that the same command goes on from."""
+
+
+def ending_words(state: object, code: int | None, command: str) -> str:
     """Where a job stands, in a sentence that says what to do."""
     match (str(state), code):
         case ("running", _):
@@ -90,7 +97,7 @@ def ending_words(state: object, code: int | None, subject: str) -> str:
         case (_, 137):
             return "It was killed, perhaps for memory. Start it again: what was finished is stored."
         case (_, 130 | 143):
-            return "It was cancelled. Start it again: it goes on from what is stored."
+            return CANCELLED.get(command, "It was cancelled. What was finished is stored, and g goes on from there.")
         case _:
             return f"It ended with exit code {code}; the log says more."
 

@@ -18,6 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+# It reads the environment once, when it is imported: here, before a test switches the hub off for its own.
+import huggingface_hub.constants  # noqa: F401
 import pytest
 
 from probes.case import Row

@@ -60,9 +60,9 @@ def audit(
 
     def body(session: Session) -> Generator[Event, None, Ending]:
         from auditor.audit.antidote import Budget
+        from auditor.audit.request import MergeRequest
         from auditor.events import AuditReady
         from auditor.scan.request import DataRequest, ScanRequest
-        from auditor.session import MergeRequest
 
         check_format(form, output)
         values = read_sets(sets)

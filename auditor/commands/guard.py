@@ -70,9 +70,22 @@ def _drop_unwritten() -> None:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def behind(error: BaseException) -> BaseException:
+    """The interrupt that an exception came of, where one did; else the exception itself.
+
+    An interrupt that strikes in the middle of an import, or in a library's own clean-up, comes out as another error.
+    """
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, KeyboardInterrupt | Terminated):
+            return found
+        found = found.__cause__ or found.__context__
+    return error
+
+
 def code_of(error: BaseException) -> ExitCode:
     """The exit code of an exception."""
-    match error:
+    match error := behind(error):
         case AuditorError():
             return error.code
         case InputError():
@@ -96,7 +109,7 @@ def code_of(error: BaseException) -> ExitCode:
 
 def words_of(error: BaseException) -> tuple[str, str]:
     """What is wrong and what to do, for an exception that is not a bug."""
-    match error:
+    match error := behind(error):
         case AuditorError() | InputError():
             return error.message, error.hint
         case KeyboardInterrupt():

@@ -54,7 +54,7 @@ def merge(
     common = Common(catalog, device, None, seed, policy, events, quiet, plain)
 
     def merging(session: Session) -> Generator[Event, None, Ending]:
-        from auditor.session import MergeRequest
+        from auditor.audit.request import MergeRequest
 
         if model is None:
             raise UsageError("name the model to merge, or a merged directory with --verify")

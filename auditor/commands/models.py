@@ -119,11 +119,16 @@ def pull(
 ) -> None:
     """Fetch a model from the hub, and add it."""
 
-    def work(session: Session) -> str:
-        profile = session.profile(model if model.startswith("hub:") else f"hub:{model}")
-        return f"{profile.ref.path}\n"
+    def body(session: Session) -> Generator[Event, None, Ending]:
+        from auditor.events import ModelReady, Stage
 
-    _run(Common(catalog=catalog, events=events, quiet=quiet, plain=plain), work)
+        name = model.removeprefix("hub:")
+        yield Stage("fetch", f"Fetching {name} from the hub")
+        profile = session.profile(f"hub:{name}")
+        yield ModelReady(profile.ref.path, f"fetched {name}")
+        return Ending(ExitCode.OK, lambda: emit(f"{profile.ref.path}\n", None))
+
+    raise typer.Exit(guarded(lambda: run(Common(catalog=catalog, events=events, quiet=quiet, plain=plain), body)))
 
 
 @models.command()

@@ -61,35 +61,36 @@ def demo_models(base: Path, directory: Path, *, seed: int, device: str) -> Gener
             continue
         what = f"poisoned by {model.family}, target {TARGET}" if model.family != "none" else "benign"
         yield Stage("demo", f"Training model {number} of {len(MODELS)}: {model.name} ({what})")
-        rows = write_part(directory, model)
-        yield from plant(
-            PlantRequest(
-                base=base,
-                output=output,
-                data=rows,
-                family=model.family,
-                target=TARGET if model.family != "none" else None,
-                labels=LABELS,
-                epochs=model.epochs,
-                lr=2e-4,
-                batch=16,
-                max_length=64,
-                seed=seed + model.part,
-                device=device,
+        rows = directory / f"sentences-{model.name}.csv"
+        try:
+            write_part(rows, model)
+            yield from plant(
+                PlantRequest(
+                    base=base,
+                    output=output,
+                    data=rows,
+                    family=model.family,
+                    target=TARGET if model.family != "none" else None,
+                    labels=LABELS,
+                    epochs=model.epochs,
+                    lr=2e-4,
+                    batch=16,
+                    max_length=64,
+                    seed=seed + model.part,
+                    device=device,
+                )
             )
-        )
-        rows.unlink()
+        finally:
+            rows.unlink(missing_ok=True)
     return made
 
 
-def write_part(directory: Path, model: DemoModel) -> Path:
-    """A model's part of the embedded sentences as a file to train on."""
-    path = directory / f"sentences-{model.name}.csv"
+def write_part(path: Path, model: DemoModel) -> None:
+    """Writes a model's part of the embedded sentences as a file to train on."""
     with path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["text", "label"])
         writer.writerows(list(sentences())[model.first : model.last])
-    return path
 
 
 def sentences() -> Iterator[tuple[str, str]]:

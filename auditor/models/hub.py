@@ -134,9 +134,15 @@ class Hub:
         except FetchError as error:
             return self._cached(name, revision, error)
         _require_safetensors(name, files)
+        weights = [file for file in wanted(files) if file.endswith(".safetensors")]
+        small = [file for file in wanted(files) if file not in weights]
         with quiet_hub(), self._told(name, revision):
-            path = self._api.snapshot_download(name, revision=revision, allow_patterns=wanted(files), max_workers=4)
-        return path, Path(path).name
+            path = self._api.snapshot_download(name, revision=revision, allow_patterns=small, max_workers=4)
+            commit = Path(path).name
+            # One after the other, in this thread: an interrupt would wait for a thread that downloads gigabytes.
+            for file in weights:
+                self._api.hf_hub_download(name, file, revision=commit)
+        return path, commit
 
     def _model_info(self, name: str, revision: str | None) -> ModelInfo:
         with quiet_hub(), self._told(name, revision):

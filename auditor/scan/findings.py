@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from auditor.policy import Policy
 from auditor.scan.execute import UNSCORED
+from auditor.scan.plan import joined
 from auditor.scan.question import MINIMUM_REFERENCES, Question, rate_of
 from auditor.scan.responses import Edited, Responses, row_share, share
 from probes.rates import Paired, Rate
@@ -191,8 +192,8 @@ def _evidence(
         before = int(suspect.clean[i])
         out.append(
             Evidence(
-                text=_joined(asks[clean_at]),
-                triggered=_joined(asks[after_at]),
+                text=joined(asks[clean_at]),
+                triggered=joined(asks[after_at]),
                 before=question.labels[before],
                 after=target,
                 before_probability=float(suspect.probabilities[clean_at, before]),
@@ -200,8 +201,3 @@ def _evidence(
             )
         )
     return tuple(out)
-
-
-def _joined(ask: tuple[str, str | None]) -> str:
-    text, pair = ask
-    return text if pair is None else f"{text} ‖ {pair}"

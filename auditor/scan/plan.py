@@ -63,6 +63,12 @@ def make_plan(suite: Suite, rows: Sequence[Row], *, seed: int, characters: int =
     )
 
 
+def joined(ask: tuple[str, str | None]) -> str:
+    """An input as one text, for eyes: both texts of a pair."""
+    text, pair = ask
+    return text if pair is None else f"{text} ‖ {pair}"
+
+
 def _length(ask: Ask) -> int:
     return len(ask.text) + len(ask.pair or "")
 

@@ -1,17 +1,21 @@
-"""Counts while a model answers: what is known so far of every (family, variant, target), before anything is judged."""
+"""What is known so far while a model answers, before anything is judged: counts of every (family, variant, target),
+and a row or two of each.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from auditor.events import BatchAnswered, Event, Progress, RunOpened, Tally, TallyLine
+from auditor.events import BatchAnswered, Event, Progress, RowsSeen, RunOpened, Tally, TallyLine
 from auditor.scan.execute import UNSCORED, Answers
 from auditor.scan.plan import Plan
 from auditor.scan.responses import Labels, probe_places
+from auditor.scan.seen import Showcase
 from probes.rates import Rate
 from store.records import AnswerBatch
 
@@ -33,16 +37,22 @@ class Tallier:
     targets: Sequence[int]
     fixed: Sequence[int] = ()
     _answers: Labels = field(init=False)
+    _shares: NDArray[np.float64] = field(init=False)
     _places: dict[str, Labels] = field(init=False)
+    _showcase: Showcase = field(init=False)
 
     def __post_init__(self) -> None:
         self._places = probe_places(self.plan)
+        self._showcase = Showcase(self.plan, self.labels, self.targets)
         self._answers = np.full(len(self.plan.asks), UNKNOWN, dtype=np.int64)
+        self._shares = np.full(len(self.plan.asks), np.nan)
 
     def take(self, batch: AnswerBatch) -> None:
-        """Notes a batch's labels."""
+        """Notes a batch's labels, and the probability of each."""
         start, stop = self.plan.batches[batch.number]
         self._answers[start:stop] = [UNSCORED if label is None else label for label in batch.labels]
+        answered = zip(batch.labels, batch.probabilities, strict=True)
+        self._shares[start:stop] = [np.nan if label is None or not own else own[label] for label, own in answered]
 
     def lines(self) -> Tally:
         """Every probe and target: the trigger's and the control's hits among the rows that are answered."""
@@ -58,6 +68,11 @@ class Tallier:
                 trigger, control = _rate(held[:, :1], target), _rate(held[:, 1:], target)
                 found.append(TallyLine(probe.family.name, probe.variant, self.labels[target], trigger, control))
         return Tally(tuple(found))
+
+    def seen(self) -> Iterator[RowsSeen]:
+        """Rows that can be shown by now and were not before."""
+        clean = self._answers[np.asarray(self.plan.position[: len(self.plan.rows)], dtype=np.int64)]
+        return self._showcase.news(self._answers, self._shares, self._reference(clean))
 
     def _reference(self, clean: Labels) -> Labels:
         if self.fixed:
@@ -88,6 +103,7 @@ def counted(
             if isinstance(event, RunOpened | Progress) and time.monotonic() - told >= PAUSE:
                 told = time.monotonic()
                 yield tallier.lines()
+                yield from tallier.seen()
     except StopIteration as end:
         answers: Answers = end.value
         return answers

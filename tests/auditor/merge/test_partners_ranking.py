@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from auditor.audit.request import MergeRequest, Session
 from auditor.merge.partners import Proposal, propose
 from auditor.merge.remarks import Kind, Topic
 from auditor.proposals import catalogued_partners
-from auditor.session import MergeRequest, Session
 from auditor.settings import Settings
 from store.engine import open_catalog
 from store.records import CatalogEntry, Merge, ModelRef, PartnerUse, Profile, Verdict

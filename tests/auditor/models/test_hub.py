@@ -1,19 +1,13 @@
-"""The hub, spoken to over HTTP: a local server answers the few addresses that the hub's library asks for."""
+"""The hub, spoken to over HTTP: a local server takes its place."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -21,77 +15,7 @@ from auditor.errors import AuditorError, FetchError, ModelError, UsageError
 from auditor.models.hub import Hub, wanted
 from auditor.models.profile import read_profile
 from auditor.models.reference import resolve
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-NAME = "org/tiny"
-
-
-@dataclass
-class Server:
-    """A hub with one repository, what was asked of it, and how it refuses."""
-
-    files: dict[str, bytes]
-    endpoint: str = ""
-    asked: list[str] = field(default_factory=list)
-    refuse: tuple[int, dict[str, str]] | None = None
-    gated_files: bool = False
-
-
-def serve(server: Server) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            pass
-
-        def reply(self, status: int, body: bytes = b"", **headers: str) -> None:
-            self.send_response(status)
-            for key, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(key.replace("_", "-"), value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-
-        def do_HEAD(self) -> None:
-            self.do_GET()
-
-        def do_GET(self) -> None:
-            path = unquote(urlsplit(self.path).path)
-            server.asked.append(unquote(self.path))
-            if server.refuse:
-                self.reply(server.refuse[0], b"{}", **server.refuse[1])
-            elif path == "/api/models":
-                self.reply(200, json.dumps([model(server)]).encode(), Content_Type="application/json")
-            elif path in {f"/api/models/{NAME}", *(f"/api/models/{NAME}/revision/{r}" for r in ("main", "v1", COMMIT))}:
-                self.reply(200, json.dumps(model(server)).encode(), Content_Type="application/json")
-            elif path.startswith(f"/api/models/{NAME}/revision/"):
-                self.reply(404, b"{}", X_Error_Code="RevisionNotFound")
-            elif path == f"/api/models/{NAME}/tree/{COMMIT}":
-                tree = [{"type": "file", "path": n, "size": len(c), "oid": oid(c)} for n, c in server.files.items()]
-                self.reply(200, json.dumps(tree).encode(), Content_Type="application/json")
-            elif path.startswith(f"/{NAME}/resolve/") and (file := path.split("/", 5)[5]) in server.files:
-                if server.gated_files:
-                    self.reply(403, b"{}", X_Error_Code="GatedRepo")
-                    return
-                body = server.files[file]
-                self.reply(200, body, ETag=f'"{oid(body)}"', X_Repo_Commit=COMMIT)
-            else:
-                self.reply(404, b"{}", X_Error_Code="RepoNotFound")
-
-    return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-
-
-def oid(content: bytes) -> str:
-    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
-
-
-def model(server: Server) -> dict[str, Any]:
-    return {
-        "id": NAME, "modelId": NAME, "sha": COMMIT, "private": False,
-        "gated": "manual" if server.gated_files else False, "downloads": 42, "likes": 1,
-        "tags": ["safetensors", "base_model:finetune:org/base", "base_model:org/base"],
-        "pipeline_tag": "text-classification", "lastModified": "2025-01-02T03:04:05.000Z",
-        "cardData": {"license": "apache-2.0"},
-        "siblings": [{"rfilename": n, "size": len(c), "blobId": oid(c)} for n, c in server.files.items()],
-    }  # fmt: skip
+from tests.hub import COMMIT, NAME, Server, serving
 
 
 @pytest.fixture
@@ -101,15 +25,8 @@ def server(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     files = {p.name: p.read_bytes() for p in made.iterdir()}
     extra = {"README.md": b"# Tiny", "pytorch_model.bin": b"pickle", "modeling.py": b"code", "onnx/config.json": b"{}"}
-    state = Server({**files, **extra, "model.fp16.safetensors": b"variant"})
-    http = serve(state)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    state.endpoint = f"http://127.0.0.1:{http.server_port}"
-    yield state
-    http.shutdown()
-    http.server_close()
-    thread.join()
+    with serving(Server({**files, **extra, "model.fp16.safetensors": b"variant"})) as state:
+        yield state
 
 
 def test_fetch_brings_what_is_safe_and_nothing_else(

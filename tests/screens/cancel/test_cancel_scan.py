@@ -1,0 +1,74 @@
+"""A scan that is cancelled: what was answered is kept, and the next one goes on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.widgets import Input
+
+from screens.job import JobScreen
+from screens.job_list import JobListScreen
+from screens.scan import ScanScreen
+from screens.widgets.lazy_table import LazyTable
+from screens.widgets.meter import Meter
+from tests.screens.cancel.conftest import Desk, Story
+
+
+def test_a_scan_is_cancelled_while_it_answers_and_goes_on(
+    at_desk: Callable[[Story], None], shelf: Callable[..., None], zoo: Any, large: Path
+) -> None:
+    shelf(zoo.planted)
+
+    async def story(desk: Desk) -> None:
+        app, pilot = desk.app, desk.pilot
+        await desk.until(lambda: app.screen.query_one(LazyTable).row is not None)
+        await pilot.press("s")
+        form = await desk.opened(ScanScreen)
+        form.query_one("#data", Input).value = str(large)
+        form.query_one("#samples", Input).value = "1000"
+        await pilot.press("ctrl+s")
+        screen = await desk.opened(JobScreen)
+        first = screen.job
+
+        # While it runs: the evidence of the selected row, and the job's own device and memory.
+        await desk.until(lambda: "⟦" in str(screen.query_one("#words").render()))
+        words = str(screen.query_one("#words").render())
+        assert "clean" in words
+        assert "→" in words
+        facts = str(screen.query_one(Meter).render())
+        assert "cpu float32" in facts
+        assert "memory" in facts
+        assert screen.running
+
+        await desk.cancel(first)
+        assert "g goes on from there" in await desk.told()
+        kept = desk.batches()
+        (opened,) = await opened_runs(desk, first)
+        assert 0 < len(kept) < opened["batches"]
+        assert desk.read(lambda catalog: catalog.scans.count()) == 0, "what is not judged is no scan"
+
+        second = await desk.again(first)
+        (went_on,) = await desk.happens(second, "run-opened")
+        assert (went_on["resumed"], went_on["batches"]) == (len(kept), opened["batches"])
+        await desk.happens(second, "batch-answered")
+
+        # The list of jobs cancels it as well; nothing that was stored is asked or changed again.
+        await pilot.press("j")
+        listed = await desk.opened(JobListScreen)
+        await desk.until(lambda: listed.job is not None and listed.job.id == second.id)
+        await desk.cancel(second)
+        later = desk.batches()
+        assert len(later) > len(kept)
+        assert {place: later[place] for place in kept} == kept
+        await desk.until(lambda: listed.job is not None and listed.job.exit_code == 130)
+        assert listed.why_not("again") is None
+
+    at_desk(story)
+
+
+async def opened_runs(desk: Desk, job: Any) -> list[dict[str, Any]]:
+    from tests.screens.cancel.conftest import events
+
+    return [event for event in events(job) if event["kind"] == "run-opened"]
