@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from auditor.audit.antidote import Budget, held_back, search_recipe, with_weights
+from auditor.audit.antidote import Budget, held_back, search_recipe
 from auditor.audit.audit import Cure, Made, audit, last_merge
 from auditor.audit.compare import Side, compare
 from auditor.audit.mixer import Mixer
@@ -157,18 +157,20 @@ class Session:
         if cure.output is None:
             output = _unused(output)
         base = self.profile(cure.base) if cure.base and partners else None
-        recipe = self._recipe(prepared.suspect, partners, cure, base) if partners else None
+        # A search takes the base for some of its recipes only: the average that it starts from takes none.
+        own_base = base if cure.search is None else None
+        recipe = self._recipe(prepared.suspect, partners, cure, own_base) if partners else None
         # What cannot be merged, or has no place, is said before the scan and not after it.
         refuse_existing(output)
         if recipe is not None:
-            lay_out(recipe)
+            lay_out(recipe if base is own_base else replace(recipe, strategy="task_arithmetic", base=base))
 
         def make(before: Scan) -> Generator[Event, None, Made]:
             if recipe is None:
                 raise RuntimeError("a merge without a recipe")
             if cure.search is None:
                 return (yield from last_merge(self._merge(recipe, output))), None
-            found, record = yield from self._search(prepared, before, recipe, spare, cure.search)
+            found, record = yield from self._search(prepared, before, recipe, spare, cure.search, base)
             return (yield from last_merge(self._merge(found, output))), record
 
         plan = Cure(tuple(partners), make, self._merged_profile, missing)
@@ -189,19 +191,31 @@ class Session:
         return prepared, spare
 
     def _search(
-        self, prepared: Prepared, before: Scan, recipe: Recipe, spare: Sequence[Row], budget: Budget
+        self,
+        prepared: Prepared,
+        before: Scan,
+        recipe: Recipe,
+        spare: Sequence[Row],
+        budget: Budget,
+        base: Profile | None,
     ) -> Generator[Event, None, tuple[Recipe, SearchRecord]]:
-        """Searches the weights of a recipe, in memory, on the rows held back."""
+        """Searches a recipe over the models of another, in memory, on the rows held back."""
         yield Stage("load", f"Loading {len(recipe.models)} models into memory")
-        mixer = Mixer(recipe, device=prepared.device, dtype=prepared.dtype, max_length=prepared.max_length)
-        sizes = mixer.modules
+        mixer = Mixer(
+            recipe,
+            device=prepared.device,
+            dtype=prepared.dtype,
+            max_length=prepared.max_length,
+            threads=self.settings.threads,
+        )
         try:
-            weights, record = yield from search_recipe(
-                mixer, before, prepared.plan.suite.probes, spare, budget, seed=self.settings.seed
+            return (
+                yield from search_recipe(
+                    mixer, before, prepared.plan.suite.probes, spare, budget, seed=self.settings.seed, base=base
+                )
             )
         finally:
             mixer.close()
-        return with_weights(recipe, weights, sizes), record
 
     def merge(self, reference: str, request: MergeRequest) -> Generator[Event, None, None]:
         """Merges a model with partners into a directory."""
