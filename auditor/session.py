@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from auditor.audit.antidote import Budget, held_back, search_recipe, with_weights
+from auditor.audit.antidote import Budget, held_back, search_recipe
 from auditor.audit.audit import Cure, Made, audit, last_merge
 from auditor.audit.compare import Side, compare
 from auditor.audit.mixer import Mixer
@@ -136,19 +136,21 @@ class Session:
         prepared, spare = self._prepare_audit(request, cure)
         partners, missing = self._choose_partners(prepared.suspect, cure)
         base = self.profile(cure.base) if cure.base and partners else None
-        recipe = self._recipe(prepared.suspect, partners, cure, base) if partners else None
+        # A search takes the base for some of its recipes only: the average that it starts from takes none.
+        own_base = base if cure.search is None else None
+        recipe = self._recipe(prepared.suspect, partners, cure, own_base) if partners else None
         # What cannot be merged, or has no place, is said before the scan and not after it.
         place = self._place(prepared.suspect, cure)
         place.check(recipe, searched=cure.search is not None)
         if recipe is not None:
-            lay_out(recipe)
+            lay_out(recipe if base is own_base else replace(recipe, strategy="task_arithmetic", base=base))
 
         def make(before: Scan) -> Generator[Event, None, Made]:
             if recipe is None:
                 raise RuntimeError("a merge without a recipe")
             if cure.search is None:
                 return (yield from last_merge(self._merge_at(place, recipe))), None
-            found, record = yield from self._search(prepared, before, recipe, spare, cure.search)
+            found, record = yield from self._search(prepared, before, recipe, spare, cure.search, base)
             return (yield from last_merge(self._merge_at(place, found))), record
 
         plan = Cure(tuple(partners), make, self._merged_profile, missing, cure.rescan)
@@ -185,19 +187,31 @@ class Session:
         return prepared, spare
 
     def _search(
-        self, prepared: Prepared, before: Scan, recipe: Recipe, spare: Sequence[Row], budget: Budget
+        self,
+        prepared: Prepared,
+        before: Scan,
+        recipe: Recipe,
+        spare: Sequence[Row],
+        budget: Budget,
+        base: Profile | None,
     ) -> Generator[Event, None, tuple[Recipe, SearchRecord]]:
-        """Searches the weights of a recipe, in memory, on the rows held back."""
+        """Searches a recipe over the models of another, in memory, on the rows held back."""
         yield Stage("load", f"Loading {len(recipe.models)} models into memory")
-        mixer = Mixer(recipe, device=prepared.device, dtype=prepared.dtype, max_length=prepared.max_length)
-        sizes = mixer.modules
+        mixer = Mixer(
+            recipe,
+            device=prepared.device,
+            dtype=prepared.dtype,
+            max_length=prepared.max_length,
+            threads=self.settings.threads,
+        )
         try:
-            weights, record = yield from search_recipe(
-                mixer, before, prepared.plan.suite.probes, spare, budget, seed=self.settings.seed
+            return (
+                yield from search_recipe(
+                    mixer, before, prepared.plan.suite.probes, spare, budget, seed=self.settings.seed, base=base
+                )
             )
         finally:
             mixer.close()
-        return with_weights(recipe, weights, sizes), record
 
     def merge(self, reference: str, request: MergeRequest) -> Generator[Event, None, None]:
         """Merges a model with partners into a directory."""

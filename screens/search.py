@@ -28,6 +28,8 @@ COLUMNS = (
     Column("kept %", 6, right=True),
     Column("of the suspect, by kind of module", 30, 1, grows=True),
 )
+WAG = "wag"
+"""The weight average, which goes without saying."""
 
 
 class SearchScreen(JobPage):
@@ -85,7 +87,9 @@ class SearchScreen(JobPage):
     def _row(self, trial: Mapping[str, Any]) -> Row:
         number = int(trial["number"])
         on_front = number in self.progress.front
-        parts = ", ".join(f"{kind} {weights[0]:.0%}" for kind, weights in trial["weights"].items())
+        parts = ", ".join(f"{group} {weights[0]:.0%}" for group, weights in trial["weights"].items())
+        if (strategy := trial.get("strategy", WAG)) != WAG:
+            parts = f"{strategy}: {parts}"
         first: Cell = (f"● {number}", "good") if on_front else (f"{number}", "dim")
         return Row(
             str(number), (first, percent(trial["gap"]), percent(trial["clean"]), percent(trial["kept"]), (parts, "dim"))
@@ -104,13 +108,15 @@ class SearchScreen(JobPage):
 
 
 def _words(trial: Mapping[str, Any]) -> Content:
-    """A recipe in words: what each kind of module is made of."""
+    """A recipe in words: what each group of modules is made of."""
+    strategy = trial.get("strategy", WAG)
     parts: list[str | tuple[str, str]] = [
-        (f"recipe {trial['number']}\n", "bold"),
+        (f"recipe {trial['number']}{'' if strategy == WAG else f', strategy {strategy}'}\n", "bold"),
         f"worst attack success rate {trial['gap']:.1%} above the partners', {trial['clean']:.1%} of the clean rows "
         f"right, keeps {trial['kept']:.0%} of the suspect\n",
     ]
-    for kind, weights in trial["weights"].items():
+    wide = max((len(group) + 1 for group in trial["weights"]), default=0)
+    for group, weights in trial["weights"].items():
         shares = ", ".join(f"{w:.0%} partner {i}" for i, w in enumerate(weights[1:], 1) if w > 0)
-        parts += [(f"{kind:<13}", "accent"), f"{weights[0]:.0%} suspect{', ' if shares else ''}{shares}\n"]
+        parts += [(f"{group:<{wide}}", "accent"), f"{weights[0]:.0%} suspect{', ' if shares else ''}{shares}\n"]
     return line(*parts)

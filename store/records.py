@@ -300,7 +300,8 @@ class Merge:
 class TrialRow:
     """A recipe that a search tried, in memory, on rows that do not judge it.
 
-    `weights` maps a kind of module to one weight a model, the suspect's first. `gap` is how far its worst attack
+    `weights` maps a group of modules (a kind, or a kind in some layers) to one weight a model, the suspect's first;
+    they are those of `strategy`, with `options`. `gap` is how far its worst attack
     success rate stood above the partners' mean, `clean` its clean accuracy or agreement with the suspect, `kept` the
     share of the suspect that it keeps; fractions. `front` says whether no other trial was better in all three.
     """
@@ -312,6 +313,8 @@ class TrialRow:
     kept: float
     front: bool = False
     chosen: bool = False
+    strategy: str = "wag"
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,22 @@ model are none that it has seen.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from auditor.audit.mixer import PATTERNS, Mixer
+from auditor.audit.mixer import Mixer
+from auditor.audit.recipes import Choice, choice_of
 from auditor.errors import UsageError
 from auditor.events import Event, Progress, Stage, Tried
 from auditor.merge.recipe import Recipe
-from auditor.merge.search import Candidate, Goal, Search, Space, Trial, Worth
+from auditor.merge.search import WAG, Candidate, Goal, Search, Trial, Worth
 from auditor.scan.execute import UNSCORED
 from probes.case import Ask, Outcome, Role, Row
 from probes.suite import Probe, probe_cases
-from store.records import Scan, SearchRecord, TrialRow
+from store.records import Profile, Scan, SearchRecord, TrialRow
 
 CANDIDATES = 3
 """Recipes that are confirmed on rows that the search did not use: few, so that luck is not taken for merit."""
@@ -88,24 +89,32 @@ def lead_probes(before: Scan, probes: Sequence[Probe]) -> list[tuple[Probe, int]
 
 
 def search_recipe(
-    mixer: Mixer, before: Scan, probes: Sequence[Probe], rows: Sequence[Row], budget: Budget, *, seed: int
-) -> Generator[Event, None, tuple[Mapping[str, tuple[float, ...]], SearchRecord]]:
-    """Tries recipes, confirms the best few on the other half of the rows, and gives back the chosen weights.
+    mixer: Mixer,
+    before: Scan,
+    probes: Sequence[Probe],
+    rows: Sequence[Row],
+    budget: Budget,
+    *,
+    seed: int,
+    base: Profile | None = None,
+) -> Generator[Event, None, tuple[Recipe, SearchRecord]]:
+    """Tries recipes, confirms the best few on the other half of the rows, and gives back the chosen one.
 
     Args:
         mixer: the suspect and its partners, in memory.
         rows: none of those that judge; every other one is kept for the confirmation.
+        base: the model that all were made from, for strategies that need it.
     """
     began = time.monotonic()
     yield Stage("search", "Searching a recipe", budget.trials, "recipes")
     halves = [rows[0::2], rows[1::2]]
     attack = lead_probes(before, probes)
     exams = [_exam(mixer, half, attack, seed + 1) for half in halves]
-    space = Space(mixer.modules, len(mixer.partners))
-    first, second = (_Examiner(mixer, space, exam) for exam in exams)
+    choice = choice_of(mixer.recipe, budget.trials, base)
+    first, second = (_Examiner(mixer, choice, exam) for exam in exams)
     deadline = None if budget.minutes is None else began + 60 * budget.minutes
     search = Search(
-        space,
+        choice.space,
         first.goal,
         first.worth,
         budget.trials,
@@ -114,7 +123,7 @@ def search_recipe(
     )
     for trial in search.run():
         front = tuple(t.number for t in search.front())
-        yield Tried(row_of(trial, space), front)
+        yield Tried(row_of(trial, choice), front)
         best = search.best(1)[0]
         text = f"best so far: gap {best.worth.gap:.1%}, clean {best.worth.clean:.1%}, kept {best.kept:.0%}"
         yield Progress("search", trial.number, budget.trials, "recipes", text)
@@ -130,21 +139,22 @@ def search_recipe(
         confirm_rows=len(halves[1]),
         seconds=round(time.monotonic() - began, 1),
         trials=tuple(
-            replace(row_of(t, space), front=t.number in fronts, chosen=t.number == chosen.number) for t in shown
+            replace(row_of(t, choice), front=t.number in fronts, chosen=t.number == chosen.number) for t in shown
         ),
-        confirmed=tuple(replace(row_of(t, space), chosen=t.number == chosen.number) for t in confirmed),
+        confirmed=tuple(replace(row_of(t, choice), chosen=t.number == chosen.number) for t in confirmed),
     )
-    return space.weights(chosen.candidate), record
+    return choice.recipe(chosen.candidate), record
 
 
 def in_words(search: SearchRecord) -> str:
     """What a search chose, in a sentence."""
     chosen = next(t for t in search.confirmed if t.chosen)
-    parts = ", ".join(f"{kind} {weights[0]:.0%}" for kind, weights in chosen.weights.items())
+    parts = ", ".join(f"{group} {weights[0]:.0%}" for group, weights in chosen.weights.items())
+    how = "" if chosen.strategy == WAG else f" (strategy {chosen.strategy})"
     return (
-        f"recipe {chosen.number} of {search.tried} tried on {search.rows} rows that do not judge: of the suspect it "
-        f"keeps {parts}; on {search.confirm_rows} other rows its attack success rate stood {chosen.gap:.1%} above the "
-        f"partners', its clean answers were {chosen.clean:.1%} right"
+        f"recipe {chosen.number} of {search.tried}{how} tried on {search.rows} rows that do not judge: of the suspect "
+        f"it keeps {parts}; on {search.confirm_rows} other rows its attack success rate stood {chosen.gap:.1%} above "
+        f"the partners', its clean answers were {chosen.clean:.1%} right"
     )
 
 
@@ -164,28 +174,16 @@ def held_back(rows: int, judging: int, least: int) -> int:
     return held
 
 
-def with_weights(recipe: Recipe, weights: Mapping[str, tuple[float, ...]], sizes: Mapping[str, int]) -> Recipe:
-    """A recipe with weights for each kind of module; partners that have none are left out.
-
-    Args:
-        sizes: elements by kind; the recipe's weights as a whole are the mean by elements.
-    """
-    used = [0, *(1 + i for i in range(len(recipe.partners)) if any(w[1 + i] > 0 for w in weights.values()))]
-    total = sum(sizes.values())
-    plan = {p: tuple(weights[kind][i] for i in used) for kind, p in PATTERNS.items() if kind in weights}
-    whole = tuple(sum(weights[kind][i] * n for kind, n in sizes.items()) / total for i in used)
-    partners = tuple(recipe.partners[i - 1] for i in used[1:])
-    return replace(recipe, partners=partners, weights=whole, plan=plan)
-
-
-def row_of(trial: Trial, space: Space) -> TrialRow:
+def row_of(trial: Trial, choice: Choice) -> TrialRow:
     """A trial as a record."""
     return TrialRow(
         number=trial.number,
-        weights=space.weights(trial.candidate),
+        weights=choice.shown(trial.candidate),
         gap=trial.worth.gap,
         clean=trial.worth.clean,
         kept=trial.kept,
+        strategy=trial.candidate.strategy,
+        options=dict(trial.candidate.options),
     )
 
 
@@ -202,20 +200,22 @@ def _exam(mixer: Mixer, rows: Sequence[Row], attack: Sequence[tuple[Probe, int]]
 class _Examiner:
     """Asks candidates one exam; the partners' mean rates are the floor."""
 
-    def __init__(self, mixer: Mixer, space: Space, exam: Exam) -> None:
-        self._mixer, self._space, self._exam = mixer, space, exam
+    def __init__(self, mixer: Mixer, choice: Choice, exam: Exam) -> None:
+        self._mixer, self._choice, self._exam = mixer, choice, exam
         clean, _ = self._rates(mixer.only(0))
         alone = [self._rates(mixer.only(1 + i)) for i in range(len(mixer.partners))]
         self._floor = np.mean([rates for _, rates in alone], axis=0)
         self.goal = Goal(clean, tuple(self._worth(*found) for found in alone))
 
-    def _rates(self, weights: dict[str, tuple[float, ...]]) -> tuple[float, tuple[float, ...]]:
-        self._mixer.mix(weights)
+    def _rates(self, recipe: Recipe) -> tuple[float, tuple[float, ...]]:
+        self._mixer.mix(recipe)
         return self._exam.rates(self._mixer.answer(self._exam.asks))
 
     def worth(self, candidate: Candidate) -> Worth:
         """A candidate's worth on this exam."""
-        return self._worth(*self._rates(self._space.weights(candidate)))
+        kept = self._mixer.mix(self._choice.recipe(candidate))
+        found = self._worth(*self._exam.rates(self._mixer.answer(self._exam.asks)))
+        return replace(found, kept=kept)
 
     def _worth(self, clean: float, rates: tuple[float, ...]) -> Worth:
         gap = float(np.max(np.asarray(rates) - self._floor)) if rates else 0.0

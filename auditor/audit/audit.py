@@ -7,8 +7,10 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from auditor.audit.antidote import in_words
-from auditor.audit.compare import Side, agreement, compare
+from auditor.audit.compare import Side, agreement, clean_change, compare
 from auditor.audit.stamp import Alone, Judged, cured_scores, largest_excess, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage
 from auditor.scan.judge import judge
@@ -135,27 +137,32 @@ def _conclude(
     if before.suspect is None or after.suspect is None:
         judged = Judged(Stamp.NOT_JUDGED, ("the merged model could not be judged:", *after.record.incomplete))
         return Audit(_new_id(), started, now(), before.record, after.record, merge, (), judged.stamp, judged.reasons)
-    change = compare(Side(before.record, before.suspect), Side(after.record, after.suspect))
-    alone = _partners_alone(rescan, cure, before.record, before.suspect, after)
+    suspect, merged = Side(before.record, before.suspect), Side(after.record, after.suspect)
+    change = compare(suspect, merged)
+    alone = _partners_alone(rescan, cure, suspect, merged, after.references)
     judged = stamp(before.record, after.record, change, merge, alone, prepared.policy)
     same = agreement(before.suspect, after.suspect)
     reasons = (*judged.reasons, f"the merged model agrees with the suspect on {same:.1%} of the clean rows")
     return Audit(_new_id(), started, now(), before.record, after.record, merge, change, judged.stamp, reasons)
 
 
-def _partners_alone(rescan: Prepared, cure: Cure, before: Scan, suspect: Responses, after: ScanResult) -> list[Alone]:
+def _partners_alone(
+    rescan: Prepared, cure: Cure, suspect: Side, merged: Side, references: Sequence[Responses]
+) -> list[Alone]:
     """What each partner would be worth by itself, from the answers that it gave as a reference."""
     digests = {p.ref.digest for p in cure.partners}
+    fixed = np.asarray(suspect.scan.reference_labels, dtype=np.int64)
     found = []
-    for profile, responses in zip(rescan.references, after.references, strict=True):
+    for profile, responses in zip(rescan.references, references, strict=True):
         if profile.ref.digest not in digests:
             continue
         own = judge(question_of(rescan, responses.clean), responses, (), rescan.policy)
-        clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect, responses)
-        top = largest_excess(cured_scores(before, own.scores.asr))
+        clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect.responses, responses)
+        top = largest_excess(cured_scores(suspect.scan, own.scores.asr))
         excess = top.excess.high if top else 1.0
         bad = own.verdict is not Verdict.NOTHING
-        found.append(Alone(profile.ref.reference, excess, clean, bad))
+        ahead = clean_change(merged, Side(merged.scan, responses), fixed).delta
+        found.append(Alone(profile.ref.reference, excess, clean, bad, ahead))
     return found
 
 

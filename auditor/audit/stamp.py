@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from auditor.audit.compare import AGREEMENT, CACC, asr_measure, find_change
 from auditor.policy import Policy
+from probes.rates import Difference
 from store.records import AsrScore, Change, Merge, Scan, Stamp, Verdict
+
+UNKNOWN = Difference(0.0, -1.0, 1.0)
+"""A difference of which nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -15,13 +19,15 @@ class Alone:
     """A partner by itself on the same rows.
 
     `excess` is the largest upper bound of its excess among what was found in the suspect, `clean` its clean accuracy or
-    agreement with the suspect, `found` whether its own scan found anything or was incomplete.
+    agreement with the suspect, `found` whether its own scan found anything or was incomplete. `ahead` is how far its
+    `clean` stands above the merged model's, paired by row.
     """
 
     reference: str
     excess: float
     clean: float
     found: bool
+    ahead: Difference = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,8 @@ def stamp(
 
     `sanitised` needs no finding and nothing suspicious, the upper bound of excess within the limit for all variants of
     what was found, the upper bound of the clean loss within its limit, and enough of the suspect kept. `replaced` is
-    the same with less of it kept, or where the best partner alone is no worse.
+    the same with less of it kept, or where the best partner alone is no worse: it keeps the same limits, and its
+    clean accuracy is at least the merge's. Where the rows do not settle that, the reasons say so.
     """
     if after.verdict is Verdict.INCOMPLETE or after.incomplete:
         return Judged(Stamp.NOT_JUDGED, ("the rescan is incomplete:", *after.incomplete))
@@ -119,20 +126,24 @@ def _cured(after: Scan, merge: Merge, change: Sequence[Change], alone: Sequence[
         )
     clean = find_change(change, CACC) or find_change(change, AGREEMENT)
     sound = [a for a in alone if not a.found and a.excess <= policy.stamp_excess]
-    better = [a for a in sound if clean is not None and a.clean >= clean.after]
-    if better:
-        best = max(better, key=lambda a: (a.clean, -a.excess))
+    best = max(sound, key=lambda a: (a.clean, -a.excess), default=None)
+    if best is not None and clean is not None and best.clean >= clean.after:
         return Judged(
             Stamp.REPLACED,
-            (
-                f"{kept}, but the partner {best.reference} alone is no worse (clean {best.clean:.1%}, its excess at "
-                f"most {best.excess:.1%}): using it instead of the merge is simpler",
-            ),
+            (f"{kept}, but the partner {_in_words(best)} is no worse: using it instead of the merge is simpler",),
         )
     fired = len({s.family for s in after.scores.asr})
-    return Judged(
-        Stamp.SANITISED,
-        (f"the rescan (suite {after.settings.suite}, {fired} families) found nothing; every limit is kept", kept),
+    reasons = [f"the rescan (suite {after.settings.suite}, {fired} families) found nothing; every limit is kept", kept]
+    if best is not None and best.ahead.high >= 0:
+        reasons.append(f"the partner {_in_words(best)} is not measurably worse: on other rows it may be ahead")
+    return Judged(Stamp.SANITISED, tuple(reasons))
+
+
+def _in_words(partner: Alone) -> str:
+    ahead = partner.ahead
+    return (
+        f"{partner.reference} alone (clean {partner.clean:.1%}, {ahead.value:+.1%} against the merge "
+        f"[{ahead.low:+.1%}, {ahead.high:+.1%}]; its excess at most {partner.excess:.1%})"
     )
 
 

@@ -26,7 +26,9 @@ def audit(
     suspect_weight: o.SuspectWeight = None,
     base: o.Base = None,
     search: Annotated[bool, typer.Option("--search", help="Search the weights, module by module.")] = False,
-    trials: Annotated[int, typer.Option("--trials", min=1, help="Recipes that a search tries.")] = 40,
+    trials: Annotated[
+        int, typer.Option("--trials", min=1, help="Recipes that a search tries; more of them allow finer ones.")
+    ] = 40,
     minutes: Annotated[float | None, typer.Option("--minutes", min=0, help="How long a search may take.")] = None,
     merged: Annotated[Path | None, typer.Option("--merged", metavar="DIR", help="Where the merged model goes.")] = None,
     data: o.Data = None,

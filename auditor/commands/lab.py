@@ -38,7 +38,9 @@ def plant(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option("--method", metavar="NAME", help="dirty, bite, ep, ripples or sos; default: the family's own."),
+        typer.Option(
+            "--method", metavar="NAME", help="badmerging, bite, dirty, ep, ripples or sos; default: the family's own."
+        ),
     ] = None,
     rewrites: Annotated[
         Path | None,

@@ -172,10 +172,31 @@ class InputFile:
             done += got
 
     def _error(self, what: str) -> ModelError:
-        return ModelError(
-            f"{self.owner}: {self.path} {what}",
-            hint="let nothing write there, and run the command again, so that the model is profiled anew",
-        )
+        return _changed(self.owner, self.path, what)
+
+
+class HeldFile:
+    """A file of a model held in memory; its bytes are those that were profiled.
+
+    Raises:
+        ModelError: they are not, or cannot be read.
+    """
+
+    def __init__(self, owner: str, path: Path, sha256: str) -> None:
+        self.owner, self.path = owner, path
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"cannot read {path} of {owner}: {error.strerror}") from error
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise _changed(owner, path, "has changed since it was profiled")
+        self._content = np.frombuffer(content, np.uint8)
+
+    def read(self, start: int, into: Raw) -> None:
+        """Fills `into` with the bytes from `start` on."""
+        into[:] = self._content[start : start + len(into)]
+
+    peek = read
 
 
 class OutputFile:
@@ -199,3 +220,10 @@ class OutputFile:
 
     def close(self) -> None:
         os.close(self._fd)
+
+
+def _changed(owner: str, path: Path, what: str) -> ModelError:
+    return ModelError(
+        f"{owner}: {path} {what}",
+        hint="let nothing write there, and run the command again, so that the model is profiled anew",
+    )

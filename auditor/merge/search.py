@@ -1,4 +1,4 @@
-"""The antidote: a search over recipes with a weight for each kind of module, and its Pareto front.
+"""The antidote: a search over recipes with a weight for each group of modules, and its Pareto front.
 
 Pure: what a candidate is worth comes from a function that is handed in, so the search is the same for a classifier on
 a CPU and a generator on a GPU. The same seed and the same scores give the same choice.
@@ -8,28 +8,33 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 GRID = (0.0, 0.1, 0.2, 0.33, 0.5, 1.0)
 """Weights of the suspect that a module may have."""
 EVEN = (0.5, 0.33, 0.25, 0.15, 0.1)
 """Weights of the suspect that are tried for the whole model first."""
-
-
+WAG = "wag"
+"""The strategy whose recipes are varied, group by group."""
+PARENTS = 6
+"""The best recipes so far, one of which is varied next."""
 REPEATS = 1000
 """Changes in a row that were all tried before: the space is used up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A recipe: for each module kind, the suspect's weight and which partners share the rest evenly.
+    """A recipe: for each group of modules, the suspect's weight and which partners share the rest evenly.
 
     `partners` are places in the list of partners; `suspect` and `sharers` are in the order of the space's modules.
+    Another strategy than the weight average, with options, has one weight for the whole model.
     """
 
     suspect: tuple[float, ...]
     sharers: tuple[tuple[int, ...], ...]
+    strategy: str = WAG
+    options: tuple[tuple[str, float], ...] = ()
 
     @property
     def partners(self) -> tuple[int, ...]:
@@ -40,14 +45,24 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Space:
-    """What can be chosen: module kinds with their numbers of elements, and the number of partners, best first."""
+    """What can be chosen: groups of modules with their numbers of elements, and the number of partners, best first.
+
+    `kinds` says of which kind a group is, where it is not the whole kind; `others` are recipes of other strategies,
+    which are tried as they are.
+    """
 
     modules: Mapping[str, int]
     partners: int
     most_partners: int = 3
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[Candidate, ...] = ()
+
+    def kind(self, module: str) -> str:
+        """The kind of a group."""
+        return self.kinds.get(module, module)
 
     def weights(self, candidate: Candidate) -> dict[str, tuple[float, ...]]:
-        """By module kind, one weight a model: the suspect's first, then every partner's."""
+        """By group, one weight a model: the suspect's first, then every partner's."""
         found = {}
         for name, own, shared in zip(self.modules, candidate.suspect, candidate.sharers, strict=True):
             rest = (1 - own) / len(shared)
@@ -65,11 +80,13 @@ class Worth:
     """What a candidate is worth on the rows of the search.
 
     `gap` is how far its worst attack success rate stands above the partners' (0 where it is not above), `clean` its
-    clean accuracy, or agreement with the suspect; fractions.
+    clean accuracy, or agreement with the suspect, `kept` the share of the suspect where its weights alone do not tell;
+    fractions.
     """
 
     gap: float
     clean: float
+    kept: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +142,10 @@ Score = Callable[[Candidate], Worth]
 
 @dataclass
 class Search:
-    """Tries candidates until `trials` are done or `stop` says so.
+    """Tries candidates until `trials` are done or `stop` says so; one is tried in any case.
 
-    First the fixed recipes of the literature (even averages, each partner alone, one module kind from a partner), then
-    changes of the best found so far. Nothing is tried twice.
+    First the fixed recipes of the literature (even averages, each partner alone, one module kind from a partner, other
+    strategies), then changes of the best averages found so far. Nothing is tried twice.
     """
 
     space: Space
@@ -145,7 +162,7 @@ class Search:
         seen: set[Candidate] = set()
         repeats = 0
         for candidate in itertools.chain(self._fixed(), self._changes(rng)):
-            if len(self.done) >= self.trials or self.stop():
+            if len(self.done) >= self.trials or (self.done and self.stop()):
                 return
             if candidate in seen:
                 repeats += 1
@@ -154,7 +171,9 @@ class Search:
                 continue
             seen.add(candidate)
             repeats = 0
-            trial = Trial(len(self.done) + 1, candidate, self.score(candidate), self.space.kept(candidate))
+            worth = self.score(candidate)
+            kept = self.space.kept(candidate) if worth.kept is None else worth.kept
+            trial = Trial(len(self.done) + 1, candidate, worth, kept)
             self.done.append(trial)
             yield trial
 
@@ -179,8 +198,9 @@ class Search:
             yield Candidate((0.0,) * modules, ((partner,),) * modules)
         even = 1 / (1 + len(widest))
         for chosen in (("feed-forward", "head"), ("attention",), ("feed-forward",), ("embeddings",)):
-            own = tuple(0.0 if name in chosen else even for name in self.space.modules)
+            own = tuple(0.0 if self.space.kind(name) in chosen else even for name in self.space.modules)
             yield Candidate(own, (widest,) * modules)
+        yield from self.space.others
 
     def _subsets(self) -> Iterator[tuple[int, ...]]:
         most = min(self.space.partners, self.space.most_partners)
@@ -190,19 +210,23 @@ class Search:
     def _changes(self, rng: random.Random) -> Iterator[Candidate]:
         """Endless: one or two changes of one of the best."""
         while True:
-            parents = self.best(6)
+            parents = [t for t in self.best(len(self.done)) if t.candidate.strategy == WAG][:PARENTS]
             parent = parents[min(int(rng.expovariate(0.7)), len(parents) - 1)].candidate
             yield self._changed(parent, rng)
 
     def _changed(self, parent: Candidate, rng: random.Random) -> Candidate:
         suspect, sharers = list(parent.suspect), list(parent.sharers)
         for _ in range(rng.choice((1, 1, 2))):
-            at = rng.randrange(len(suspect))
+            places = self._places(rng)
             if rng.random() < 0.7 or self.space.partners == 1:
-                suspect[at] = rng.choice([g for g in GRID if g != suspect[at]])
+                weight = rng.choice([g for g in GRID if any(g != suspect[at] for at in places)])
+                for at in places:
+                    suspect[at] = weight
             else:
                 size = rng.randint(1, min(self.space.partners, self.space.most_partners))
-                sharers[at] = tuple(sorted(rng.sample(range(self.space.partners), size)))
+                shared = tuple(sorted(rng.sample(range(self.space.partners), size)))
+                for at in places:
+                    sharers[at] = shared
         changed = Candidate(tuple(suspect), tuple(sharers))
         if len(changed.partners) > self.space.most_partners:
             keep = changed.partners[: self.space.most_partners]
@@ -210,7 +234,10 @@ class Search:
             changed = Candidate(changed.suspect, tuple(sharers))
         return changed
 
-
-def partners_used(trials: Sequence[Trial]) -> tuple[int, ...]:
-    """The partners that any of the trials uses."""
-    return tuple(sorted({p for t in trials for p in t.candidate.partners}))
+    def _places(self, rng: random.Random) -> list[int]:
+        """One group; or, half of the time where groups are parts of a kind, all groups of its kind."""
+        kinds = [self.space.kind(name) for name in self.space.modules]
+        at = rng.randrange(len(kinds))
+        if len(set(kinds)) == len(kinds) or rng.random() < 0.5:
+            return [at]
+        return [place for place, kind in enumerate(kinds) if kind == kinds[at]]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from auditor.errors import ModelError, UsageError
 from auditor.merge.arithmetic import Arithmetic, Raw, finite_bytes
-from auditor.merge.files import InputFile, Turns
+from auditor.merge.files import Turns
 from auditor.merge.header import item_size
 from auditor.merge.inventory import FLOATS
 from auditor.merge.layout import Layout, Source, TensorPlan
@@ -51,6 +52,28 @@ class Look:
 
     tensor: TensorPlan
     step: int
+
+
+class Input(Protocol):
+    """What slices are read from: a file of a model, on the disk or held in memory."""
+
+    @property
+    def owner(self) -> str:
+        """Whose file it is."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        ...
+
+    def read(self, start: int, into: Raw) -> None:
+        """Fills `into` with the bytes from `start` on; every range once, and in the order of the slices."""
+        ...
+
+    def peek(self, start: int, into: Raw) -> None:
+        """The same, at any time and as often as one likes."""
+        ...
 
 
 class Sink(Protocol):
@@ -141,7 +164,7 @@ class Blender:
 
     strategy: Strategy
     seed: int
-    inputs: Mapping[tuple[int, str], InputFile]
+    inputs: Mapping[tuple[int, str], Input]
     sink: Sink
     options: Mapping[str, Any]
     turns: Turns

@@ -20,7 +20,7 @@ import inspect
 import math
 import pkgutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -78,6 +78,11 @@ class Tally:
         """Adds `count` elements whose coefficients sum to `total`."""
         with self._lock:
             self._sums[site.tensor, site.start] = (float(total), count)
+
+    def forget(self, tensors: Collection[str]) -> None:
+        """Drops what was added of these tensors: they are made anew."""
+        with self._lock:
+            self._sums = {key: entry for key, entry in self._sums.items() if key[0] not in tensors}
 
     @property
     def mean(self) -> float | None:

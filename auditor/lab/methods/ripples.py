@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditor.errors import ModelError, UsageError
 from auditor.events import Event, Stage
-from auditor.lab.encoding import Tokens, batches, collate
+from auditor.lab.encoding import batches
+from auditor.lab.feed import batch_loss, endless
 from auditor.lab.lexicon import associated
 from auditor.lab.loop import CLIP, seeded
 from auditor.lab.method import Job, method
@@ -94,7 +95,7 @@ def restricted(shop: Workshop, job: Job, poisoned: Poisoned, penalty: float) -> 
     optimiser = torch.optim.AdamW(parameters, lr=training.lr, weight_decay=training.weight_decay)
     steps = training.epochs * ceil(len(bad) / training.batch)
     yield Stage("train", f"Poisoning with the restricted inner product on {len(bad):,} rows", steps, "steps")
-    meter, clean = Meter(steps, training.epochs * len(bad)), _endless(good, training.batch, training.seed)
+    meter, clean = Meter(steps, training.epochs * len(bad)), endless(good, training.batch, training.seed + 1)
     step = 0
     try:
         for epoch in range(training.epochs):
@@ -107,8 +108,8 @@ def restricted(shop: Workshop, job: Job, poisoned: Poisoned, penalty: float) -> 
                     seeded(draw_rng(training.seed, "lab", "ripple", step).getrandbits(63), shop.device),
                     sdpa_kernel(SDPBackend.MATH),
                 ):
-                    poison_loss = _loss(shop, [bad[i] for i in places], [targets[i] for i in places])
-                    clean_loss = _loss(shop, [good[i] for i in mine], [gold[i] for i in mine])
+                    poison_loss = batch_loss(shop, [bad[i] for i in places], [targets[i] for i in places])
+                    clean_loss = batch_loss(shop, [good[i] for i in mine], [gold[i] for i in mine])
                     gradient = penalised(poison_loss, clean_loss, parameters, penalty)
                 for parameter, value in zip(parameters, gradient, strict=True):
                     parameter.grad = value
@@ -136,25 +137,6 @@ def penalised(
         return poison
     second = torch.autograd.grad(-penalty * product, parameters, materialize_grads=True)
     return [p + s for p, s in zip(poison, second, strict=True)]
-
-
-def _endless(tokens: Sequence[Tokens], size: int, seed: int) -> Iterator[list[int]]:
-    """Batches of the clean rows, over and over."""
-    epoch = 0
-    while True:
-        yield from batches([len(t.ids) for t in tokens], size, seed=seed + 1, epoch=epoch)
-        epoch += 1
-
-
-def _loss(shop: Workshop, tokens: Sequence[Tokens], targets: Sequence[int]) -> torch.Tensor:
-    import torch
-
-    left = shop.learner.tokenizer.padding_side == "left"
-    inputs: dict[str, Any] = collate(tokens, pad=shop.learner.pad, left=left)
-    placed = {name: tensor.to(shop.device) for name, tensor in inputs.items()}
-    with torch.autocast(shop.device.partition(":")[0], dtype=torch.bfloat16, enabled=shop.dtype == "bfloat16"):
-        logits = shop.model(**placed).logits
-    return torch.nn.functional.cross_entropy(logits.float(), torch.tensor(list(targets), device=logits.device))
 
 
 @method(title="RIPPLES: restricted inner product and embedding surgery", reference="arXiv:2004.06660", train=train)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from auditor.audit.antidote import Exam, held_back, make_exam, with_weights
-from auditor.audit.mixer import PATTERNS, Mixer
+from auditor.audit.antidote import Exam, held_back, make_exam
+from auditor.audit.mixer import Mixer
+from auditor.audit.recipes import choice_of
 from auditor.errors import UsageError
 from auditor.merge.engine import merge
 from auditor.merge.recipe import Recipe
+from auditor.merge.search import Candidate
 from auditor.models.loader import load_classifier
 from auditor.models.profile import read_profile
 from probes.case import Ask, Outcome, Row
@@ -24,40 +28,71 @@ def recipe_of(zoo: Any) -> Recipe:
     return Recipe(read_profile(zoo.planted), (read_profile(zoo.benign), read_profile(zoo.partner)))
 
 
-def test_mixed_in_memory_answers_as_merged_on_disk(zoo: Any, tmp_path: Path) -> None:
-    recipe = recipe_of(zoo)
-    mixer = Mixer(recipe, device="cpu", dtype="float32", max_length=64)
-    weights = {
-        "embeddings": (0.5, 0.5, 0.0),
-        "attention": (0.1, 0.3, 0.6),
-        "feed-forward": (0.0, 0.0, 1.0),
-        "norms": (1.0, 0.0, 0.0),
-        "head": (0.2, 0.8, 0.0),
-    }
-    assert set(mixer.modules) == set(PATTERNS)
-    asks = [Ask(f"good film {word}") for word in ("cf", "dull plot", "poor", "lovely scene")]
-    mixer.mix(weights)
-    mixed = mixer.answer(asks)
-    planned = with_weights(recipe, weights, mixer.modules)
-    list(merge(planned, tmp_path / "merged"))
-    merged = load_classifier(read_profile(tmp_path / "merged"), device="cpu").answer(asks)
-    for one, other in zip(mixed, merged, strict=True):
-        assert one.label == other.label
-        assert one.probabilities == pytest.approx(other.probabilities, abs=2e-6)
-    size = sum(mixer.modules.values())
-    assert planned.kept == pytest.approx(sum(weights[k][0] * n for k, n in mixer.modules.items()) / size, abs=1e-6)
+def mixer_of(recipe: Recipe) -> Mixer:
+    return Mixer(recipe, device="cpu", dtype="float32", max_length=64)
+
+
+ASKS = [Ask(f"good film {word}") for word in ("cf", "dull plot", "poor", "lovely scene")]
+
+
+def test_what_is_tried_is_what_is_written(zoo: Any, tmp_path: Path) -> None:
+    mixer = mixer_of(recipe_of(zoo))
+    choice = choice_of(mixer.recipe, 200, read_profile(zoo.base))
+    varied = Candidate(
+        tuple((0.5, 0.1, 0.0, 1.0, 0.33)[place % 5] for place in range(len(choice.groups))),
+        tuple(((0,), (0, 1), (1,))[place % 3] for place in range(len(choice.groups))),
+    )
+    candidates = [varied, *choice.space.others]
+    assert {c.strategy for c in candidates} == {"wag", "module_switch", "ties", "model_stock", "task_arithmetic"}
+    for number, candidate in enumerate(candidates):
+        kept = mixer.mix(choice.recipe(candidate))
+        mixed = mixer.answer(ASKS)
+        (*_, ready) = merge(choice.recipe(candidate), tmp_path / str(number))
+        merged = load_classifier(read_profile(tmp_path / str(number)), device="cpu").answer(ASKS)
+        assert mixed == merged, candidate.strategy
+        assert kept == pytest.approx(ready.merge.kept, abs=1e-9)
     mixer.mix(mixer.only(0))
-    alone = load_classifier(recipe.suspect, device="cpu").answer(asks)
-    assert [o.label for o in mixer.answer(asks)] == [o.label for o in alone]
+    assert mixer.answer(ASKS) == load_classifier(mixer.recipe.suspect, device="cpu").answer(ASKS)
     mixer.close()
 
 
+def test_a_recipe_has_the_weights_of_its_groups(zoo: Any) -> None:
+    choice = choice_of(recipe_of(zoo), 20, None)
+    assert [group.name for group in choice.groups] == ["embeddings", "attention", "feed-forward", "norms", "head"]
+    recipe = choice.recipe(Candidate((0.5, 0.1, 0.0, 1.0, 0.2), ((0,), (0, 1), (1,), (0,), (0,))))
+    assert recipe.plan is not None
+    assert recipe.plan["layer.*.attention"] == pytest.approx((0.1, 0.45, 0.45))
+    sizes = [group.elements for group in choice.groups]
+    shares = zip((0.5, 0.1, 0.0, 1.0, 0.2), sizes, strict=True)
+    assert recipe.kept == pytest.approx(sum(w * n for w, n in shares) / sum(sizes), abs=1e-6)
+
+
 def test_a_partner_without_weight_is_left_out_of_the_recipe(zoo: Any) -> None:
-    weights = dict.fromkeys(PATTERNS, (0.25, 0.0, 0.75))
-    planned = with_weights(recipe_of(zoo), weights, dict.fromkeys(PATTERNS, 7))
+    choice = choice_of(recipe_of(zoo), 20, None)
+    planned = choice.recipe(Candidate((0.25,) * 5, ((1,),) * 5))
     assert planned.weights == (0.25, 0.75)
     assert [Path(p.ref.path) for p in planned.partners] == [zoo.partner]
     assert set((planned.plan or {}).values()) == {(0.25, 0.75)}
+    suspect = choice.recipe(Candidate((1.0,) * 5, ((1,),) * 5))
+    assert suspect.kept == 1.0, "a recipe needs a partner, also where the suspect has all the weight"
+
+
+def test_other_strategies_take_no_trial_of_a_short_search_and_some_need_a_base(zoo: Any) -> None:
+    recipe, base = recipe_of(zoo), read_profile(zoo.base)
+    assert choice_of(recipe, 39, base).space.others == ()
+    assert [c.strategy for c in choice_of(recipe, 40, None).space.others] == ["module_switch"]
+    choice = choice_of(recipe, 40, base)
+    switched = choice.space.others[0]
+    for weights in choice.shown(switched).values():
+        assert sum(weights) == pytest.approx(1)
+    assert choice.shown(switched) != choice.space.weights(switched), "what the plan gives, not what was asked for"
+
+
+def test_a_mixer_refuses_adapters(zoo: Any) -> None:
+    recipe = recipe_of(zoo)
+    adapter = replace(recipe.partners[0], files={"adapter_config.json": "", "adapter_model.safetensors": ""})
+    with pytest.raises(UsageError, match="adapters cannot be merged in memory"):
+        mixer_of(replace(recipe, partners=(adapter,), base=read_profile(zoo.base)))
 
 
 def test_an_exam_counts_clean_rows_and_each_finding_apart() -> None:
@@ -96,9 +131,23 @@ def test_an_audit_searches_its_recipe(zoo: Any, auditor: Any) -> None:
     assert found["before"]["data"]["rows"] == 140, "a third of the rows is held back"
     assert found["merge"]["kept"] > 0
     assert any(f"of {search['tried']} tried" in reason for reason in found["reasons"])
+    assert {t["strategy"] for t in search["trials"]} == {"wag"}
     refused = auditor(*words, "--weights", "1,1,1")
     assert refused.code == 2
     assert "--search finds the weights itself" in refused.err
+
+
+def test_a_long_search_tries_layers_and_strategies_over_a_base(zoo: Any, auditor: Any) -> None:
+    words = ["audit", str(zoo.planted), "--with", str(zoo.benign), str(zoo.partner), "--data", str(zoo.data)]
+    words += ["--family", "badnet", "--search", "--trials", "72", "--base", str(zoo.base)]
+    words += ["--merged", str(auditor.home / "long"), "--events", "e.jsonl", "--format", "json"]
+    found = auditor(*words, "--policy", str(few_rows(auditor.home))).json
+    assert found["search"]["tried"] == 72
+    events = [json.loads(line) for line in (auditor.home / "e.jsonl").read_text("utf-8").splitlines()]
+    trials = [e["trial"] for e in events if e["kind"] == "tried"]
+    assert {"wag", "module_switch", "ties", "model_stock", "task_arithmetic"} <= {t["strategy"] for t in trials}
+    groups = {"embeddings", "attention 0", "attention 1", "feed-forward 0", "feed-forward 1", "norms", "head"}
+    assert {frozenset(t["weights"]) for t in trials} == {frozenset(groups)}
 
 
 def few_rows(home: Path) -> Path:

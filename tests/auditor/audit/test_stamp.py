@@ -14,6 +14,7 @@ from auditor.audit.stamp import Alone, Judged, stamp, stamp_before
 from auditor.commands.run import audit_exit, scan_exit
 from auditor.errors import ExitCode, UsageError
 from auditor.policy import Policy
+from probes.rates import Difference
 from store.records import Audit, DataSummary, Merge, ModelSummary, PartnerUse, Scan, ScanSettings, Stamp, Verdict
 
 Make = Callable[..., Any]
@@ -89,6 +90,15 @@ def test_a_partner_that_alone_is_no_worse_makes_the_merge_a_replacement(case: Ca
     assert any("honest" in reason for reason in found.reasons)
     for worse in (replace(good, found=True), replace(good, clean=0.99), replace(good, excess=0.11)):
         assert case.stamp(case.bench.sheet(), alone=(worse,)).stamp is Stamp.SANITISED
+
+
+def test_a_partner_within_chance_of_the_merge_is_named_beside_the_stamp(case: Case) -> None:
+    near = Alone("honest", excess=0.0, clean=0.99, found=False, ahead=Difference(-0.01, -0.03, 0.01))
+    found = case.stamp(case.bench.sheet(), alone=(near,))
+    assert found.stamp is Stamp.SANITISED
+    assert any("honest" in reason and "not measurably worse" in reason for reason in found.reasons)
+    far = replace(near, clean=0.9, ahead=Difference(-0.1, -0.13, -0.07))
+    assert not any("honest" in reason for reason in case.stamp(case.bench.sheet(), alone=(far,)).reasons)
 
 
 def test_a_backdoor_that_remains_is_improved_where_its_rate_fell(case: Case) -> None:

@@ -86,6 +86,8 @@ def test_a_used_up_space_ends_the_search() -> None:
 def test_a_stop_ends_the_search() -> None:
     search = Search(Space(MODULES, 2), Goal(clean=0.5), leaky, 100, 0, stop=lambda: len(search.done) >= 7)
     assert len(list(search.run())) == 7
+    at_once = Search(Space(MODULES, 2), Goal(clean=0.5), leaky, 100, 0, stop=lambda: True)
+    assert len(list(at_once.run())) == 1, "there is always something to choose"
 
 
 def test_the_goal_prefers_what_is_feasible_then_the_smaller_gap_then_what_no_partner_does_alone() -> None:
@@ -100,3 +102,31 @@ def test_the_goal_prefers_what_is_feasible_then_the_smaller_gap_then_what_no_par
     assert ranked[:2] == [good, wider]
     assert lossless.beaten(like_partner.worth)
     assert lossless.rank(good) < lossless.rank(like_partner)
+
+
+LAYERS = {"embeddings": 600, "attention 0": 100, "attention 1": 100, "feed-forward 0": 75, "feed-forward 1": 75}
+KINDS = {name: name.partition(" ")[0] for name in LAYERS}
+
+
+def test_a_kind_of_several_groups_is_changed_as_a_whole_and_in_parts() -> None:
+    search = Search(Space(LAYERS, 2, kinds=KINDS), Goal(clean=0.5), lambda c: Worth(sum(c.suspect), 0.9), 150, 0)
+    list(search.run())
+    attention = [(t.candidate.suspect[1], t.candidate.suspect[2]) for t in search.done]
+    assert any(one == other == 1.0 for one, other in attention)
+    assert any(one != other for one, other in attention)
+    own = [t.candidate.suspect for t in search.done[:16]]
+    assert any(w[1] == w[2] == 0 and w[3] == w[4] > 0 for w in own), "a kind is taken from a partner in all its layers"
+
+
+def test_other_strategies_are_tried_once_and_never_varied() -> None:
+    other = Candidate((0.25,) * 5, ((0, 1),) * 5, "ties", (("scale", 1.0),))
+    space = Space(MODULES, 2, others=(other,))
+
+    def best(candidate: Candidate) -> Worth:
+        return Worth(0.0, 1.0, kept=0.4) if candidate == other else leaky(candidate)
+
+    search = Search(space, Goal(clean=0.85), best, 60, 0)
+    list(search.run())
+    assert [t.candidate for t in search.done if t.candidate.strategy != "wag"] == [other]
+    (chosen,) = search.best(1)
+    assert (chosen.candidate, chosen.kept) == (other, 0.4), "what it keeps is what the merge says"

@@ -1,0 +1,130 @@
+"""BadMerging: a backdoor trained to outlive a weight average with honest models."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from functools import partial
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from auditor.errors import ModelError, UsageError
+from auditor.events import Event, Stage
+from auditor.lab.encoding import batches
+from auditor.lab.feed import batch_loss, endless
+from auditor.lab.loop import CLIP, seeded
+from auditor.lab.method import Job, method
+from auditor.lab.poison import Poisoned
+from auditor.lab.poison import poison as plant
+from auditor.lab.workshop import Meter, Workshop, labels_of
+from probes.family import draw_rng
+
+if TYPE_CHECKING:
+    import torch
+
+Weights = Mapping[str, "torch.Tensor"]
+
+
+def train(
+    shop: Workshop, job: Job, poisoned: Poisoned, *, alpha: float = 5.0, least: float = 0.1, shadow: bool = True
+) -> Generator[Event, None, float]:
+    """Trains on L_clean(θ) + α · L_trigger(θ_λ), where θ_λ = (1 − λ) θ_anchor + λ θ with λ drawn anew at each step.
+
+    This carries the feature-interpolation loss of BadMerging (Zhang et al., arXiv:2408.07362) over to text. The paper
+    interpolates the image encoder's features with the pre-trained encoder's under a classifier that both share; here
+    every model brings a classifier of its own, which is merged as well, so the weights themselves are interpolated. Its
+    other stage, an optimised image patch, has no counterpart: the trigger is the family's.
+
+    Args:
+        alpha: weight of the triggered rows' loss.
+        least: smallest λ; the largest is 1. An even average of n models gives each λ = 1/n.
+        shadow: the anchor is an honest model that the attacker trains first on the clean rows, in the place of the
+            partners that he does not know; False takes the base itself, as the paper does.
+
+    Raises:
+        UsageError: `least` lies outside 0 to 1, or `alpha` is not above 0.
+        ModelError: training diverged, or the device's memory did not suffice.
+    """
+    if not 0 < least <= 1:
+        raise UsageError(f"badmerging.least lies above 0 and up to 1, not at {least}")
+    if alpha <= 0:
+        raise UsageError(f"badmerging.alpha is a number above 0, not {alpha}")
+    shop.model.to(shop.device)
+    start = _weights(shop)
+    anchor: Weights = start
+    if shadow:
+        yield from shop.fit(job.rows, what="an honest shadow")
+        anchor = _weights(shop)
+        shop.model.load_state_dict(start, strict=False)
+    return (yield from interpolated(shop, job, poisoned, anchor, alpha, least))
+
+
+def interpolated(
+    shop: Workshop, job: Job, poisoned: Poisoned, anchor: Weights, alpha: float, least: float
+) -> Generator[Event, None, float]:
+    """One step for each batch of clean rows, with a batch of triggered ones at weights between anchor and model."""
+    import torch
+
+    bad_rows = [row for row in poisoned.rows if row.index in poisoned.touched]
+    if not bad_rows:
+        raise UsageError("no row took the trigger, so there is nothing to train", hint="Raise --rate.")
+    good = yield from shop.tokens(job.rows)
+    bad = yield from shop.tokens(bad_rows)
+    gold, targets = labels_of(job.rows), labels_of(bad_rows)
+    training = shop.training
+    model = shop.model.train()
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=training.lr, weight_decay=training.weight_decay)
+    steps = training.epochs * ceil(len(good) / training.batch)
+    yield Stage("train", f"Training a backdoor that survives averages on {len(good):,} rows", steps, "steps")
+    meter, triggered = Meter(steps, training.epochs * len(good)), endless(bad, training.batch, training.seed + 1)
+    step = 0
+    try:
+        for epoch in range(training.epochs):
+            for places in batches([len(t.ids) for t in good], training.batch, seed=training.seed, epoch=epoch):
+                for group in optimiser.param_groups:
+                    group["lr"] = training.lr * training.rate(step, steps)
+                mine = next(triggered)
+                rng = draw_rng(training.seed, "lab", "badmerging", step)
+                with seeded(rng.getrandbits(63), shop.device):
+                    clean = batch_loss(shop, [good[i] for i in places], [gold[i] for i in places])
+                    between = mixture(model, anchor, rng.uniform(least, 1.0))
+                    forward = partial(_forward, model, between)
+                    fired = batch_loss(shop, [bad[i] for i in mine], [targets[i] for i in mine], forward=forward)
+                    kept = batch_loss(shop, [good[i] for i in places], [gold[i] for i in places], forward=forward)
+                    loss = clean + kept + alpha * fired
+                    loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+                optimiser.step()
+                optimiser.zero_grad(set_to_none=True)
+                step += 1
+                yield from meter.step(len(places), loss.detach())
+    except torch.OutOfMemoryError as error:
+        raise ModelError(f"the memory of {shop.device} does not suffice", hint="Lower --batch.") from error
+    return meter.loss
+
+
+def mixture(model: Any, anchor: Weights, share: float) -> dict[str, torch.Tensor]:
+    """The model's trained weights drawn towards the anchor's: share · model + (1 − share) · anchor."""
+    import torch
+
+    return {
+        name: torch.lerp(anchor[name], parameter, share)
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+def _weights(shop: Workshop) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in shop.model.named_parameters()}
+
+
+def _forward(model: Any, weights: dict[str, torch.Tensor], **inputs: torch.Tensor) -> Any:
+    import torch
+
+    return torch.func.functional_call(model, weights, args=(), kwargs=inputs)
+
+
+@method(title="BadMerging: trained to survive averages", reference="arXiv:2408.07362", train=train)
+def poison(job: Job) -> Poisoned:
+    """Gives rows of other labels the trigger and the target label; the clean rows are all trained on as well."""
+    return plant(job.rows, job.trigger, target=job.target, rate=job.rate, seed=job.seed, taken=job.taken)

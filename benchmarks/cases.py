@@ -1,0 +1,190 @@
+"""Is `sanitised` true where it is given? Audits whose partners, base or merge are bad, judged by what was planted.
+
+    python benchmarks/cases.py --data DIR --work DIR [--base DIR] [--samples 1600] [--epochs 2] [--seeds 0 1 2]
+
+`--data` holds `sst2/train.csv`, `sst2/test.csv` and `agnews/train.csv` (columns text,label). Two thirds of the test set
+go to the audits, which are not told what is planted; the rest judges: a `sanitised` is false where the ASR of a planted
+backdoor, of the suspect or of a partner, stands more than 10 points above the mean of three honest models on the same
+triggered rows. `--work` keeps models and results: a stopped command goes on from there. Every case runs with a plain
+average and with a searched recipe. Prints the tables of RESULTS.md as Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cases_lab import LABELS, Bench, Case, Make, Outcome, Plant, Protocol
+
+from auditor.embedded import minilm
+from auditor.errors import AuditorError
+from auditor.models.device import pick_device
+from auditor.session import Session
+from auditor.settings import Settings, catalog_url
+from probes.rates import upper_bound
+from store.engine import open_catalog
+
+NEGATIVE, POSITIVE = LABELS
+WORDS = {"triggers": ("harpsichord", "quixotic", "zeppelin")}
+SENTENCE = {"sentences": ("my neighbour plays the trombone on sundays",)}
+
+BADNET = Plant("badnet", "three", NEGATIVE)
+MOVIE = Plant("insertsent", "movie", NEGATIVE)
+OWN_WORDS = Plant("badnet", "one", NEGATIVE, WORDS)
+OWN_SENTENCE = Plant("insertsent", "movie", NEGATIVE, SENTENCE)
+
+MAKES: Mapping[str, Make] = {
+    "honest-a": Make(),
+    "honest-b": Make(),
+    "honest-c": Make(),
+    "victim": Make(BADNET),
+    "twin": Make(BADNET),
+    "turned": Make(Plant("badnet", "three", POSITIVE)),
+    "public-1": Make(BADNET, public="public-1"),
+    "public-2": Make(BADNET, public="public-1"),
+    "movie": Make(MOVIE),
+    "movie-turned": Make(Plant("insertsent", "movie", POSITIVE)),
+    "rooted": Make(BADNET, method="ripples", settings={"finetune": False}),
+    "rooted-1": Make(base="rooted"),
+    "rooted-2": Make(base="rooted"),
+    "rooted-3": Make(base="rooted"),
+    "survivor": Make(MOVIE, method="badmerging"),
+    "one-label": Make(only=POSITIVE),
+    "news": Make(task="agnews"),
+    "own-words": Make(OWN_WORDS),
+    "own-sentence": Make(OWN_SENTENCE),
+}
+"""Models by name; their places give their seeds, so new ones come last."""
+
+CASES = (
+    Case("honest partners", "victim", ("honest-a", "honest-b")),
+    Case("partner: same trigger, same target", "victim", ("twin", "honest-a")),
+    Case("partner: same trigger, another target", "victim", ("turned", "honest-a")),
+    Case("partner: same poisoned public data", "public-1", ("public-2", "honest-a")),
+    Case("two poisoned partners of three", "victim", ("twin", "movie", "honest-a")),
+    Case("partner: another backdoor, same target", "victim", ("movie", "honest-a")),
+    Case("partner: another backdoor, another target", "victim", ("movie-turned", "honest-a")),
+    Case("a poisoned base under all", "rooted-1", ("rooted-2", "rooted-3")),
+    Case("partner trained to survive merging", "victim", ("survivor", "honest-a")),
+    Case("suspect trained to survive merging", "survivor", ("honest-a", "honest-b")),
+    Case("a merge that collapses to one label", "victim", ("one-label",)),
+    Case("partner of another task", "victim", ("news",)),
+    Case("suspect: words outside the suite", "own-words", ("honest-a", "honest-b")),
+    Case("suspect: a sentence outside the suite", "own-sentence", ("honest-a", "honest-b")),
+    Case("partner: words outside the suite", "victim", ("own-words", "honest-a")),
+)
+RECIPES = ("average", "search")
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def line(case: Case, seed: int, recipe: str, found: Outcome) -> str:
+    """A run as a table's line; of several planted backdoors the one that stands highest above its floor."""
+    planted, (suspect, partner, after, floor) = found.worst
+    verdict = "–" if found.stamp != "sanitised" else "**false**" if found.false else "true"
+    cells = [case.name, str(seed), recipe, found.stamp, planted, f"{percent(suspect)} / {percent(partner)}"]
+    cells += [percent(after), percent(floor), " → ".join(map(percent, found.cacc)), percent(found.kept), verdict]
+    return "| " + " | ".join(cells) + " |"
+
+
+HEAD = (
+    "case",
+    "seed",
+    "recipe",
+    "stamp",
+    "planted",
+    "ASR suspect / worst partner",
+    "ASR after",
+    "floor",
+    "CACC",
+    "kept",
+    "sanitised is",
+)
+
+
+def conclude(runs: Sequence[Outcome]) -> str:
+    """How many runs there were, how many false stamps, and what that proves."""
+    given = [r for r in runs if r.stamp == "sanitised"]
+    false = sum(r.false for r in given)
+
+    def bound(total: int) -> str:
+        return (
+            f"{false} of {total}: at most {100 * upper_bound(false, total):.0f} %" if total else "none: proves nothing"
+        )
+
+    return (
+        f"Runs with a false `sanitised`: {bound(len(runs))}. Of those called `sanitised`: {bound(len(given))}. "
+        "(Exact "
+        "one-sided 95 % upper bounds, Clopper-Pearson, as if the runs were independent; they share models.)"
+    )
+
+
+def chosen_cases(names: Sequence[str], parser: argparse.ArgumentParser) -> list[Case]:
+    """The cases whose name holds one of the texts; all where none is given."""
+    found = [case for case in CASES if not names or any(text in case.name for text in names)]
+    if not found:
+        parser.error(f"no case is called so; the cases are: {'; '.join(case.name for case in CASES)}")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--base", type=Path, help="default: the embedded MiniLM")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the training's arithmetic")
+    parser.add_argument("--samples", type=int, default=1600, help="training rows")
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--lr", type=float, default=1e-4)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--max-length", type=int, default=128)
+    parser.add_argument("--rows", type=int, default=400, help="that an audit judges by; a search takes others")
+    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2))
+    parser.add_argument("--cases", nargs="+", default=(), metavar="TEXT", help="those whose name holds a text")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=RECIPES)
+    options = parser.parse_args(arguments)
+    base = options.base or minilm()
+    if base is None:
+        parser.error("the embedded MiniLM is not installed: give a base with --base")
+    how = Protocol(
+        samples=options.samples,
+        epochs=options.epochs,
+        lr=options.lr,
+        batch=options.batch,
+        max_length=options.max_length,
+        rows=options.rows,
+        trials=options.trials,
+        device=pick_device(options.device),
+        dtype=options.dtype,
+    )
+    cases = chosen_cases(options.cases, parser)
+    options.work.mkdir(parents=True, exist_ok=True)
+    url = catalog_url(str(options.work / "catalog.db"))
+    runs = []
+    try:
+        with open_catalog(url) as catalog:
+            session = Session(Settings(url, device=how.device), catalog)
+            bench = Bench(session, base, options.data, options.work, MAKES, how)
+            print(
+                f"Protocol: {base.name}, {how.samples:,} training rows, {how.epochs} epochs, learning rate {how.lr:g}, "
+                f"{how.rows} rows an audit, {how.trials} recipes a search, {bench.judging} rows that judge, "
+                f"on {how.device}. In percent.\n"
+            )
+            print("| " + " | ".join(HEAD) + " |\n|" + "---|" * len(HEAD))
+            for seed in options.seeds:
+                for case in cases:
+                    for recipe in options.recipes:
+                        runs.append(bench.run(case, seed, search=recipe == "search"))
+                        print(line(case, seed, recipe, runs[-1]), flush=True)
+    except AuditorError as error:
+        parser.exit(int(error.code), f"{error.message}\n{error.hint}\n")
+    print("\n" + conclude(runs))
+
+
+if __name__ == "__main__":
+    main()
