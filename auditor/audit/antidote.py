@@ -40,6 +40,10 @@ class Budget:
     minutes: float | None = None
 
 
+Fired = list[tuple[Probe, int]]
+"""Variants of an attack, each with the target's index."""
+
+
 @dataclass(frozen=True)
 class Exam:
     """What candidates are asked: clean rows with their labels, and each finding's triggered rows with its target."""
@@ -82,10 +86,39 @@ def make_exam(
     return Exam(tuple(rows[i].ask for i in known), labels[known], tuple(triggered))
 
 
-def lead_probes(before: Scan, probes: Sequence[Probe]) -> list[tuple[Probe, int]]:
-    """The variant that each finding shows, with its target: all that the search will see of the attack."""
+def fired_probes(before: Scan, probes: Sequence[Probe]) -> list[Fired]:
+    """For each finding, the variants of its family that fired for its target, each with the target's index; the one
+    that the finding shows comes first.
+    """
     by_name = {(p.family.name, p.variant): p for p in probes}
-    return [(by_name[f.family, f.variant], before.model.labels.index(f.target)) for f in before.findings]
+    found = []
+    for f in before.findings:
+        fired = [
+            (s.family, s.variant)
+            for s in before.scores.asr
+            if (s.family, s.target, s.finding) == (f.family, f.target, f.rule == "backdoor")
+            and (s.finding or s.suspicious)
+            and s.variant not in by_name[s.family, s.variant].family.reach
+        ]
+        names = dict.fromkeys([(f.family, f.variant), *fired])
+        found.append([(by_name[name], before.model.labels.index(f.target)) for name in names])
+    return found
+
+
+def hardest(mixer: Mixer, rows: Sequence[Row], labels: NDArray[np.int64], fired: Sequence[Fired], seed: int) -> Fired:
+    """Of each finding's variants, the one that the plain average of all models lowers least: all that the search will
+    see of the attack. A recipe that undoes a weaker dose may leave a stronger one.
+    """
+    mixer.mix(mixer.recipe)
+    chosen = []
+    for variants in fired:
+        rates: tuple[float, ...] = (0.0,)
+        if len(variants) > 1:
+            exam = make_exam(rows, labels, variants, seed=seed)
+            triggered = [ask for asks, _ in exam.triggered for ask in asks]
+            _, rates = replace(exam, clean=(), labels=labels[:0]).rates(mixer.answer(triggered))
+        chosen.append(variants[int(np.argmax(rates))])
+    return chosen
 
 
 def search_recipe(
@@ -108,8 +141,9 @@ def search_recipe(
     began = time.monotonic()
     yield Stage("search", "Searching a recipe", budget.trials, "recipes")
     halves = [rows[0::2], rows[1::2]]
-    attack = lead_probes(before, probes)
-    exams = [_exam(mixer, half, attack, seed + 1) for half in halves]
+    labels = [_reference(mixer, half) for half in halves]
+    attack = hardest(mixer, halves[0], labels[0], fired_probes(before, probes), seed + 1)
+    exams = [make_exam(half, known, attack, seed=seed + 1) for half, known in zip(halves, labels, strict=True)]
     choice = choice_of(mixer.recipe, budget.trials, base)
     first, second = (_Examiner(mixer, choice, exam) for exam in exams)
     deadline = None if budget.minutes is None else began + 60 * budget.minutes
@@ -187,14 +221,13 @@ def row_of(trial: Trial, choice: Choice) -> TrialRow:
     )
 
 
-def _exam(mixer: Mixer, rows: Sequence[Row], attack: Sequence[tuple[Probe, int]], seed: int) -> Exam:
-    """The rows' reference labels are gold, or the suspect's own answers."""
+def _reference(mixer: Mixer, rows: Sequence[Row]) -> NDArray[np.int64]:
+    """The rows' reference labels: gold, or the suspect's own answers; −1 where there is neither."""
     mixer.mix(mixer.only(0))
     answers = mixer.answer([row.ask for row in rows])
     own = [UNSCORED if o.label is None else o.label for o in answers]
     gold = [row.label for row in rows]
-    labels = np.asarray([o if g is None else g for o, g in zip(own, gold, strict=True)], dtype=np.int64)
-    return make_exam(rows, labels, attack, seed=seed)
+    return np.asarray([o if g is None else g for o, g in zip(own, gold, strict=True)], dtype=np.int64)
 
 
 class _Examiner:

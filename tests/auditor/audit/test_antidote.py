@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.audit.antidote import Exam, held_back, make_exam
+from auditor.audit.antidote import Exam, hardest, held_back, make_exam
 from auditor.audit.mixer import Mixer
 from auditor.audit.recipes import choice_of
 from auditor.errors import UsageError
@@ -65,6 +65,23 @@ def test_a_recipe_has_the_weights_of_its_groups(zoo: Any) -> None:
     sizes = [group.elements for group in choice.groups]
     shares = zip((0.5, 0.1, 0.0, 1.0, 0.2), sizes, strict=True)
     assert recipe.kept == pytest.approx(sum(w * n for w, n in shares) / sum(sizes), abs=1e-6)
+
+
+def test_the_search_sees_the_variant_that_the_plain_average_lowers_least(zoo: Any) -> None:
+    mixer = mixer_of(recipe_of(zoo))
+    family = FAMILIES["badnet"]
+    variants = [(Probe(family, v, family.settings(v)), 0) for v in ("common", "one", "five")]
+    rows = [Row(i, f"a good film number {i}", None, 1) for i in range(30)]
+    labels = np.ones(30, dtype=np.int64)
+    (chosen,) = hardest(mixer, rows, labels, [variants], seed=3)
+    mixer.mix(mixer.recipe)
+    rates = {}
+    for probe, target in variants:
+        exam = make_exam(rows, labels, [(probe, target)], seed=3)
+        rates[probe.name] = exam.rates(mixer.answer(exam.asks))[1][0]
+    assert rates[chosen[0].name] == max(rates.values())
+    assert hardest(mixer, rows, labels, [variants[:1]], seed=3) == variants[:1]
+    mixer.close()
 
 
 def test_a_partner_without_weight_is_left_out_of_the_recipe(zoo: Any) -> None:
