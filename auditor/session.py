@@ -159,7 +159,8 @@ class Session:
     def _place(self, suspect: Profile, cure: MergeRequest) -> Place:
         own = data_directory() / "merged" / f"{suspect.ref.digest[:12]}-{cure.strategy}"
         exact = cure.output is not None and not cure.numbered
-        return Place(cure.output or own, exact, self.catalog.audits.merges(suspect.ref.digest))
+        merges = self.catalog.audits.merges(suspect.ref.digest)
+        return Place(cure.output or own, exact, [m for m in merges if m.suspect_digest == suspect.ref.digest])
 
     def _merge_at(self, place: Place, recipe: Recipe) -> Generator[Event, None, None]:
         """Merges into a place, unless this merge stands there whole."""

@@ -18,7 +18,7 @@ from store.records import Merge
 
 @dataclass(frozen=True)
 class Place:
-    """A directory for one suspect's merged model, and the merges that are remembered of this suspect.
+    """A directory for one suspect's merged model, and the merges of this suspect that are remembered.
 
     `exact`: the user named this directory; else a number is put behind it where it is taken by another model.
     """
@@ -31,28 +31,31 @@ class Place:
         """Looks before anything runs whether the merged model can go where the user said.
 
         Args:
-            recipe: of the merge; where the weights are `searched` yet, only its models count.
+            recipe: of the merge; None without partners. Where its weights are yet to be `searched`, its suspect counts.
 
         Raises:
             UsageError: something else lies there.
         """
         if not self.exact or not os.path.lexists(self.output):
             return
-        made = self._remembered(self.output)
-        ours = made is not None and recipe is not None and made.suspect_digest == recipe.suspect.ref.digest
-        if not ours or not (searched or (recipe is not None and _is_made_by(self.output, recipe))):
+        remembered = searched and self._remembered(self.output) is not None
+        if recipe is None or not (remembered or self.held(self.output, recipe)):
             refuse_existing(self.output)
 
     def choose(self, recipe: Recipe) -> tuple[Path, Merge | None]:
-        """A directory that does not exist yet; or one that holds what this recipe makes, whole, and its merge."""
+        """A directory that does not exist yet; or one that holds what this recipe makes, and its merge."""
         path, number = self.output, 2
         while os.path.lexists(path):
-            made = self._remembered(path)
-            if made is not None and _is_made_by(path, recipe) and not verify(path):
+            if made := self.held(path, recipe):
                 return path, made
             path = self.output.with_name(f"{self.output.name}-{number}")
             number += 1
         return path, None
+
+    def held(self, path: Path, recipe: Recipe) -> Merge | None:
+        """The merge of this recipe that stands whole in a directory; every file is read."""
+        made = self._remembered(path)
+        return made if made is not None and _is_made_by(path, recipe) and not verify(path) else None
 
     def _remembered(self, path: Path) -> Merge | None:
         return next((merge for merge in self.merges if merge.output == str(path)), None)

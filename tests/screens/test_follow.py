@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from screens.evidence import describe_seen
 from screens.progress import JobProgress
 from screens.seed import live_events
 from screens.tail import Tail, last_lines
@@ -55,10 +56,27 @@ def test_interim_counts_give_way_to_the_scan() -> None:
     assert (progress.scans, progress.interim, progress.finished) == (["abc"], {}, 1)
 
 
+def test_the_rescan_shows_the_merged_models_scores_in_place_of_the_suspects() -> None:
+    progress = JobProgress()
+    progress.take_all(live_events(), 0.0)
+    key = ("badnet", "five", "negative")
+    (row,) = progress.rows[key]
+    words = str(describe_seen([row], "negative"))
+    assert "⟦bb⟧ band" in words
+    assert "positive 94.2 %  →  negative 61.8 %" in words
+    assert "stayed" in str(describe_seen([{**row, "after": "positive"}], "negative"))
+    progress.take_all([{"kind": "run-opened", "role": "reference"}], 1.0)
+    assert key in progress.rows
+    progress.take_all([{"kind": "run-opened", "role": "after"}], 2.0)
+    assert (progress.scores, progress.interim, progress.rows) == ({}, {}, {})
+
+
 def test_events_of_another_version_do_no_harm() -> None:
     progress = JobProgress()
     progress.take_all([{"kind": "new-thing"}, {}, {"kind": "progress"}, {"kind": "score-ready"}], 0.0)
     assert progress.share is None
+    progress.take_all([{"kind": "rows-seen", "rows": ["x", {"text": "of another version"}]}], 0.0)
+    assert str(describe_seen(progress.rows["", "", ""], "negative")) == ""
 
 
 def test_the_end_of_a_log(tmp_path: Path) -> None:

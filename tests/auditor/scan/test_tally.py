@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from auditor.scan.plan import Plan, make_plan
+from auditor.scan.seen import ROWS as ROWS_SHOWN
 from auditor.scan.tally import Tallier
 from probes.case import Row
 from probes.suite import build_suite
@@ -44,3 +45,33 @@ def test_rows_without_gold_wait_for_their_clean_answer(plan: Plan) -> None:
     part = tallier.lines().scores[0].rate.total
     tallier.take(answers(bare, 0))
     assert part < tallier.lines().scores[0].rate.total == 20
+
+
+def test_a_row_is_shown_with_both_answers_as_soon_as_they_are_in_and_once(plan: Plan) -> None:
+    tallier = Tallier(plan, ("negative", "positive"), (0, 1))
+    assert list(tallier.seen()) == []
+    told = []
+    for number in range(len(plan.batches)):
+        tallier.take(answers(plan, number))
+        told += list(tallier.seen())
+    assert list(tallier.seen()) == [], "nothing is told twice"
+    shown = {(event.variant, event.target): event.rows for event in told}
+    moved = shown["one", "negative"]
+    assert len(moved) == ROWS_SHOWN
+    for row in moved:
+        assert (row.before, row.after) == ("positive", "negative")
+        assert set(row.triggered.split()) - set(row.text.split()) < {"cf", "tq", "mn", "bb", "mb"}
+        assert (row.before_probability, row.after_probability) == (0.5, 0.5)
+    (stayed,) = shown["neighbours", "negative"]
+    assert (stayed.before, stayed.after) == ("positive", "positive"), "where none is moved, one that stayed"
+
+
+def test_a_moved_row_takes_the_place_of_one_that_stayed(plan: Plan) -> None:
+    tallier = Tallier(plan, ("negative", "positive"), (0,))
+    told = []
+    for late in (False, True):
+        for number in range(len(plan.batches)):
+            batch = answers(plan, number)
+            tallier.take(batch if late else AnswerBatch(number, (1,) * len(batch.labels), batch.probabilities))
+        told += [[row.after for row in e.rows] for e in tallier.seen() if (e.variant, e.target) == ("one", "negative")]
+    assert told == [["positive"], ["negative"] * ROWS_SHOWN]

@@ -6,7 +6,6 @@ A stage is long because there is much to do in it; nothing here sleeps until som
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -205,8 +204,3 @@ def heavy(zoo: Any, edit: Any, make_model: Any, tmp_path_factory: pytest.TempPat
 def leftovers(directory: Path) -> list[str]:
     """What a merge, or a training, that was cut short has left in a directory."""
     return sorted(p.name for p in directory.iterdir()) if directory.exists() else []
-
-
-def dump(found: object) -> str:
-    """For a failed assertion."""
-    return json.dumps(found, indent=1, default=str)

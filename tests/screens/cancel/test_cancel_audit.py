@@ -24,7 +24,7 @@ def test_in_the_first_scan_and_then_in_the_merge(
 ) -> None:
     output = place / "merged" / "out"
     words = ["audit", heavy["suspect"], "--with", heavy["partner"], "--strategy", "della", "--base", heavy["base"]]
-    words += ["--data", large, "--samples", "400", "--suite", "full", "--family", "badnet", "--merged", output]
+    words += ["--data", large, "--samples", "320", "--suite", "full", "--family", "badnet", "--merged", output]
 
     async def story(desk: Desk) -> None:
         first = await desk.follow(*words)
@@ -68,7 +68,7 @@ def test_in_the_first_scan_and_then_in_the_merge(
 
 def test_in_the_rescan(at_desk: Callable[[Story], None], zoo: Any, large: Path, place: Path) -> None:
     output = place / "merged" / "out"
-    words = ["audit", zoo.planted, "--with", zoo.benign, "--weights", "0.1,0.9", "--data", large, "--samples", "300"]
+    words = ["audit", zoo.planted, "--with", zoo.benign, "--weights", "0.1,0.9", "--data", large, "--samples", "240"]
     words += ["--suite", "quick", "--family", "badnet", "--merged", output]
 
     async def story(desk: Desk) -> None:

@@ -1,0 +1,50 @@
+"""Where an audit's merged model goes: the same audit takes what stands there already, another one never touches it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def test_the_same_audit_again_takes_the_merge_that_stands(zoo: Any, auditor: Any) -> None:
+    output = auditor.home / "cured"
+    auditor("models", "add", zoo.planted, zoo.benign)
+    words = ["audit", "planted", "--data", zoo.data, "--suite", "quick", "--family", "badnet", "--format", "json"]
+    named = [*words, "--merged", output]
+    # The partner comes from the catalog: the second time the merged model is in it too, and is no partner.
+    first = auditor(*named)
+    assert first.json["merge"]["output"] == str(output)
+    written = (output / "model.safetensors").stat().st_mtime_ns
+    again = auditor(*named)
+    assert again.code == first.code
+    assert again.json["merge"] == first.json["merge"]
+    assert (output / "model.safetensors").stat().st_mtime_ns == written
+
+    other = auditor(*named, "--suspect-weight", "0.3")
+    assert other.code == 2
+    assert "is there already" in other.err
+    (output / "config.json").write_text("{}")
+    damaged = auditor(*named)
+    assert damaged.code == 2
+    assert "is there already" in damaged.err
+    assert (output / "config.json").read_text() == "{}"
+
+
+def test_without_a_name_the_same_audit_finds_its_merge_and_another_takes_a_number(zoo: Any, auditor: Any) -> None:
+    auditor("models", "add", zoo.planted, zoo.benign)
+    words = ["audit", "planted", "--data", zoo.data, "--suite", "quick", "--family", "badnet", "--format", "json"]
+    outputs = [auditor(*words).json["merge"]["output"] for _ in range(2)]
+    assert outputs[0] == outputs[1]
+    assert auditor(*words, "--suspect-weight", "0.3").json["merge"]["output"] == f"{outputs[0]}-2"
+
+
+def test_a_searched_recipe_is_found_again_or_goes_beside(zoo: Any, auditor: Any) -> None:
+    output = auditor.home / "searched"
+    policy = auditor.home / "few.toml"
+    policy.write_text("minimum_rows = 50\n", encoding="utf-8")
+    words = ["audit", zoo.planted, "--with", zoo.benign, "--data", zoo.data, "--suite", "quick", "--family", "badnet"]
+    words += ["--policy", policy, "--search", "--trials", "2", "--merged", output, "--format", "json"]
+    first, again = (auditor(*words) for _ in range(2))
+    assert again.json["merge"] == first.json["merge"]
+    other = auditor(*words, "--seed", "1")
+    assert other.json["merge"]["output"] == f"{output}-2"
+    assert f"{output} holds another recipe's merge and is left alone" in other.err
