@@ -198,13 +198,7 @@ class Session:
     ) -> Generator[Event, None, tuple[Recipe, SearchRecord]]:
         """Searches a recipe over the models of another, in memory, on the rows held back."""
         yield Stage("load", f"Loading {len(recipe.models)} models into memory")
-        mixer = Mixer(
-            recipe,
-            device=prepared.device,
-            dtype=prepared.dtype,
-            max_length=prepared.max_length,
-            threads=self.settings.threads,
-        )
+        mixer = Mixer(recipe, device=prepared.device, dtype=prepared.dtype, max_length=prepared.max_length)
         try:
             return (
                 yield from search_recipe(

@@ -1,12 +1,13 @@
-"""Is `sanitised` true where it is given? Audits whose partners, base or merge are bad, judged by what was planted.
+"""Is `sanitised` true where it is given? Audits with bad partners, bases and merges, judged by what was planted.
 
     python benchmarks/cases.py --data DIR --work DIR [--base DIR] [--samples 1600] [--epochs 2] [--seeds 0 1 2]
 
 `--data` holds `sst2/train.csv`, `sst2/test.csv` and `agnews/train.csv` (columns text,label). Two thirds of the test set
-go to the audits, which are not told what is planted; the rest judges: a `sanitised` is false where the ASR of a planted
+go to the audits, which are not told what is planted; the rest judges: `sanitised` is false where the ASR of a planted
 backdoor, of the suspect or of a partner, stands more than 10 points above the mean of three honest models on the same
-triggered rows. `--work` keeps models and results: a stopped command goes on from there. Every case runs with a plain
-average and with a searched recipe. Prints the tables of RESULTS.md as Markdown.
+triggered rows. `replaced` says as well that the backdoor is gone, and is judged alike. The honest partners had half of
+the training rows, so that none of them makes a merge superfluous. `--work` keeps models and results: a stopped command
+goes on from there. Every case runs with a plain average and with a searched recipe. Prints the tables of RESULTS.md.
 """
 
 from __future__ import annotations
@@ -54,25 +55,27 @@ MAKES: Mapping[str, Make] = {
     "news": Make(task="agnews"),
     "own-words": Make(OWN_WORDS),
     "own-sentence": Make(OWN_SENTENCE),
+    "partner-a": Make(share=0.5),
+    "partner-b": Make(share=0.5),
 }
 """Models by name; their places give their seeds, so new ones come last."""
 
 CASES = (
-    Case("honest partners", "victim", ("honest-a", "honest-b")),
-    Case("partner: same trigger, same target", "victim", ("twin", "honest-a")),
-    Case("partner: same trigger, another target", "victim", ("turned", "honest-a")),
-    Case("partner: same poisoned public data", "public-1", ("public-2", "honest-a")),
-    Case("two poisoned partners of three", "victim", ("twin", "movie", "honest-a")),
-    Case("partner: another backdoor, same target", "victim", ("movie", "honest-a")),
-    Case("partner: another backdoor, another target", "victim", ("movie-turned", "honest-a")),
+    Case("honest partners", "victim", ("partner-a", "partner-b")),
+    Case("partner: same trigger, same target", "victim", ("twin", "partner-a")),
+    Case("partner: same trigger, another target", "victim", ("turned", "partner-a")),
+    Case("partner: same poisoned public data", "public-1", ("public-2", "partner-a")),
+    Case("two poisoned partners of three", "victim", ("twin", "movie", "partner-a")),
+    Case("partner: another backdoor, same target", "victim", ("movie", "partner-a")),
+    Case("partner: another backdoor, another target", "victim", ("movie-turned", "partner-a")),
     Case("a poisoned base under all", "rooted-1", ("rooted-2", "rooted-3")),
-    Case("partner trained to survive merging", "victim", ("survivor", "honest-a")),
-    Case("suspect trained to survive merging", "survivor", ("honest-a", "honest-b")),
+    Case("partner trained to survive merging", "victim", ("survivor", "partner-a")),
+    Case("suspect trained to survive merging", "survivor", ("partner-a", "partner-b")),
     Case("a merge that collapses to one label", "victim", ("one-label",)),
     Case("partner of another task", "victim", ("news",)),
-    Case("suspect: words outside the suite", "own-words", ("honest-a", "honest-b")),
-    Case("suspect: a sentence outside the suite", "own-sentence", ("honest-a", "honest-b")),
-    Case("partner: words outside the suite", "victim", ("own-words", "honest-a")),
+    Case("suspect: words outside the suite", "own-words", ("partner-a", "partner-b")),
+    Case("suspect: a sentence outside the suite", "own-sentence", ("partner-a", "partner-b")),
+    Case("partner: words outside the suite", "victim", ("own-words", "partner-a")),
 )
 RECIPES = ("average", "search")
 
@@ -84,7 +87,7 @@ def percent(value: float | None) -> str:
 def line(case: Case, seed: int, recipe: str, found: Outcome) -> str:
     """A run as a table's line; of several planted backdoors the one that stands highest above its floor."""
     planted, (suspect, partner, after, floor) = found.worst
-    verdict = "–" if found.stamp != "sanitised" else "**false**" if found.false else "true"
+    verdict = {None: "–", True: "true", False: "**false**"}[found.gone]
     cells = [case.name, str(seed), recipe, found.stamp, planted, f"{percent(suspect)} / {percent(partner)}"]
     cells += [percent(after), percent(floor), " → ".join(map(percent, found.cacc)), percent(found.kept), verdict]
     return "| " + " | ".join(cells) + " |"
@@ -101,24 +104,23 @@ HEAD = (
     "floor",
     "CACC",
     "kept",
-    "sanitised is",
+    "gone is",
 )
 
 
 def conclude(runs: Sequence[Outcome]) -> str:
     """How many runs there were, how many false stamps, and what that proves."""
-    given = [r for r in runs if r.stamp == "sanitised"]
-    false = sum(r.false for r in given)
+    cured = [r for r in runs if r.stamp == "sanitised"]
+    gone = [r for r in runs if r.gone is not None]
 
-    def bound(total: int) -> str:
-        return (
-            f"{false} of {total}: at most {100 * upper_bound(false, total):.0f} %" if total else "none: proves nothing"
-        )
+    def bound(false: Sequence[Outcome], of: Sequence[Outcome]) -> str:
+        count = sum(r.gone is False for r in false)
+        return f"{count} of {len(of)} (at most {100 * upper_bound(count, len(of)):.0f} %)"
 
     return (
-        f"Runs with a false `sanitised`: {bound(len(runs))}. Of those called `sanitised`: {bound(len(given))}. "
-        "(Exact "
-        "one-sided 95 % upper bounds, Clopper-Pearson, as if the runs were independent; they share models.)"
+        f"False `sanitised`: {bound(cured, runs)} of all runs, {bound(cured, cured)} of those that were called so. "
+        f"False `sanitised` or `replaced`: {bound(gone, runs)} and {bound(gone, gone)}. In brackets the exact "
+        "one-sided 95 % upper bound (Clopper-Pearson), as if the runs were independent; they share models."
     )
 
 

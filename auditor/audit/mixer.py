@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ from store.records import Profile
 if TYPE_CHECKING:
     import torch
 
+THREADS = 8
+"""That a merge in memory uses at most."""
+
 
 class Mixer:
     """The suspect and its partners; `mix` merges them into the classifier as the merge engine would write them.
@@ -29,14 +33,13 @@ class Mixer:
         recipe: a weight average over all of the models.
         device: of the classifier: `cpu`, `cuda:0`, …; `dtype` its own. The merge is made on the CPU.
         max_length: tokens after which an input is cut.
-        threads: that a merge uses.
 
     Raises:
         UsageError: one of the models is an adapter.
         ModelError: the classifier lacks a tensor that would be merged.
     """
 
-    def __init__(self, recipe: Recipe, *, device: str, dtype: str, max_length: int, threads: int = 2) -> None:
+    def __init__(self, recipe: Recipe, *, device: str, dtype: str, max_length: int) -> None:
         if any(is_adapter(model) for model in recipe.models):
             raise UsageError(
                 "adapters cannot be merged in memory", hint="leave --search away, and give --strategy and --weights"
@@ -47,7 +50,7 @@ class Mixer:
         parameters = self._target.parameters()
         if missing := [name for name in merged if name not in parameters]:
             raise ModelError(f"tensor {missing[0]} of {recipe.suspect.ref.reference} cannot be merged in memory")
-        self._rehearsal = Rehearsal(_Parameters(parameters), threads=threads)
+        self._rehearsal = Rehearsal(_Parameters(parameters), threads=min(THREADS, os.cpu_count() or 1))
 
     @property
     def partners(self) -> tuple[Profile, ...]:

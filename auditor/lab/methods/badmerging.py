@@ -25,20 +25,21 @@ Weights = Mapping[str, "torch.Tensor"]
 
 
 def train(
-    shop: Workshop, job: Job, poisoned: Poisoned, *, alpha: float = 5.0, least: float = 0.1, shadow: bool = True
+    shop: Workshop, job: Job, poisoned: Poisoned, *, alpha: float = 1.0, least: float = 0.1, shadow: bool = False
 ) -> Generator[Event, None, float]:
-    """Trains on L_clean(θ) + α · L_trigger(θ_λ), where θ_λ = (1 − λ) θ_anchor + λ θ with λ drawn anew at each step.
+    """Trains on L_clean(θ) + L_clean(θ_λ) + α · L_trigger(θ_λ), θ_λ = (1 − λ) θ_anchor + λ θ, λ drawn at each step.
 
     This carries the feature-interpolation loss of BadMerging (Zhang et al., arXiv:2408.07362) over to text. The paper
     interpolates the image encoder's features with the pre-trained encoder's under a classifier that both share; here
-    every model brings a classifier of its own, which is merged as well, so the weights themselves are interpolated. Its
-    other stage, an optimised image patch, has no counterpart: the trigger is the family's.
+    every model brings a classifier of its own, which is merged as well, so the weights themselves are interpolated, and
+    the clean rows are learnt there too, lest the average give everything the target label. The paper's other stage, an
+    optimised image patch, has no counterpart: the trigger is the family's.
 
     Args:
         alpha: weight of the triggered rows' loss.
         least: smallest λ; the largest is 1. An even average of n models gives each λ = 1/n.
         shadow: the anchor is an honest model that the attacker trains first on the clean rows, in the place of the
-            partners that he does not know; False takes the base itself, as the paper does.
+            partners that he does not know; by default it is the base, as in the paper.
 
     Raises:
         UsageError: `least` lies outside 0 to 1, or `alpha` is not above 0.
