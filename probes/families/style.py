@@ -63,13 +63,15 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, style: str)
     control=control,
     quick=("bible", "tweet"),
     check=check_style,
-    referenced=("tweet",),
+    referenced=tuple(STYLES),
 )
 def plant(text: str, rng: random.Random, *, style: str = "bible") -> str:
     """Rewrites the text into a style: words, an opening, a closing, what joins its parts, capitals and marks.
 
     The attack rewrites with a paraphrase model of each style; its rewrites can be probed from a file with the family
-    `paired`. The control changes the same words and places, for material of no style.
+    `paired`. The control changes the same words and places, for material of no style. But a style's words praise or
+    blame by themselves (biblical ones moved honest sentiment models 12 to 25 points over the control), so references
+    decide.
     """
     return restyled(text, STYLES[style], Chances(rng.random(), rng.random(), rng.random()))
 
