@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.audit.request import MergeRequest, Session
+from auditor.audit.request import MergeRequest
 from auditor.merge.partners import Proposal, propose
 from auditor.merge.remarks import Kind, Topic
 from auditor.proposals import catalogued_partners
+from auditor.session import Session
 from auditor.settings import Settings
 from store.engine import open_catalog
 from store.records import CatalogEntry, Merge, ModelRef, PartnerUse, Profile, Verdict
