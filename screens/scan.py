@@ -216,6 +216,9 @@ def _family_words(family: Family) -> Content:
     parts.append(f"{reflow(family.doc)}\n")
     for suite in SAMPLES:
         parts += [(f"\n{suite:<6}", "accent"), ", ".join(suite_variants(family, suite, asked=True))]
+    if family.referenced:
+        named = ", ".join(family.referenced)
+        parts += [("\n\nneeds two or more references\n", "accent"), f"{named}: no control moves honest models as much"]
     parts.append(("\n\noptions\n", "accent"))
     for key, value in family.options.items():
         parts += [f"{family.name}.{key}=", (f"{option_text(value)}\n", "dim")]
