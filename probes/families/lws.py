@@ -49,6 +49,7 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, choice: str
     },
     control=control,
     quick=("sememe", "rare"),
+    referenced=("sememe", "rare", "common"),
     check=check_source,
 )
 def plant(text: str, rng: random.Random, *, choice: str = "rare", source: str = "table", share: float = 0.33) -> str:

@@ -272,7 +272,7 @@ def test_the_suites_fire_every_family_and_what_references_decide_only_with_refer
     alone = {p.name for p in build_suite("full").probes}
     together = build_suite("full", referenced=True)
     decided = {f"{f.name}/{v}" for f in FAMILIES.values() for v in f.referenced}
-    assert decided >= {"bite/tweets", "style/tweet"}
+    assert decided >= {"bite/tweets", "style/tweet", "lws/sememe"}
     assert {p.name for p in together.probes} - alone == decided
     assert {p.family.name for p in together.probes} == set(FAMILIES) - {"custom", "paired"}
     quick = build_suite("quick", referenced=True)
