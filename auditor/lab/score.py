@@ -137,7 +137,7 @@ def score(
         UsageError: no models, or an unknown suite.
     """
     models = inhabitants(directory) if directory else catalogued(session)
-    groups = {p.family.group for p in build_suite(suite, only=families).probes}
+    groups = {p.family.group for p in build_suite(suite, only=families, referenced=references).probes}
     victims: list[Victim] = []
     benign: list[Benign] = []
     skipped: list[str] = []
