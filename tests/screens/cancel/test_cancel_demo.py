@@ -13,6 +13,8 @@ from screens.job import JobScreen
 from screens.widgets.welcome import Welcome
 from tests.screens.cancel.conftest import Desk, Story, leftovers
 
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture
 def slow_base(place: Path, make_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:

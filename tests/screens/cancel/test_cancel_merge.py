@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from textual.widgets import Input, Select
 
 from screens.catalog import CatalogScreen
@@ -13,6 +14,8 @@ from screens.merge import MergeScreen
 from screens.partners import PartnersScreen
 from screens.widgets.lazy_table import LazyTable
 from tests.screens.cancel.conftest import Desk, Story, leftovers
+
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_a_merge_is_cancelled_while_it_writes(

@@ -16,6 +16,8 @@ from screens.widgets.lazy_table import LazyTable
 from tests.hub import COMMIT, NAME, Server, serving
 from tests.screens.cancel.conftest import Desk, Story
 
+pytestmark = pytest.mark.timeout(900)
+
 WEIGHTS = "model.safetensors"
 
 

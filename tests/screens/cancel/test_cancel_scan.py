@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.widgets import Input
 
 from screens.job import JobScreen
@@ -14,6 +15,8 @@ from screens.scan import ScanScreen
 from screens.widgets.lazy_table import LazyTable
 from screens.widgets.meter import Meter
 from tests.screens.cancel.conftest import Desk, Story, events
+
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_a_scan_is_cancelled_while_it_answers_and_goes_on(
