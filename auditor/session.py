@@ -30,7 +30,7 @@ from auditor.merge.seal import merged_profile, seal_from
 from auditor.merge.staging import refuse_existing
 from auditor.merge.strategy import STRATEGIES
 from auditor.merge.verify import found_statistics, needed_sources, verify
-from auditor.models.device import pick_device
+from auditor.models.device import driver_gpus, pick_device
 from auditor.models.hub import Hub
 from auditor.models.profile import read_profile
 from auditor.models.reference import resolve
@@ -299,7 +299,9 @@ class Session:
         return self.catalog.models.list(text=text)
 
     def _merge(self, recipe: Recipe, output: Path, budget: int | None = None) -> Generator[Event, None, None]:
-        device = "cpu" if self.settings.device == "auto" else self.settings.device
+        # torch, which takes seconds to import, is asked for GPUs only where there are several to deal tensors to.
+        stays = self.settings.device == "auto" and driver_gpus() < 2
+        device = "cpu" if stays else self.settings.device
         yield from merge(recipe, output, device=device, threads=self.settings.threads, budget_bytes=budget)
 
     def _measure(

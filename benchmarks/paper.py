@@ -204,15 +204,13 @@ COMMANDS: Mapping[str, Callable[[Bench, Sequence[str]], None]] = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=COMMANDS)
-    parser.add_argument("--data", type=Path, required=True)
+def add_protocol(parser: argparse.ArgumentParser) -> None:
+    """The options that say where things lie and how models are made and judged."""
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--base", type=Path, help="default: the embedded MiniLM")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the training's arithmetic")
-    parser.add_argument("--dataset", nargs="+", choices=("sst2", "olid", "agnews", "qnli"), default=())
     parser.add_argument("--samples", type=int, help="training rows; 0: all")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--lr", type=float, default=1e-4)
@@ -220,28 +218,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--test-rows", type=int, help="of each test set; 0: all")
+
+
+def protocol_of(options: argparse.Namespace) -> Protocol:
+    """What the options say; without a GPU less is trained.
+
+    Raises:
+        UsageError: there is no such device.
+    """
+    device = pick_device(options.device)
+    gpu = device != "cpu"
+
+    def chosen(given: int | None, on_cpu: int, on_gpu: int) -> int:
+        return given if given is not None else on_gpu if gpu else on_cpu
+
+    return Protocol(
+        samples=chosen(options.samples, 3200, 0) or None,
+        epochs=chosen(options.epochs, 2, 3),
+        lr=options.lr,
+        batch=options.batch,
+        max_length=options.max_length,
+        seeds=tuple(options.seeds or ((0, 1, 2) if gpu else (0,))),
+        test_rows=chosen(options.test_rows, 1000, 0),
+        device=device,
+        dtype=options.dtype,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=COMMANDS)
+    parser.add_argument("--dataset", nargs="+", choices=("sst2", "olid", "agnews", "qnli"), default=())
+    add_protocol(parser)
     options = parser.parse_args(arguments)
     base = options.base or minilm()
     if base is None:
         parser.error("the embedded MiniLM is not installed: give a base with --base")
+    if options.data is None:
+        parser.error("give the data sets with --data")
     try:
-        device = pick_device(options.device)
-        gpu = device != "cpu"
-
-        def chosen(given: int | None, on_cpu: int, on_gpu: int) -> int:
-            return given if given is not None else on_gpu if gpu else on_cpu
-
-        protocol = Protocol(
-            samples=chosen(options.samples, 3200, 0) or None,
-            epochs=chosen(options.epochs, 2, 3),
-            lr=options.lr,
-            batch=options.batch,
-            max_length=options.max_length,
-            seeds=tuple(options.seeds or ((0, 1, 2) if gpu else (0,))),
-            test_rows=chosen(options.test_rows, 1000, 0),
-            device=device,
-            dtype=options.dtype,
-        )
+        protocol = protocol_of(options)
         print(f"### {options.what}\n\n{protocol.line(base)}\n")
         COMMANDS[options.what](Bench(base, options.data, options.work, protocol), options.dataset)
     except AuditorError as error:

@@ -6,15 +6,18 @@ import hashlib
 import json
 import shutil
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from auditor.errors import UsageError
 from auditor.lab.plant import PlantRequest, plant
 from auditor.lab.trigger import ByRule
 from auditor.merge.engine import merge
-from auditor.merge.recipe import Recipe
+from auditor.merge.measure import measure
+from auditor.merge.recipe import Measured, Recipe
+from auditor.merge.strategy import STRATEGIES
 from auditor.models.loader import load_classifier
 from auditor.models.profile import read_profile
 from probes.case import Ask, Row
@@ -23,6 +26,7 @@ from probes.family import FAMILIES
 from probes.rates import Rate
 from probes.sampling import sample
 from probes.suite import Probe
+from store.records import Profile
 
 BENIGN = "benign"
 
@@ -140,17 +144,44 @@ class Judged:
     asr: Mapping[str, Rate]
 
 
-class Bench:
-    """Trains victims into a directory, merges and judges; what is done already is not done again."""
+@dataclass(frozen=True)
+class Way:
+    """How models are merged: the strategy, those of its options that are no defaults, and what gives the texts that it
+    measures the models on (the same for every merge of a data set).
+    """
 
-    def __init__(self, base: Path, data: Path, work: Path, protocol: Protocol) -> None:
-        self.base, self.data, self.work, self.protocol = base, data, work, protocol
+    strategy: str = "wag"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    texts: Callable[[], Sequence[str]] = tuple
+
+    def mark(self, members: Sequence[Path]) -> tuple[str, ...]:
+        """What a merge in this way depends on. The order of the models matters to some; never to a plain average."""
+        if self.strategy == "wag" and not self.options:
+            return (self.strategy, *sorted(path.name for path in members))
+        settings = repr(sorted(STRATEGIES[self.strategy].settings(self.options).items()))
+        return (self.strategy, settings, *(path.name for path in members))
+
+
+AVERAGE = Way()
+
+
+class NotJudged(Exception):
+    """There is no result yet, and only stored ones are asked for."""
+
+
+class Bench:
+    """Trains victims into a directory, merges and judges; what is done already is not done again.
+
+    With `stored` nothing is trained or judged: what is missing raises `NotJudged`.
+    """
+
+    def __init__(self, base: Path, data: Path, work: Path, protocol: Protocol, *, stored: bool = False) -> None:
+        self.base, self.data, self.work, self.protocol, self.stored = base, data, work, protocol, stored
         self._results = work / "results.json"
         self._tests: dict[tuple[str, str], list[Row]] = {}
         self._base_mark = read_profile(base).ref.digest
         work.mkdir(parents=True, exist_ok=True)
-        known = self._results.read_text(encoding="utf-8") if self._results.exists() else "{}"
-        self._known: dict[str, dict[str, list[int]]] = json.loads(known)
+        self._known: dict[str, dict[str, list[int]]] = self._read_results()
 
     def train(
         self,
@@ -194,33 +225,86 @@ class Bench:
         start = self._base_mark if base is None else base.name
         mark = _mark(*map(repr, how_made), str(settings.max_length), str(settings.dtype), start)
         output = self.work / "models" / f"{name}-{attack}-{seed}-{mark}"
-        if not output.exists():
+        if not output.exists() and not self.stored:
             for _ in plant(replace(request, output=output)):
                 pass
         return output
 
-    def judge(self, name: str, members: Sequence[Path], attacks: Sequence[str], *, strategy: str = "wag") -> Judged:
-        """The rates of a model, or of a merge of several, on a data set's test rows and the attacks' triggered ones."""
+    def judge(
+        self,
+        name: str,
+        members: Sequence[Path],
+        attacks: Sequence[str],
+        *,
+        strategy: str = "wag",
+        way: Way | None = None,
+    ) -> Judged:
+        """The rates of a model, or of a merge of several, on a data set's test rows and the attacks' triggered ones.
+
+        The suspect comes first among the members. `way` says more of the merge than a strategy's name.
+        """
+        way = way or Way(strategy)
         tests = {"clean": "", **dict.fromkeys(attacks, "")}
-        key = _mark(name, strategy, str(self.protocol.test_rows), *sorted(path.name for path in members))
-        stored = self._known.setdefault(key, {})
-        if missing := [test for test in tests if test not in stored]:
+        key = self.key(name, members, way)
+        found = self._known.get(key, {})
+        if missing := [test for test in tests if test not in found]:
+            if self.stored:
+                raise NotJudged
             merged = self.work / f"merged-{key}"
             shutil.rmtree(merged, ignore_errors=True)
-            path = members[0] if len(members) == 1 else self._merge(members, merged, strategy)
-            stored |= self._ask(name, path, missing)
-            shutil.rmtree(merged, ignore_errors=True)
-            partial = self._results.with_suffix(".partial")
-            partial.write_text(json.dumps(self._known, indent=1), encoding="utf-8")
-            partial.replace(self._results)
-        return Judged(Rate(*stored["clean"]), {attack: Rate(*stored[attack]) for attack in attacks})
+            try:
+                path = members[0] if len(members) == 1 else self._merge(members, merged, way)
+                found = found | self._ask(name, path, missing)
+            finally:
+                shutil.rmtree(merged, ignore_errors=True)
+            self._store(key, found)
+        return Judged(Rate(*found["clean"]), {attack: Rate(*found[attack]) for attack in attacks})
 
-    def _merge(self, members: Sequence[Path], output: Path, strategy: str) -> Path:
+    def key(self, name: str, members: Sequence[Path], way: Way = AVERAGE) -> str:
+        """Under what the results of a merge are stored."""
+        strategy, *rest = way.mark(members)
+        return _mark(name, strategy, str(self.protocol.test_rows), *rest)
+
+    def _read_results(self) -> dict[str, dict[str, list[int]]]:
+        found: dict[str, dict[str, list[int]]] = {}
+        if self._results.exists():
+            found = json.loads(self._results.read_text(encoding="utf-8"))
+        return found
+
+    def _store(self, key: str, found: dict[str, list[int]]) -> None:
+        """Adds to the results, also to those that another command has stored meanwhile."""
+        self._known = self._read_results() | {key: found}
+        partial = self._results.with_suffix(".partial")
+        partial.write_text(json.dumps(self._known, indent=1), encoding="utf-8")
+        partial.replace(self._results)
+
+    def _merge(self, members: Sequence[Path], output: Path, way: Way) -> Path:
         suspect, *partners = (read_profile(path) for path in members)
-        base = None if strategy == "wag" else read_profile(self.base)
-        for _ in merge(Recipe(suspect, tuple(partners), strategy, base=base), output, device="cpu"):
+        recipe = Recipe(
+            suspect,
+            tuple(partners),
+            way.strategy,
+            options=way.options,
+            base=read_profile(self.base) if STRATEGIES[way.strategy].needs_base else None,
+            statistics=self._measured([suspect, *partners], way),
+        )
+        for _ in merge(recipe, output, device="cpu"):
             pass
         return output
+
+    def _measured(self, models: Sequence[Profile], way: Way) -> tuple[Measured, ...]:
+        """What the strategy must know of every model, kept in the work directory for the next merge."""
+        kind, found = STRATEGIES[way.strategy].statistics, []
+        texts = way.texts() if kind else ()
+        for profile in models if kind else ():
+            events = measure(profile, str(kind), texts, self.work / "statistics", device=self.protocol.device)
+            while True:
+                try:
+                    next(events)
+                except StopIteration as end:
+                    found.append(end.value)
+                    break
+        return tuple(found)
 
     def _ask(self, name: str, path: Path, tests: Sequence[str]) -> dict[str, list[int]]:
         corpus, found = DATA[name], {}

@@ -1,18 +1,18 @@
 """The merge itself: streamed slice by slice through a few threads, hashed on the way, and renamed into place.
 
 Peak private memory is the threads' scratch, whatever the model's size. Threads take slices in the order of the output's
-bytes, so every file is read and hashed once, in order.
+bytes, so every file is read and hashed once, in order. On several devices each has its own tensors and threads; there
+the order would make them wait for each other, and files are hashed in passes of their own, beside the merge.
 """
 
 from __future__ import annotations
 
 import hashlib
-import queue
 import resource
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +20,18 @@ from pathlib import Path
 from auditor.errors import ModelError, UsageError
 from auditor.events import Event, MergeReady, Progress, Stage, Warned
 from auditor.merge.adapters import makes_adapter, merge_adapters
-from auditor.merge.arithmetic import Arithmetic, Raw, open_arithmetic
+from auditor.merge.arithmetic import NumpyArithmetic, Raw, open_arithmetic
 from auditor.merge.card import write_card
-from auditor.merge.files import Aborted, InputFile, OutputFile, Turns
+from auditor.merge.crew import Crew, Work
+from auditor.merge.dealing import deal, moved
+from auditor.merge.files import InputFile, OutputFile, Turns
 from auditor.merge.layout import Layout, Owner, TensorPlan, lay_out
 from auditor.merge.recipe import Recipe
 from auditor.merge.seal import seal_recipe
 from auditor.merge.slices import Blender, Look, Sink, Slice, cut, reads
 from auditor.merge.staging import refuse_existing, staged
 from auditor.merge.strategy import Grain, Tally
-from auditor.models.device import pick_device
+from auditor.models.device import pick_devices
 from auditor.models.fingerprint import digest_of_files
 from store.records import Merge, PartnerUse
 
@@ -51,10 +53,10 @@ def merge(
     Args:
         recipe: the models, strategy, weights and seed.
         output: the directory to make; it must not exist.
-        device: `auto`, `cpu` or `cuda[:N]`.
+        device: `cpu`, `cuda:N`, or `cuda` or `auto`, which take every GPU there is (`auto` without one: the CPU).
         budget_bytes: scratch memory for all threads together; by default 192 MiB, and 1 GiB for strategies that need
             whole tensors.
-        threads: how many slices are worked on at a time.
+        threads: how many slices are worked on at a time, on each device.
 
     Yields:
         A stage, its progress, warnings for what was reconciled, and last `MergeReady`.
@@ -71,7 +73,7 @@ def merge(
         return
     if recipe.strategy == "wag" and recipe.settings["rank"]:
         raise UsageError("wag.rank reduces adapters; here whole models are merged", hint="leave it away")
-    device = pick_device(device)
+    devices = pick_devices(device)
     layout = lay_out(recipe)
     yield Stage("merge", _sentence(recipe), layout.names, "tensors")
     for note in layout.notes:
@@ -82,17 +84,19 @@ def merge(
     read: dict[tuple[int, str], str] = {}
     with staged(output, need) as partial:
         turns = Turns()
-        with _output_files(layout, partial, turns) as outputs:
+        with _output_files(layout, partial, turns, in_order=len(devices) == 1) as outputs:
             sink = FileSink(outputs)
-            with closing(stream(recipe, layout, sink, turns, device, budget_bytes, threads, tally, read)) as progress:
+            with closing(stream(recipe, layout, sink, turns, devices, budget_bytes, threads, tally, read)) as progress:
                 yield from progress
-            digests = {name: file.hexdigest() for name, file in outputs.items()}
+            with ThreadPoolExecutor(threads) as pool:
+                digests = dict(zip(outputs, pool.map(OutputFile.hexdigest, outputs.values()), strict=True))
         for name, path in carried.items():
             digests[name] = _carry(layout.owners[layout.carried[name]], name, path, partial / name)
         recipe = seal_recipe(recipe, read)
         kept = recipe.kept if tally.mean is None else min(1.0, max(0.0, tally.mean))
         write_card(partial, recipe, layout.notes, digests, kept)
-    yield MergeReady(_record(recipe, output, layout.notes, digests, device, time.monotonic() - began, kept))
+    where = ", ".join(devices)
+    yield MergeReady(_record(recipe, output, layout.notes, digests, where, time.monotonic() - began, kept))
 
 
 def _merge_adapters(recipe: Recipe, output: Path, began: float) -> Generator[Event, None, None]:
@@ -123,11 +127,11 @@ class FileSink:
 
 
 @contextmanager
-def _output_files(layout: Layout, directory: Path, turns: Turns) -> Iterator[dict[str, OutputFile]]:
+def _output_files(layout: Layout, directory: Path, turns: Turns, *, in_order: bool) -> Iterator[dict[str, OutputFile]]:
     with ExitStack() as stack:
         files = {}
         for planned in layout.outputs:
-            files[planned.name] = OutputFile(directory / planned.name, planned.header, turns)
+            files[planned.name] = OutputFile(directory / planned.name, planned.header, turns, in_order=in_order)
             stack.callback(files[planned.name].close)
         yield files
 
@@ -137,7 +141,7 @@ def stream(
     layout: Layout,
     sink: Sink,
     turns: Turns,
-    device: str,
+    devices: Sequence[str],
     budget_bytes: int | None,
     threads: int,
     tally: Tally | None = None,
@@ -145,19 +149,27 @@ def stream(
 ) -> Generator[Event, None, None]:
     """Makes every slice and hands it to the sink; yields progress. All sources are checked against their profiles.
 
+    Slices come in the order of the output's bytes; with several devices, those of each device do.
     Closing the generator stops the threads and waits for them.
     """
     plugin = recipe.plugin
     budget = budget_bytes or (WHOLE_BUDGET if plugin.grain is Grain.TENSOR else BUDGET)
-    work, threads = cut(layout, plugin, threads, budget)
-    maker = open_arithmetic(device)
+    work, workers = cut(layout, plugin, threads * len(devices), budget)
+    devices = devices[:workers]
     with ExitStack() as stack:
-        inputs = _open_inputs(layout, work, turns, stack)
+        inputs = _open_inputs(layout, work if len(devices) == 1 else (), turns, stack)
         blender = Blender(recipe.plugin, recipe.seed, inputs, sink, recipe.settings, turns, tally or Tally(), {})
-        crew = Crew(blender, work, [f for f in inputs.values() if not f.ordered], turns)
+        crew = Crew(blender, turns)
         # Unwound in reverse: the threads end before their files are closed.
         stack.callback(crew.stop)
-        crew.start([maker() for _ in range(threads)])
+        unordered = [file for file in inputs.values() if not file.ordered]
+        lists: list[Sequence[Work]] = [(*unordered, *work)]
+        if len(devices) > 1:
+            crew.start(unordered, [NumpyArithmetic() for _ in unordered[:workers]])
+            lists = _dealt(layout, work, len(devices))
+        for device, own in zip(devices, lists, strict=True):
+            maker = open_arithmetic(device)
+            crew.start(own, [maker() for _ in range(workers // len(devices))])
         total = layout.names
         left = Counter(part.tensor.name for part in work if isinstance(part, Slice) and part.last)
         done = total - len(left)
@@ -174,10 +186,22 @@ def stream(
                 read[key] = file.hexdigest()
 
 
+def _dealt(layout: Layout, work: Sequence[Slice | Look], devices: int) -> list[Sequence[Work]]:
+    """The work of each device: whole tensors, dealt out by their bytes."""
+    chosen = deal([moved(tensor) for tensor in layout.tensors], devices)
+    places = {(t.name, t.first): device for t, device in zip(layout.tensors, chosen, strict=True)}
+    return [
+        [part for part in work if places[part.tensor.name, part.tensor.first] == device] for device in range(devices)
+    ]
+
+
 def _open_inputs(
-    layout: Layout, work: tuple[Slice | Look, ...], turns: Turns, stack: ExitStack
+    layout: Layout, work: Sequence[Slice | Look], turns: Turns, stack: ExitStack
 ) -> dict[tuple[int, str], InputFile]:
-    """Every profiled file of every model, also those that are not merged: what was profiled is what is merged."""
+    """Every profiled file of every model, also those that are not merged: what was profiled is what is merged.
+
+    The reads of `work` are hashed on the way, as far as they come in the order of a file.
+    """
     ranges: dict[tuple[int, str], list[tuple[int, int]]] = defaultdict(list)
     for key, span in reads(work):
         ranges[key].append(span)
@@ -189,68 +213,6 @@ def _open_inputs(
             stack.callback(file.close)
             files[number, name] = file
     return files
-
-
-class Crew:
-    """The threads of a merge. They hash the files that cannot be hashed on the way, then take slices in order."""
-
-    def __init__(
-        self, blender: Blender, work: Sequence[Slice | Look], unordered: Sequence[InputFile], turns: Turns
-    ) -> None:
-        self._blender = blender
-        self._turns = turns
-        self._work: Iterator[InputFile | Slice | Look] = iter((*unordered, *work))
-        self._next = threading.Lock()
-        self._news: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
-
-    def start(self, arithmetics: Sequence[Arithmetic]) -> None:
-        """Starts one thread for each."""
-        for arithmetic in arithmetics:
-            thread = threading.Thread(target=self._labour, args=(arithmetic,), name="merge", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def finished(self) -> Iterator[str]:
-        """Names of tensors as they are finished, until all are; raises what a thread has raised."""
-        working = len(self._threads)
-        while working:
-            news = self._news.get()
-            if isinstance(news, BaseException):
-                raise news
-            if news is None:
-                working -= 1
-            else:
-                yield news
-
-    def stop(self) -> None:
-        """Stops the threads and waits for them."""
-        self._turns.stop()
-        for thread in self._threads:
-            thread.join()
-
-    def _labour(self, arithmetic: Arithmetic) -> None:
-        try:
-            while not self._turns.stopped:
-                with self._next:
-                    task = next(self._work, None)
-                if task is None:
-                    break
-                if isinstance(task, InputFile):
-                    task.hash_whole()
-                    continue
-                if isinstance(task, Look):
-                    self._blender.look(task, arithmetic)
-                    continue
-                self._blender.make(task, arithmetic)
-                if task.last:
-                    self._news.put(task.tensor.name)
-        except Aborted:
-            pass
-        except BaseException as error:  # raised again in the thread that asked
-            self._turns.stop()
-            self._news.put(error)
-        self._news.put(None)
 
 
 def _carry(owner: Owner, name: str, source: Path, target: Path) -> str:

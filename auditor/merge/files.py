@@ -200,11 +200,16 @@ class HeldFile:
 
 
 class OutputFile:
-    """A file that several threads fill at offsets, hashed in the order of its bytes."""
+    """A file that several threads fill at offsets.
 
-    def __init__(self, path: Path, header: bytes, turns: Turns) -> None:
+    `in_order` says that they fill it in the order of its bytes, or nearly so: it is hashed on the way. Else it is read
+    once more when its digest is asked for.
+    """
+
+    def __init__(self, path: Path, header: bytes, turns: Turns, *, in_order: bool = True) -> None:
         self._digest = OrderedDigest(turns)
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        self._in_order = in_order
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         self.write(0, np.frombuffer(header, np.uint8))
 
     def write(self, start: int, raw: Raw) -> None:
@@ -212,10 +217,15 @@ class OutputFile:
         done = 0
         while done < len(raw):
             done += os.pwrite(self._fd, raw[done:].data, start + done)
-        self._digest.feed(start, raw)
+        if self._in_order:
+            self._digest.feed(start, raw)
 
     def hexdigest(self) -> str:
         """The SHA-256 of all that was written."""
+        if not self._in_order:
+            buffer = np.empty(CHUNK, np.uint8)
+            while got := os.preadv(self._fd, [buffer.data], self._digest.at):
+                self._digest.add(buffer[:got])
         return self._digest.hexdigest()
 
     def close(self) -> None:

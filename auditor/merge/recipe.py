@@ -49,6 +49,7 @@ class Recipe:
     base: Profile | None = None
     plan: Mapping[str, tuple[float, ...]] | None = None
     statistics: tuple[Measured, ...] = ()
+    _planned: Mapping[str, tuple[float, ...]] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         if not self.partners:
@@ -65,6 +66,8 @@ class Recipe:
         if self.weights is not None:
             self._check_weights(self.weights, "")
         plugin.keep(self.coefficients, settings)
+        # A planner may search for a while: it is asked once.
+        object.__setattr__(self, "_planned", self._plan(plugin, settings))
         plan = self.module_plan
         if plan is not None:
             check_patterns(plan, modules_of(t.name for t in self.suspect.tensors))
@@ -154,20 +157,15 @@ class Recipe:
 
     @property
     def module_plan(self) -> Mapping[str, tuple[float, ...]] | None:
-        """The weights of modules: the recipe's own, else those that the strategy plans; None without either.
+        """The weights of modules: the recipe's own, else those that the strategy plans; None without either."""
+        return self.plan if self.plan is not None else self._planned
 
-        Raises:
-            UsageError: the strategy cannot plan with these options.
-        """
-        if self.plan is not None:
-            return self.plan
-        planner = self.plugin.planner
-        if planner is None:
+    def _plan(self, plugin: Strategy, settings: Mapping[str, Any]) -> Mapping[str, tuple[float, ...]] | None:
+        if self.plan is not None or plugin.planner is None:
             return None
-        settings = self.settings
-        wanted = self.plugin.planned
         modules = modules_of(t.name for t in self.suspect.tensors)
-        made = planner(modules, len(self.models), seed=self.seed, **{key: settings[key] for key in wanted})
+        options = {key: settings[key] for key in plugin.planned}
+        made = plugin.planner(modules, len(self.models), seed=self.seed, **options)
         return {pattern: tuple(weights) for pattern, weights in made.items()}
 
     @property

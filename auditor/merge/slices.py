@@ -17,8 +17,10 @@ from auditor.merge.layout import Layout, Source, TensorPlan
 from auditor.merge.strategy import Array, Grain, Hands, Site, Strategy, Tally
 from auditor.merge.vectors import mean
 
-MOST = 1 << 16
-"""Elements a slice: its bytes of all models stay in the processor's cache from the read to the hash and the write."""
+MOST = 1 << 18
+"""Elements a slice: few enough to stay near the processor from the read to the hash and the write, and so many that
+threads seldom wait for their turn to hash. Half of that for strategies on task vectors, which go over them more often.
+"""
 LEAST = 1 << 12
 """Slices are cut at multiples of so many elements."""
 SCRATCH = 22
@@ -102,14 +104,14 @@ def cut(layout: Layout, strategy: Strategy, threads: int, budget: int) -> tuple[
             hint="raise the memory budget (--memory), or choose a strategy that works element by element",
         )
     threads = max(1, min(threads, budget // max(1, need)))
-    most = max(LEAST, min(MOST, budget // (threads * per_element)))
+    most = max(LEAST, min(MOST // 2 if strategy.needs_base else MOST, budget // (threads * per_element)))
     work: list[Slice | Look] = []
     pending: list[Slice] = []
     for tensor in layout.tensors:
         least = 1 if tensor.copied else _least(tensor, strategy)
         # Cut at multiples of LEAST, so that what a survey sums does not depend on the memory at hand.
         unit = math.lcm(least, LEAST)
-        step = max(unit, most // unit * unit) if unit <= 4 * MOST else max(least, most // least * least)
+        step = max(unit, most // unit * unit) if unit <= MOST else max(least, most // least * least)
         surveyed = strategy.survey is not None and not _is_plain(tensor, strategy) and not tensor.copied
         alone = surveyed and tensor.elements > step
         if alone:

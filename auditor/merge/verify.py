@@ -160,7 +160,7 @@ def _recompute(directory: Path, manifest: Mapping[str, Any], sources: Mapping[st
         sink = ComparingSink(directory, written)
         with ExitStack() as stack:
             stack.callback(sink.close)
-            for _ in stream(recipe, layout, sink, Turns(), "cpu", None, 2):
+            for _ in stream(recipe, layout, sink, Turns(), ("cpu",), None, 2):
                 pass
     except AuditorError as error:
         return [f"the tensors cannot be recomputed: {error.message}"]

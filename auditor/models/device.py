@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 from auditor.errors import UsageError
+
+GPUS = Path("/proc/driver/nvidia/gpus")
+"""Where NVIDIA's driver for Linux lists what it found."""
 
 DTYPES = {
     "float32": "float32", "bfloat16": "bfloat16", "float16": "float16",
@@ -39,6 +44,34 @@ def pick_device(name: str = "auto") -> str:
             f"there is no device cuda:{number}", hint=f"Here are cuda:0 to cuda:{torch.cuda.device_count() - 1}."
         )
     return f"cuda:{number}"
+
+
+def pick_devices(name: str = "auto") -> tuple[str, ...]:
+    """The devices that share a piece of work: every GPU for `cuda`, and for `auto` where there is one; else the one
+    that is named.
+
+    Raises:
+        UsageError: no such device here.
+    """
+    first = pick_device(name)
+    if name not in ("auto", "cuda") or first == "cpu":
+        return (first,)
+    import torch
+
+    return tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))
+
+
+def driver_gpus() -> int:
+    """How many NVIDIA GPUs the driver shows, less what `CUDA_VISIBLE_DEVICES` hides; 0 where that cannot be known.
+
+    Found out without torch, which takes seconds to import.
+    """
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    try:
+        found = sum(1 for _ in GPUS.iterdir())
+    except OSError:
+        return 0
+    return found if shown is None else min(found, len([number for number in shown.split(",") if number.strip()]))
 
 
 def pick_dtype(name: str | None, device: str) -> str:

@@ -1,9 +1,10 @@
 """Model Breadcrumbs: task vectors without their smallest and their largest elements.
 
 Source: Davari and Belilovsky, "Model Breadcrumbs: Scaling Multi-Task Model Merging with Sparse Masks",
-arXiv:2312.06795, section 3: in each tensor the `small` share of least magnitude and the `large` share of greatest
-magnitude are masked out; θ + α Σ m τ. The weights sum to 1 here: the paper's α over n task vectors is `scale` = α · n.
-Elements equal to a limit are kept.
+arXiv:2312.06795, section 3: in each layer's task vector the elements of least and those of greatest magnitude are
+masked out; θ + α Σ m τ. A layer is a tensor here (the authors' code masks each row of a tensor's last axis). `small`
+and `large` are the shares that are masked out, in whole elements, rounded down; elements equal to a limit of what is
+kept are kept, too. The weights sum to 1 here: the paper's α over n task vectors is `scale` = α · n.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """DELLA: drop small elements of the task vectors more often than large ones, rescale, elect, and take the mean.
 
 Source: Deep et al., "DELLA-Merging: Reducing Interference in Model Merging through Magnitude-Based Sampling",
-arXiv:2406.11617, section 3. MAGPRUNE ranks the elements of a row by magnitude, the largest first; the element of rank r
-of n is dropped with the probability p − ε/2 + ε r/n and, where it stays, divided by one minus that (`drop` is p,
-`window` ε). Then the sign election and the disjoint mean of TIES, scaled by λ (`scale`). Equal magnitudes rank by
-their place.
+arXiv:2406.11617, section 3. MAGPRUNE ranks the elements of a row (of the last axis; a vector is one row) by magnitude,
+the largest first, from 0; the element of rank r of n is dropped with the probability p − ε/2 + ε r/n and, where it
+stays, divided by one minus that (`drop` is p, `window` ε). The authors' code has ε r/(n − 1): there the smallest
+element is dropped with p + ε/2. Equal magnitudes rank by their place. Then the sign election and the disjoint mean of
+TIES, scaled by λ (`scale`). The authors tune p, ε and λ; their example is 0.3, 0.14 and 1.1.
 """
 
 from __future__ import annotations

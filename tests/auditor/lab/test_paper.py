@@ -55,3 +55,48 @@ def test_table_two_is_printed_and_gone_on_with(
     main(words)
     assert capsys.readouterr().out == printed
     assert {path: path.stat().st_mtime_ns for path in (work / "models").iterdir()} == made
+
+
+def test_strategies_are_judged_on_the_same_models_and_reported(
+    base: Path, data: Path, toy_rows: Rows, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "benchmarks"))
+    from paper import main as paper
+    from strategies import main
+
+    lines = [f"{row.text},{row.label}" for row in toy_rows(30, seed=9)]
+    (data / "sst2" / "test.csv").write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    work = data / "work"
+    common = ["--work", str(work), "--base", str(base), "--device", "cpu", "--dataset", "sst2"]
+    common += ["--samples", "60", "--epochs", "1", "--lr", "3e-3", "--max-length", "32"]
+    paper(["table2", "--data", str(data), *common])
+    models = {path.name for path in (work / "models").iterdir()}
+    averages = capsys.readouterr().out.splitlines()[-5].split(" | ")
+    words = ["--strategies", "fisher", "guided_substitution", "slerp", "ties", "wag", *common]
+    words += ["--set", "ties.density=0.5"]
+
+    main([*words, "--report"])
+    assert "| ties | not judged | not judged | not judged |" in capsys.readouterr().out
+    main([*words, "--data", str(data)])
+    printed = capsys.readouterr().out
+    pairs, together = (part.splitlines() for part in printed.split("#### ")[1:])
+    assert [line.split(" | ")[0] for line in pairs if line.startswith("| ")] == [
+        "| strategy", "| none", "| wag", "| fisher", "| guided_substitution", "| slerp", "| ties",
+    ]  # fmt: skip
+    assert "| none, as published | 100.0 | 100.0 | 95.7 |" in together
+    assert "| wag, as published | 12.7 / 92.9 | 3.9 / 92.9 | 19.2 / 92.9 |" in together
+    assert "| slerp | refused [2] | refused [2] | refused [2] |" in together
+    assert "[2] strategy slerp merges two models, not 4" in together
+    assert "not judged" not in printed
+    assert "with ties.density=0.5;" in printed
+    # The averages are those of table 2: last line, syntactic.
+    (wag,) = [line.split(" | ") for line in pairs if line.startswith("| wag")]
+    assert wag[3].strip(" |") == averages[3]
+    # The models are those of table 2, merges are deleted, and nothing is done twice.
+    assert {path.name for path in (work / "models").iterdir()} == models
+    assert not list(work.glob("merged-*"))
+    stamps = [(work / name).stat().st_mtime_ns for name in ("results.json", "strategies.json")]
+    for more in (["--report"], ["--data", str(data)]):
+        main([*words, *more])
+        assert capsys.readouterr().out == printed
+    assert (work / "results.json").stat().st_mtime_ns == stamps[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from auditor.merge.modules import kind_of, matches, module_of, modules_of
 from auditor.merge.recipe import Recipe
 from auditor.merge.strategies import guided_substitution, module_switch
 from auditor.merge.strategies.guided_substitution import Measure, guide
+from auditor.merge.switching import Rules, groups
 from auditor.merge.verify import verify
 from store.records import Profile
 from tests.auditor.merge.conftest import Make, read_tensors
@@ -107,31 +109,76 @@ MODULES = modules_of(
         "attention.output.dense.weight", "intermediate.dense.weight", "output.dense.weight", "output.LayerNorm.weight",
     )
 )  # fmt: skip
-RULES = {"inside": 1.0, "following": 1.0, "residual": 0.5, "balance": 1.0, "variety": 0.5}
+
+LAYERS = groups(MODULES)
 
 
-def genome_of(plan: Mapping[str, Sequence[float]]) -> tuple[int, ...]:
-    return tuple(list(plan[m]).index(1.0) for layer in module_switch.groups(MODULES) for m in layer)
+def genome_of(plan: Mapping[str, Sequence[float]]) -> list[int]:
+    return [list(plan[m]).index(1.0) for layer in LAYERS for m in layer]
+
+
+def fitness(rules: Rules, *layers: str) -> float:
+    """Of an assignment written as digits, a layer's in the order query, key, value, output, in, out."""
+    return float(rules.fitness(np.array([[int(digit) for layer in layers for digit in layer]]))[0])
+
+
+def test_modules_are_assigned_in_the_order_in_which_they_are_computed() -> None:
+    parts = ("query", "key", "value", "output")
+    assert LAYERS[0] == [
+        *(f"layer.0.attention.{p}" for p in parts),
+        "layer.0.feed-forward.in",
+        "layer.0.feed-forward.out",
+    ]
+    assert groups(("embeddings", "layer.0.other", "layer.0.attention.fused", "layer.0.norms")) == [
+        ["layer.0.attention.fused", "layer.0.other"]
+    ]
+
+
+def test_the_fitness_of_an_assignment_is_that_of_its_five_rules() -> None:
+    none = dict.fromkeys(("inside", "following", "residual", "balance", "variety"), 0.0)
+
+    def only(rule: str, layers: int, *genome: str) -> float:
+        return fitness(Rules(LAYERS[:layers], 2, **none | {rule: 1.0}), *genome)
+
+    # Neighbours in a layer: query-key, key-value, value-output, output-in, in-out.
+    assert only("inside", 1, "000000") == -5
+    assert only("inside", 1, "001011") == -2
+    # The last module with the next layer's query, key and value.
+    assert only("following", 3, "000001", "110000", "000111") == -2 - 3
+    # A layer's output with the readers after it: three in the next layer count half, two in the one after a quarter.
+    assert only("residual", 3, "111011", "000111", "001000") == -3 * 0.5 - 2 * 0.25 - 1 * 0.5
+    # Two layers and two models: each kind of module should be taken once from each.
+    assert only("balance", 2, "000000", "111111") == 0
+    assert only("balance", 2, "000000", "000000") == -6 * (1 + 1)
+    assert only("balance", 2, "000001", "000001") == -6 * (1 + 1)
+    assert only("variety", 3, "010101", "010101", "101010") == 2
+    genome = ("000000", "111111")
+    assert fitness(Rules(LAYERS[:2], 2), *genome) == -10 - 0 - 0 - 0 + 2
+    halved = Rules(LAYERS[:2], 2, inside=0.5, variety=3.0)
+    assert fitness(halved, *genome) == -5 + 6
 
 
 def test_module_switching_keeps_to_its_rules() -> None:
-    layers = module_switch.groups(MODULES)
-    assert [len(layer) for layer in layers] == [6] * 4
     for models in (2, 3):
         plan = module_switch.plan(MODULES, models, seed=0)
         assert plan == module_switch.plan(MODULES, models, seed=0)
         assert plan.keys() == set(MODULES)
         assert all(sorted(weights) == [0.0] * (models - 1) + [1.0] for weights in plan.values())
-        genome = genome_of(plan)
-        counts = np.bincount(genome)
-        assert counts.max() - counts.min() <= 2
-        worth = module_switch.fitness(genome, layers, models, **RULES)
-        one = module_switch.fitness((0,) * len(genome), layers, models, **RULES)
-        turns = module_switch.fitness(
-            genome_of(module_switch.plan(MODULES, models, seed=0, search=0)), layers, models, **RULES
-        )
-        assert worth >= turns > one
+        rules = Rules(LAYERS, models)
+        turns = genome_of(module_switch.plan(MODULES, models, seed=0, search=0))
+        found, taken, one = rules.fitness(np.array([genome_of(plan), turns, [0] * len(turns)]))
+        assert found > taken > one
         assert plan["layer.2.norms"] == plan["layer.2.feed-forward.out"]
+
+
+def test_the_search_finds_the_best_of_a_small_space() -> None:
+    layers = [layer[:4] for layer in LAYERS[:3]]
+    rules = Rules(layers, 2)
+    every = np.array(list(itertools.product(range(2), repeat=12)))
+    modules = [module for layer in layers for module in layer]
+    plan = module_switch.plan(modules, 2, seed=1)
+    found = np.array([[list(plan[m]).index(1.0) for m in modules]])
+    assert rules.fitness(found)[0] == rules.fitness(every).max()
 
 
 def test_module_switching_takes_each_module_whole_from_one_model(make: Make, tmp_path: Path) -> None:

@@ -154,6 +154,51 @@ def test_della_drops_small_elements_more_often_and_rescales(make: Make, tmp_path
         blended(make, tmp_path / "q", "della", options={"drop": 0.95, "window": 0.2})
 
 
+def test_breadcrumbs_masks_whole_elements_of_a_tensor_and_scales(make: Make, tmp_path: Path) -> None:
+    # Ten elements: a quarter are two and a half, 0.15 one and a half; two and one are masked, in the tensor as a whole.
+    suspect = [[1.0, -2.0, 3.0, -4.0, 5.0], [6.0, 7.0, 8.0, 9.0, -10.0]]
+    partner = [[10.0, 9.0, 8.0, 7.0, 6.0], [5.0, 4.0, 3.0, -2.0, 1.0]]
+    models = [one(make, name, rows) for name, rows in (("x", suspect), ("y", partner), ("z", [[0.0] * 5] * 2))]
+    options = {"small": 0.25, "large": 0.15, "scale": 1.5}
+    recipe = Recipe(
+        models[0], (models[1],), strategy="breadcrumbs", base=models[2], weights=(2, 1), options=options
+    )  # fmt: skip
+    done = list(merge(recipe, tmp_path / "o"))[-1].merge
+    left = [[0, 0, 3, -4, 5], [6, 7, 8, 9, 0]], [[0, 9, 8, 7, 6], [5, 4, 3, 0, 0]]
+    expected = [[1.5 * (2 * a + b) / 3 for a, b in zip(*rows, strict=True)] for rows in zip(*left, strict=True)]
+    np.testing.assert_allclose(read_tensors(tmp_path / "o")[NAME], expected, rtol=1e-6)
+    assert done.kept == pytest.approx(0.7 * 1.5 * 2 / 3)
+
+
+def test_della_ranks_every_row_and_a_vector_as_one(make: Make, tmp_path: Path) -> None:
+    bias = "bert.encoder.layer.0.attention.self.query.bias"
+    rng = np.random.default_rng(1)
+    tables = [{NAME: rng.normal(size=(3, 5)), bias: rng.normal(size=7)} for _ in range(3)]
+    tensors = [{name: (array, "F32") for name, array in table.items()} for table in tables]
+    models = [make(name, tensors=made) for name, made in zip("xyz", tensors, strict=True)]
+    options = {"drop": 0.5, "window": 0.6, "scale": 2.0}
+    recipe = Recipe(models[0], (models[1],), strategy="della", base=models[2], seed=4, options=options)
+    list(merge(recipe, tmp_path / "o"))
+    merged = read_tensors(tmp_path / "o")
+    for name, base in tables[2].items():
+        pruned = []
+        for number, table in enumerate(tables[:2]):
+            drawn = uniform(Site(name, base.shape, 0, 4), number, base.size).reshape(base.shape) / 2**32
+            vector = table[name] - base
+            for row, draws in zip(np.atleast_2d(vector), np.atleast_2d(drawn), strict=True):
+                places = sorted(range(len(row)), key=lambda place: -abs(row[place]))
+                for rank, place in enumerate(places):
+                    chance = 0.2 + 0.6 * rank / len(row)
+                    row[place] = row[place] / (1 - chance) if draws[place] >= chance else 0.0
+            pruned.append(vector)
+        sign = np.sign(pruned[0] + pruned[1])
+        agree = [np.sign(vector) == sign for vector in pruned]
+        count = np.maximum(1, sum((sign != 0) & a for a in agree))
+        expected = base + 2.0 * sum(np.where(a, v, 0) for a, v in zip(agree, pruned, strict=True)) / count
+        np.testing.assert_allclose(merged[name], expected, rtol=1e-5, atol=1e-6)
+        assert 0 < sum((vector == 0).sum() for vector in pruned) < 2 * base.size
+
+
 @pytest.mark.parametrize("strategy", ["wag", "task_arithmetic", "ties", "slerp"])
 def test_bf16_is_correctly_rounded(make: Make, tmp_path: Path, strategy: str) -> None:
     tables = [np.random.default_rng(seed).normal(0, 0.05, (97, 203)) for seed in range(4)]
