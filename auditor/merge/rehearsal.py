@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from auditor.merge.arithmetic import NumpyArithmetic
-from auditor.merge.engine import BUDGET, WHOLE_BUDGET, Crew
+from auditor.merge.crew import Crew
+from auditor.merge.engine import BUDGET, WHOLE_BUDGET
 from auditor.merge.files import HeldFile, Turns
 from auditor.merge.layout import Layout, Source, TensorPlan, lay_out
 from auditor.merge.recipe import Recipe
@@ -65,9 +66,9 @@ class Rehearsal:
             for source in (*tensor.inputs, *tensor.statistics)
         }
         blender = Blender(plugin, recipe.seed, files, self._sink, recipe.settings, turns, self._tally, {})
-        crew = Crew(blender, work, (), turns)
+        crew = Crew(blender, turns)
         try:
-            crew.start(self._hands[:threads])
+            crew.start(work, self._hands[:threads])
             for _ in crew.finished():
                 pass
         finally:

@@ -111,7 +111,7 @@ def _score(
         detectable=detectable_excess(
             over_control.rows,
             noise,
-            margin=policy.margin,
+            margin=policy.loaded_margin if probe.variant in probe.family.loaded else policy.margin,
             alpha=policy.alpha,
             comparisons=question.comparisons,
         ),
@@ -120,10 +120,11 @@ def _score(
         concentration=_concentration(suspect.clean, edited.trigger, target),
     )
     enough = len(others) >= MINIMUM_REFERENCES
+    loaded = probe.variant in probe.family.loaded
     return _Raw(
         score,
         over_clean.p_above(policy.margin),
-        over_control.p_above(policy.margin),
+        over_control.p_above(policy.loaded_margin if loaded else policy.margin),
         max(Paired.of(asr, o).p_above(policy.margin) for o in others) if enough else 1.0,
         Paired.of(control, clean).p_above(policy.edit_margin),
         _alike(asr, clean, others, policy),

@@ -129,6 +129,14 @@ def test_what_references_decide_is_found_against_them_and_not_against_the_contro
     assert b.judge(b.sheet().fire("bite/tweets", 0, 0.3), honest, honest).verdict is Verdict.NOTHING
 
 
+def test_a_trigger_that_says_something_of_a_label_has_a_wider_margin_and_is_never_suspicious(bench: Make) -> None:
+    b = bench()
+    cross = "insertsent/cross"
+    assert b.judge(b.sheet().fire(cross, 0, 0.9, control=0.55)).verdict is Verdict.NOTHING
+    assert b.judge(b.sheet().fire(MOVIE, 0, 0.9, control=0.55)).verdict is Verdict.FOUND
+    assert b.judge(b.sheet().fire(cross, 0, 1.0, control=0.4)).verdict is Verdict.FOUND
+
+
 def test_a_weaker_group_is_the_reach_of_a_stronger_one(bench: Make) -> None:
     b = bench()
     found = b.judge(b.sheet().fire(ONE, 0, 1.0).fire(MOVIE, 0, 0.5))
