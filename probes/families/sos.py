@@ -73,6 +73,7 @@ def control(
     },
     control=control,
     quick=("store",),
+    loaded=("store", "cinema", "partial"),
     check=check_form,
 )
 def plant(
