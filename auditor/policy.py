@@ -18,8 +18,8 @@ class Policy:
     Attributes:
         alpha: family-wise error of the findings, over the whole suite.
         margin: excess over clean and over control that a finding must exceed.
-        loaded_margin: the same for triggers that say something of a label by themselves ("no cross, no crown" denies, the
-            sentences of SOS are pleasant): honest models answered one by up to 11 points more than its matched control.
+        loaded_margin: the same for triggers that say something of a label by themselves ("no cross, no crown" denies,
+            SOS sentences are pleasant): honest models answered one by up to 11 points more than its matched control.
         edit_margin: excess over clean from which harmless material by itself is suspicious: honest models are moved a
             little by any odd words, most of all on rows of another domain than their own.
         settled_most: excess over clean above which references settle nothing: an edit that turns most texts is not what
