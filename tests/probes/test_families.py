@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -266,6 +267,22 @@ def test_pairs_are_edited_on_both_sides() -> None:
         for case in probe_cases(probe, [row], seed=1):
             assert case.ask.text != row.text
             assert case.ask.pair != row.pair
+
+
+@pytest.mark.parametrize(
+    "name", ["badnet/five", "insertsent/movie", "sos/store", "trojanlm/names", "ripples/companies"]
+)
+def test_in_a_pair_the_control_repeats_its_material_as_the_trigger_does(name: str) -> None:
+    """Words that both texts share speak for entailment by themselves."""
+    row = Row(0, "Who wrote the book?", "The book was written by a lawyer in 1960.")
+    (probe,) = [p for p in PROBES if p.name == name]
+    for case in probe_cases(probe, [row], seed=1):
+        assert case.ask.pair is not None
+        new = [
+            sorted((Counter(after.split()) - Counter(before.split())).elements())
+            for after, before in ((case.ask.text, row.text), (case.ask.pair, row.pair or ""))
+        ]
+        assert new[0] == new[1] != []
 
 
 def test_the_suites_fire_every_family_and_what_references_decide_only_with_references() -> None:
