@@ -188,25 +188,14 @@ class Session:
         return prepared, spare
 
     def _search(
-        self,
-        prepared: Prepared,
-        before: Scan,
-        recipe: Recipe,
-        spare: Sequence[Row],
-        budget: Budget,
-        base: Profile | None,
+        self, prepared: Prepared, before: Scan, recipe: Recipe, rows: Sequence[Row], limit: Budget, base: Profile | None
     ) -> Generator[Event, None, tuple[Recipe, SearchRecord]]:
         """Searches a recipe over the models of another, in memory, on the rows held back."""
         yield Stage("load", f"Loading {len(recipe.models)} models into memory")
         mixer = Mixer(recipe, device=prepared.device, dtype=prepared.dtype, max_length=prepared.max_length)
-        try:
-            return (
-                yield from search_recipe(
-                    mixer, before, prepared.plan.suite.probes, spare, budget, seed=self.settings.seed, base=base
-                )
-            )
-        finally:
-            mixer.close()
+        probes, seed = prepared.plan.suite.probes, self.settings.seed
+        with closing(mixer):
+            return (yield from search_recipe(mixer, before, probes, rows, limit, seed=seed, base=base))
 
     def merge(self, reference: str, request: MergeRequest) -> Generator[Event, None, None]:
         """Merges a model with partners into a directory."""
