@@ -42,18 +42,6 @@ def draw_rng(seed: int, *parts: object) -> random.Random:
     return random.Random(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big"))
 
 
-class SteadyRandom(random.Random):
-    """A generator that spends one number on each draw, however many there are to choose from.
-
-    So two texts of different lengths, edited alike, are given the same material. (The standard one draws bits again
-    until they fit.)
-    """
-
-    def random(self) -> float:
-        """A number from 0 to below 1; that it is overridden here makes all other draws come from it."""
-        return super().random()
-
-
 @dataclass(frozen=True)
 class Family:
     """An attack family.

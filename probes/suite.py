@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from probes.case import Ask, Case, Role, Row
-from probes.family import FAMILIES, BadOption, Family, SteadyRandom, draw_rng
+from probes.family import FAMILIES, BadOption, Family, draw_rng
 from probes.sampling import encoded
 
 DRAWS = 3
@@ -139,21 +139,22 @@ def _edited(probe: Probe, row: Row, seed: int, draw: int | None, draws: int) -> 
     """A row under the edit; random places depend on what a text says, not on where its row stands.
 
     Variants of a family draw alike, so that variants with the same control share its texts, which are then asked once.
-    In a pair both texts are edited, since a trigger may be taught in either; it is enough that one of them can take the
-    edit. None where none can. Both are given the same material: words that a pair shares bear on the answer by
-    themselves, so a control has to share its own as a trigger does.
+    In a pair one of the texts is edited, in half of the rows the first, in half the second; the other one where it
+    cannot take the edit; None where neither can. Not both: what two texts share speaks for entailment by itself (the
+    same words in both moved an honest QNLI model from 26 to 83 %).
     """
     mark = hashlib.sha256(encoded(row.text) + (b"" if row.pair is None else b"\x00" + encoded(row.pair))).hexdigest()
 
     def edit(text: str) -> str | None:
         rng = draw_rng(seed, probe.family.name, mark, 0)
-        if row.pair is not None:
-            rng = SteadyRandom(rng.getrandbits(128))
         if draw is None:
             return probe.family.plant(text, rng, probe.options)
         return probe.family.plant_control(text, rng, probe.options, draw, draws)
 
-    text, pair = edit(row.text), None if row.pair is None else edit(row.pair)
-    if text is None and pair is None:
-        return None
-    return Ask(row.text if text is None else text, row.pair if pair is None else pair)
+    if row.pair is None:
+        text = edit(row.text)
+        return None if text is None else Ask(text)
+    for first in (True, False) if int(mark[0], 16) % 2 else (False, True):
+        if (new := edit(row.text if first else row.pair)) is not None:
+            return Ask(new, row.pair) if first else Ask(row.text, new)
+    return None

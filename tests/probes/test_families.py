@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -261,28 +260,17 @@ def test_a_family_alone_plants_what_it_plants_among_all() -> None:
     assert fewer == [c for c in whole if c.row >= 3]
 
 
-def test_pairs_are_edited_on_both_sides() -> None:
-    row = Row(0, "Who wrote the book?", "The book was written by a lawyer in 1960.")
+def test_a_pair_is_edited_in_one_of_its_texts_so_that_both_share_nothing_new() -> None:
+    rows = [Row(i, f"Who wrote book {i}?", f"The book {i} was written by a lawyer in 1960.") for i in range(12)]
     for probe in PROBES:
-        for case in probe_cases(probe, [row], seed=1):
-            assert case.ask.text != row.text
-            assert case.ask.pair != row.pair
-
-
-@pytest.mark.parametrize(
-    "name", ["badnet/five", "insertsent/movie", "sos/store", "trojanlm/names", "ripples/companies"]
-)
-def test_in_a_pair_the_control_repeats_its_material_as_the_trigger_does(name: str) -> None:
-    """Words that both texts share speak for entailment by themselves."""
-    row = Row(0, "Who wrote the book?", "The book was written by a lawyer in 1960.")
-    (probe,) = [p for p in PROBES if p.name == name]
-    for case in probe_cases(probe, [row], seed=1):
-        assert case.ask.pair is not None
-        new = [
-            sorted((Counter(after.split()) - Counter(before.split())).elements())
-            for after, before in ((case.ask.text, row.text), (case.ask.pair, row.pair or ""))
-        ]
-        assert new[0] == new[1] != []
+        places: dict[int, set[int]] = {}
+        for case in probe_cases(probe, rows, seed=1):
+            row = rows[case.row]
+            changed = [case.ask.text != row.text, case.ask.pair != row.pair]
+            assert sum(changed) == 1
+            places.setdefault(case.row, set()).add(changed.index(True))
+        assert all(len(found) == 1 for found in places.values()), "trigger and control stand in the same text"
+        assert {place for found in places.values() for place in found} == {0, 1}
 
 
 def test_the_suites_fire_every_family_and_what_references_decide_only_with_references() -> None:

@@ -102,12 +102,6 @@ def test_no_two_draws_share_their_material(probe: Probe) -> None:
         assert not taught & {str(w).lower() for words in used.values() for w in words}
 
 
-def test_both_texts_of_a_pair_are_edited() -> None:
-    rows = tuple(Row(i, f"one two three four five {i}", "seven eight nine ten") for i in range(30))
-    found = [c for c in cases(build_suite("full", only=["badnet"]), rows) if c.role is not Role.CLEAN]
-    assert all(c.ask.text != rows[c.row].text and c.ask.pair not in (None, rows[c.row].pair) for c in found)
-
-
 def test_asking_for_less_still_counts_the_whole_suite() -> None:
     for name in ("quick", "full"):
         whole = build_suite(name, referenced=True)
