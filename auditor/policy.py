@@ -51,17 +51,7 @@ class Policy:
     families: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-_SHARES = {
-    "alpha",
-    "margin",
-    "edit_margin",
-    "settled_most",
-    "stamp_excess",
-    "stamp_cacc_loss",
-    "stamp_kept",
-    "max_asr",
-    "min_cacc",
-}
+_SHARES = {f.name for f in fields(Policy) if str(f.type).startswith("float")}
 _COUNTS = {"minimum_rows": 2, "evidence": 1}
 
 

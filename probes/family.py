@@ -56,8 +56,9 @@ class Family:
     user's): suites leave it out until they are given. `check` refuses option values before anything is planted, and
     `unfold` makes variants of what the needed options bring. `loaded` names the variants whose trigger by itself says
     something of a label (a denial, say), so that an honest model moves too: there the matched control alone decides,
-    and a move over the clean rate is not suspicious. `on_request` keeps a family out of the suites until it is asked
-    for by name: how its edits move honest models has not been measured enough to raise alarms by default.
+    and a move over the clean rate is not suspicious. `referenced` names the variants for
+    which no control is known that moves honest models as much (the control is a trigger too, or lacks what the words
+    say): references alone decide, so suites fire them where two or more are given.
     """
 
     name: str

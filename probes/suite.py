@@ -49,6 +49,7 @@ def build_suite(
     only: Sequence[str] = (),
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     referenced: bool = False,
+    also: Sequence[str] = (),
 ) -> Suite:
     """The named suite, or the part of it that `only` asks for.
 
@@ -57,6 +58,7 @@ def build_suite(
         only: names of families; none means all.
         overrides: options by family.
         referenced: fire the variants that references alone decide, also of families that were not asked for by name.
+        also: names of families that are fired beside those, each whole as if it had been asked for.
 
     Raises:
         BadOption: unknown suite or option, or options for a family that is not fired.
@@ -65,7 +67,8 @@ def build_suite(
     if name not in SAMPLES:
         raise BadOption(f"unknown suite {name!r}; known: {', '.join(SAMPLES)}")
     overrides = overrides or {}
-    wanted = [FAMILIES[n].name for n in dict.fromkeys(only)] or list(FAMILIES)
+    named = {*only, *also}
+    wanted = [FAMILIES[n].name for n in dict.fromkeys((*only, *also) if only else FAMILIES)]
     for unused in set(overrides) - set(wanted):
         raise BadOption(f"options are set for {FAMILIES[unused].name!r}, which this scan does not fire")
     for asked in wanted if only else ():
@@ -73,7 +76,7 @@ def build_suite(
     probes = [
         Probe(FAMILIES[n], variant, FAMILIES[n].settings(variant, overrides.get(n)))
         for n in wanted
-        for variant in suite_variants(FAMILIES[n], name, overrides.get(n), asked=n in only, referenced=referenced)
+        for variant in suite_variants(FAMILIES[n], name, overrides.get(n), asked=n in named, referenced=referenced)
     ]
     whole = sum(len(suite_variants(f, name, overrides.get(n), referenced=True)) for n, f in FAMILIES.items())
     return Suite(name, tuple(probes), max(whole, len(probes)))

@@ -30,7 +30,7 @@ from auditor.scan.scan import (
     respond,
     scan,
 )
-from probes.suite import build_suite, suite_families
+from probes.suite import build_suite
 from store.records import Audit, Merge, Profile, Scan, SearchRecord, Stamp, Verdict
 
 FULL = "full"
@@ -105,14 +105,18 @@ def _first_scan(
 
 
 def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Prepared:
-    """The full suite, and what was asked for beyond it, on the merged model: the same rows, reference labels, seed,
+    """The full suite, and what was asked for by name, on the merged model: the same rows, reference labels, seed,
     options and references.
     """
     overrides = family_options(prepared.request, prepared.policy)
-    asked = [n for n in prepared.request.families if n not in suite_families(overrides)]
-    families = cure.rescan or ((*suite_families(overrides), *asked) if asked else ())
-    request = replace(prepared.request, suite=FULL, families=families, target=None, overrides=overrides)
-    suite = build_suite(FULL, only=families, overrides=overrides, referenced=prepared.judged_by_references)
+    request = replace(prepared.request, suite=FULL, families=cure.rescan, target=None, overrides=overrides)
+    suite = build_suite(
+        FULL,
+        only=cure.rescan,
+        overrides=overrides,
+        referenced=prepared.judged_by_references,
+        also=prepared.request.families,
+    )
     plan = prepared.plan
     if prepared.plan.suite != suite:
         plan = plan_for(suite, prepared.plan.rows, prepared.plan.seed, prepared.device)

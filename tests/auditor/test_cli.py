@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from auditor.commands.arguments import spread
+from probes.suite import build_suite
 
 Zoo = Any
 Auditor = Any
@@ -250,7 +251,8 @@ def audited(
     auditor = make_auditor(forkserver, tmp_path_factory.mktemp("audited"))
     done = auditor(
         "audit", zoo.planted, "--with", zoo.benign, zoo.partner, "--suspect-weight", "0.1", "--data", zoo.data, *BOTH,
-        "--merged", auditor.home / "merged", "--format", "json", "--events", auditor.home / "events.jsonl",
+        "--family", "bite", "--merged", auditor.home / "merged", "--format", "json",
+        "--events", auditor.home / "events.jsonl",
     )  # fmt: skip
     assert done.code in (0, 1), done.err
     return auditor, {**done.json, "code": done.code}
@@ -277,6 +279,16 @@ def test_an_audit_goes_the_whole_way(audited: tuple[Auditor, dict[str, Any]], zo
     assert measures["asr badnet/one → negative"]["before"] > 0.9
     assert all(set(c["delta"]) == DIFF for c in audit["change"])
     assert (auditor.home / "merged" / "auditor-merge.json").is_file()
+
+
+def test_the_rescan_fires_the_full_suite_and_all_that_was_asked_for(audited: tuple[Auditor, dict[str, Any]]) -> None:
+    _, audit = audited
+    before, after = (
+        {(s["family"], s["variant"]) for s in audit[side]["scores"]["asr"]} for side in ("before", "after")
+    )
+    assert {family for family, _ in before} == {"badnet", "insertsent", "bite"}
+    assert before < after, "what was asked for by name is fired again, also where references alone decide"
+    assert {(p.family.name, p.variant) for p in build_suite("full").probes} < after
 
 
 def test_the_event_file_begins_and_ends_as_promised(audited: tuple[Auditor, dict[str, Any]]) -> None:

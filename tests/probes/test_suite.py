@@ -109,6 +109,14 @@ def test_asking_for_less_still_counts_the_whole_suite() -> None:
         assert build_suite(name, only=["badnet"]).comparisons == whole.comparisons
 
 
+def test_a_family_fired_beside_the_suite_is_fired_whole() -> None:
+    names = {p.name for p in build_suite("full", also=["bite"]).probes}
+    assert names - {p.name for p in build_suite("full").probes} == {"bite/reviews", "bite/tweets", "bite/news"}
+    both = build_suite("full", only=["badnet"], also=["bite", "badnet"])
+    assert {p.family.name for p in both.probes} == {"badnet", "bite"}
+    assert len(both.probes) == len({p.name for p in both.probes})
+
+
 def test_options_reach_every_variant_and_are_typed() -> None:
     suite = build_suite("full", only=["badnet"], overrides={"badnet": {"inserts": "2", "triggers": "aa, bb"}})
     assert {p.options["inserts"] for p in suite.probes} == {2}
