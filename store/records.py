@@ -279,7 +279,12 @@ class PartnerUse:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """A merge that was made. `kept` is the mean coefficient over the suspect's task vector (0 to 1)."""
+    """A merge that was made.
+
+    `kept` is the mean coefficient over the suspect's task vector (0 to 1). Where parts of it are kept in different
+    measure, each tensor counts by the squared length of its difference from the base, or without one from the mean of
+    the partners.
+    """
 
     strategy: str
     options: Mapping[str, object]

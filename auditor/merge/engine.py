@@ -93,7 +93,8 @@ def merge(
         for name, path in carried.items():
             digests[name] = _carry(layout.owners[layout.carried[name]], name, path, partial / name)
         recipe = seal_recipe(recipe, read)
-        kept = recipe.kept if tally.mean is None else min(1.0, max(0.0, tally.mean))
+        mean = tally.mean(weighed=recipe.weighs)
+        kept = recipe.kept if mean is None else min(1.0, max(0.0, mean))
         write_card(partial, recipe, layout.notes, digests, kept)
     where = ", ".join(devices)
     yield MergeReady(_record(recipe, output, layout.notes, digests, where, time.monotonic() - began, kept))
@@ -158,7 +159,8 @@ def stream(
     devices = devices[:workers]
     with ExitStack() as stack:
         inputs = _open_inputs(layout, work if len(devices) == 1 else (), turns, stack)
-        blender = Blender(recipe.plugin, recipe.seed, inputs, sink, recipe.settings, turns, tally or Tally(), {})
+        weighs = tally is not None and recipe.weighs
+        blender = Blender(plugin, recipe.seed, inputs, sink, recipe.settings, turns, tally or Tally(), {}, weighs)
         crew = Crew(blender, turns)
         # Unwound in reverse: the threads end before their files are closed.
         stack.callback(crew.stop)

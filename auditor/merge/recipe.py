@@ -169,11 +169,16 @@ class Recipe:
         return {pattern: tuple(weights) for pattern, weights in made.items()}
 
     @property
+    def weighs(self) -> bool:
+        """Whether parts of the suspect are kept in different measure, so that it matters how far each one moved."""
+        return self.module_plan is not None or "tally" in self.plugin.supplied
+
+    @property
     def kept(self) -> float:
         """How much of the suspect the merge keeps: the mean coefficient over its task vector, 0 to 1.
 
-        With a plan, the mean over all elements. For strategies whose coefficients depend on the values an estimate:
-        the merge states the true one.
+        With a plan, the mean over all elements: an estimate, as for strategies whose coefficients depend on the values.
+        The merge states the true one.
         """
         plugin, settings, plan = self.plugin, self.settings, self.module_plan
         if plan is None:

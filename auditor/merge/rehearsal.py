@@ -53,7 +53,7 @@ class Rehearsal:
         self._tally.forget(changed)
         self._blend(recipe, replace(layout, tensors=tuple(t for t in layout.tensors if t.name in changed)))
         self._made |= {name: wanted[name] for name in changed}
-        mean = self._tally.mean
+        mean = self._tally.mean(weighed=recipe.weighs)
         return recipe.kept if mean is None else min(1.0, max(0.0, mean))
 
     def _blend(self, recipe: Recipe, layout: Layout) -> None:
@@ -65,7 +65,7 @@ class Rehearsal:
             for tensor in layout.tensors
             for source in (*tensor.inputs, *tensor.statistics)
         }
-        blender = Blender(plugin, recipe.seed, files, self._sink, recipe.settings, turns, self._tally, {})
+        blender = Blender(plugin, recipe.seed, files, self._sink, recipe.settings, turns, self._tally, {}, weighs=True)
         crew = Crew(blender, turns)
         try:
             crew.start(work, self._hands[:threads])

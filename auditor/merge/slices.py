@@ -15,7 +15,7 @@ from auditor.merge.header import item_size
 from auditor.merge.inventory import FLOATS
 from auditor.merge.layout import Layout, Source, TensorPlan
 from auditor.merge.strategy import Array, Grain, Hands, Site, Strategy, Tally
-from auditor.merge.vectors import mean
+from auditor.merge.vectors import mean, squared_length
 
 MOST = 1 << 18
 """Elements a slice: few enough to stay near the processor from the read to the hash and the write, and so many that
@@ -162,7 +162,10 @@ def reads(work: Sequence[Slice | Look]) -> Iterator[tuple[tuple[int, str], tuple
 
 @dataclass(frozen=True)
 class Blender:
-    """Makes slices; shared by the threads, each with its own `Arithmetic`."""
+    """Makes slices; shared by the threads, each with its own `Arithmetic`.
+
+    `weighs`: the tally is told how long the suspect's task vector is in each slice.
+    """
 
     strategy: Strategy
     seed: int
@@ -172,6 +175,7 @@ class Blender:
     turns: Turns
     tally: Tally
     surveys: dict[tuple[str, int], Any]
+    weighs: bool = False
 
     def look(self, part: Look, arithmetic: Arithmetic) -> None:
         """Surveys a whole tensor, and remembers what it found for its slices."""
@@ -197,6 +201,9 @@ class Blender:
             self.sink.write(tensor, start, raw)
             return
         arrays = [self.array(part, source, arithmetic, str(n)) for n, source in enumerate(tensor.inputs)]
+        if self.weighs and len(arrays) > 1:
+            with arithmetic.blending():
+                self.tally.weigh(site, squared_length(arrays, based=tensor.base is not None))
         raw = arithmetic.encode(self._blend(part, arrays, site, arithmetic), tensor.dtype, "out")
         if not finite_bytes(raw, tensor.dtype):
             raise ModelError(

@@ -73,26 +73,60 @@ class Tally:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sums: dict[tuple[str, int], tuple[float, int]] = {}
+        self._lengths: dict[tuple[str, int], float] = {}
 
     def add(self, site: Site, total: float, count: int) -> None:
         """Adds `count` elements whose coefficients sum to `total`."""
         with self._lock:
             self._sums[site.tensor, site.start] = (float(total), count)
 
+    def weigh(self, site: Site, length: float) -> None:
+        """Adds the squared length of the task vector in this slice."""
+        with self._lock:
+            self._lengths[site.tensor, site.start] = float(length)
+
     def forget(self, tensors: Collection[str]) -> None:
         """Drops what was added of these tensors: they are made anew."""
         with self._lock:
             self._sums = {key: entry for key, entry in self._sums.items() if key[0] not in tensors}
+            self._lengths = {key: length for key, length in self._lengths.items() if key[0] not in tensors}
 
-    @property
-    def mean(self) -> float | None:
-        """The mean so far; None where nothing was added. It does not depend on the order of the threads."""
+    def mean(self, *, weighed: bool = False) -> float | None:
+        """The mean so far; None where nothing was added. It does not depend on the order of the threads.
+
+        Args:
+            weighed: each tensor counts by the squared length of its part of the task vector, not by its elements: an
+                embedding table is half of a small model's elements and may have hardly moved in training, so that
+                keeping it keeps little.
+        """
         entries = [self._sums[key] for key in sorted(self._sums)]
         count = sum(n for _, n in entries)
         if not count:
             return None
         means = {total / n for total, n in entries if n}
-        return means.pop() if len(means) == 1 else math.fsum(total for total, _ in entries) / count
+        if len(means) == 1:
+            return means.pop()
+        if weighed and any(self._lengths.values()):
+            return self._mean_by_length()
+        return math.fsum(total for total, _ in entries) / count
+
+    def _mean_by_length(self) -> float:
+        """By the squared lengths of the tensors; one that was not weighed has as much an element as the others."""
+        coefficients: dict[str, list[tuple[float, int]]] = {}
+        lengths: dict[str, list[float]] = {}
+        for key in sorted(self._sums):
+            coefficients.setdefault(key[0], []).append(self._sums[key])
+            if key in self._lengths:
+                lengths.setdefault(key[0], []).append(self._lengths[key])
+        counts = {name: sum(n for _, n in entries) for name, entries in coefficients.items()}
+        each = math.fsum(map(math.fsum, lengths.values())) / sum(counts[name] for name in lengths)
+        weights = {name: math.fsum(lengths[name]) if name in lengths else each * n for name, n in counts.items()}
+        kept = (
+            weights[name] * math.fsum(total for total, _ in entries) / counts[name]
+            for name, entries in coefficients.items()
+            if counts[name]
+        )
+        return math.fsum(kept) / math.fsum(weights.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +164,8 @@ class Hands:
 class Strategy:
     """A way to merge matching tensors.
 
-    `grain` says what must be blended at once. `keep` computes the mean coefficient over the suspect's task vector from
-    the normalised weights and the options; a strategy whose coefficients depend on the values tallies them as well.
+    `grain` says what must be blended at once. `keep` computes the coefficient of the suspect's task vector from the
+    normalised weights and the options; a strategy whose coefficients depend on the values tallies them as well.
     `survey` looks at a whole tensor before its slices are blended. `statistics` names what is measured of each model
     beforehand. `planner` makes the weights of each module. `pair` says that exactly two models are merged.
     """

@@ -43,6 +43,21 @@ def mean(arrays: Sequence[Array], shares: Sequence[float]) -> Array:
     return total
 
 
+def squared_length(arrays: Sequence[Array], *, based: bool) -> float:
+    """The squared length of the suspect's task vector: its difference from the base, which is the last array where
+    there is one (`based`), else from the mean of the partners. The arrays are left as they are.
+    """
+    if based:
+        change = arrays[0] - arrays[-1]
+    else:
+        change = arrays[0] * float(1 - len(arrays))
+        for partner in arrays[1:]:
+            change += partner
+        change /= float(len(arrays) - 1)
+    flat = change.reshape(-1)
+    return float(flat @ flat)
+
+
 def elect(vectors: Sequence[Array], shares: Sequence[float], site: Site, tally: Tally | None, scale: float) -> Array:
     """Elect and disjoint mean of TIES (Yadav et al., arXiv:2306.01708, section 3): the scaled merged task vector.
 

@@ -20,7 +20,7 @@ from auditor.merge.strategies.guided_substitution import Measure, guide
 from auditor.merge.switching import Rules, groups
 from auditor.merge.verify import verify
 from store.records import Profile
-from tests.auditor.merge.conftest import Make, read_tensors
+from tests.auditor.merge.conftest import Make, make_tensors, read_tensors
 
 QUERY = "bert.encoder.layer.0.attention.self.query.weight"
 DENSE = "bert.encoder.layer.1.output.dense.bias"
@@ -80,9 +80,11 @@ def test_a_plan_gives_modules_their_own_weights(make: Make, tmp_path: Path) -> N
     for name in a:
         share = shares.get(name, 0.5)
         np.testing.assert_allclose(merged[name], share * a[name] + (1 - share) * b[name], atol=1e-7)
-    kept = sum(math.prod(a[name].shape) * shares.get(name, 0.5) for name in a) / sum(x.size for x in a.values())
+    moved = {name: float(((a[name] - b[name]).astype(np.float64) ** 2).sum()) for name in a}
+    kept = sum(moved[name] * shares.get(name, 0.5) for name in a) / sum(moved.values())
     assert done.kept == pytest.approx(kept)
-    assert recipe.kept == pytest.approx(kept)
+    elements = sum(math.prod(a[name].shape) * shares.get(name, 0.5) for name in a) / sum(x.size for x in a.values())
+    assert recipe.kept == pytest.approx(elements), "an estimate, before anything is read"
     assert json.loads((tmp_path / "out" / "auditor-merge.json").read_text())["plan"] == [
         [module, list(weights)] for module, weights in plan.items()
     ]
@@ -191,8 +193,20 @@ def test_module_switching_takes_each_module_whole_from_one_model(make: Make, tmp
         (taken[name],) = [n for n, table in enumerate(tables) if np.array_equal(table[name], array)]
     assert set(taken.values()) == {0, 1, 2}
     assert taken["classifier.weight"] == taken["bert.embeddings.word_embeddings.weight"] == 0
-    own = sum(tables[0][name].size for name, model in taken.items() if model == 0)
-    assert done.kept == pytest.approx(own / sum(array.size for array in merged.values()))
+    others = {name: np.mean([table[name] for table in tables[1:]], axis=0) for name in merged}
+    moved = {name: float(((tables[0][name] - others[name]).astype(np.float64) ** 2).sum()) for name in merged}
+    own = sum(moved[name] for name, model in taken.items() if model == 0)
+    assert done.kept == pytest.approx(own / sum(moved.values()))
+
+
+def test_what_hardly_moved_counts_for_little_in_what_is_kept(make: Make, tmp_path: Path) -> None:
+    """Embeddings are most of a small model; a recipe that keeps nothing else keeps next to nothing of the suspect."""
+    own, other = make_tensors(0), make_tensors(1)
+    near = {name: (own[name][0] + 1e-4 if "embeddings" in name else other[name][0], "F32") for name in own}
+    models = make("a", tensors=own), make("b", tensors=near)
+    recipe = Recipe(models[0], (models[1],), plan={"embeddings": (1.0, 0.0), "*": (0.0, 1.0)})
+    assert recipe.kept > 0.25
+    assert list(merge(recipe, tmp_path / "out"))[-1].merge.kept < 0.001
 
 
 def test_the_guided_search_finds_the_modules_that_carry_the_trigger() -> None:

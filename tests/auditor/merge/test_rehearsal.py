@@ -18,6 +18,7 @@ from auditor.merge.recipe import Recipe
 from auditor.merge.rehearsal import Rehearsal
 from auditor.models.profile import read_profile
 from store.records import Profile, TensorInfo
+from tests.auditor.merge.conftest import read_tensors
 
 
 @dataclass
@@ -79,9 +80,10 @@ def test_only_what_a_recipe_makes_otherwise_is_made_anew(models: list[Profile]) 
     kept = rehearsal.make(Recipe(suspect, tuple(partners), plan={"layer.0.attention.query": (0.0, 1.0, 1.0)}))
     changed = {t.name for t in suspect.tensors if ".layer.0.attention.self.query." in t.name}
     assert sink.given == changed
-    share = sum(np.prod(t.shape) for t in suspect.tensors if t.name in changed)
-    whole = sum(np.prod(t.shape) for t in suspect.tensors)
-    assert kept == pytest.approx((1 - share / whole) / 3)
+    own, *others = (read_tensors(Path(model.ref.path)) for model in models)
+    moved = {name: float(((own[name] - (others[0][name] + others[1][name]) / 2) ** 2).sum()) for name in own}
+    share = sum(moved[name] for name in changed) / sum(moved.values())
+    assert kept == pytest.approx((1 - share) / 3)
 
 
 def test_a_file_that_was_changed_is_refused(models: list[Profile], zoo: Any, tmp_path: Path) -> None:
