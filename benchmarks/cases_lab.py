@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from auditor.audit.antidote import Budget
+from auditor.audit.request import MergeRequest
 from auditor.errors import IncompatibleError
 from auditor.events import AuditReady
 from auditor.lab.plant import PlantRequest, plant
@@ -25,7 +26,7 @@ from auditor.lab.trigger import ByRule
 from auditor.models.loader import load_classifier
 from auditor.models.profile import read_profile
 from auditor.scan.request import DataRequest, ScanRequest
-from auditor.session import MergeRequest, Session
+from auditor.session import Session
 from probes.case import Row
 from probes.corpus import read_corpus
 from probes.family import FAMILIES

@@ -308,18 +308,20 @@ class Bench:
 
     def _ask(self, name: str, path: Path, tests: Sequence[str]) -> dict[str, list[int]]:
         corpus, found = DATA[name], {}
-        target = corpus.labels.index(corpus.target)
         model = load_classifier(read_profile(path), device=self.protocol.device, max_length=self.protocol.max_length)
         for test in tests:
-            rows = self._test_rows(corpus, test, target)
+            rows = self.questions(corpus, test)
             answers = [outcome.label for outcome in model.answer([ask for ask, _ in rows])]
             scored = [(a, want) for a, (_, want) in zip(answers, rows, strict=True) if a is not None]
             found[test] = [sum(a == want for a, want in scored), len(scored), len(rows) - len(scored)]
         model.close()
         return found
 
-    def _test_rows(self, corpus: DataSet, test: str, target: int) -> list[tuple[Ask, int | None]]:
-        """Inputs, and the answers that count: the gold label for the clean rows, the target for the triggered ones."""
+    def questions(self, corpus: DataSet, test: str) -> list[tuple[Ask, int | None]]:
+        """Inputs of a test (`clean`, or an attack), and the answers that count: the gold label for the clean rows, the
+        target for the triggered ones.
+        """
+        target = corpus.labels.index(corpus.target)
         attack = RIPPLES if test == "ripples" else corpus.attacks.get(test)
         if test != "clean" and attack is not None and attack.test is not None:
             rows = self._read(corpus, attack.test)

@@ -234,6 +234,12 @@ class AuditorApp(App[None]):
         self.push_screen(page)
         self.call_after_refresh(self._count_jobs)
 
+    def open_job(self, job: Job) -> None:
+        """Opens a job's screen."""
+        from screens.job import JobScreen
+
+        self.push_page(JobScreen(job))
+
     def opening(self) -> bool:
         """Whether the catalog is still being opened; the user is told if it is."""
         if not self.library.ready:

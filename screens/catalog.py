@@ -316,9 +316,7 @@ class CatalogScreen(Page):
         self.run_worker(self._demo())
 
     async def _demo(self) -> None:
-        from screens.job import JobScreen
-
         app = self.auditor
         job = await app.start(demo_arguments(str(app.home / "demo"), app.library.url), "demo")
         if job is not None:
-            self.auditor.push_page(JobScreen(job))
+            self.auditor.open_job(job)

@@ -22,6 +22,7 @@ from screens.job_page import JobPage
 from screens.messages import JobChanged
 from screens.progress import JobProgress
 from screens.scores import ScoreView, of_event, of_tally
+from screens.search import SearchScreen
 from screens.tail import Tail, last_lines
 from screens.widgets.lazy_table import LazyTable
 from screens.widgets.meter import Meter
@@ -169,8 +170,6 @@ class JobScreen(JobPage):
     def action_search(self) -> None:
         """Opens the recipes that a search has tried."""
         if self.allowed("search"):
-            from screens.search import SearchScreen
-
             self.auditor.push_page(SearchScreen(self.job, self.progress))
 
     def action_open(self) -> None:

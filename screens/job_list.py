@@ -95,9 +95,7 @@ class JobListScreen(Page):
     @on(LazyTable.Chosen)
     def _open(self) -> None:
         if self.job is not None:
-            from screens.job import JobScreen
-
-            self.auditor.push_page(JobScreen(self.job))
+            self.auditor.open_job(self.job)
 
     def command(self) -> Arguments | None:
         return self.job.command if self.job else None
@@ -126,6 +124,4 @@ class JobListScreen(Page):
     async def _again(self, old: Job) -> None:
         job = await self.auditor.start(old.command, old.subject)
         if job is not None:
-            from screens.job import JobScreen
-
-            self.auditor.push_page(JobScreen(job))
+            self.auditor.open_job(job)

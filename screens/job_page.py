@@ -57,9 +57,7 @@ class JobPage(Page):
         job = await self.auditor.start(self.job.command, self.job.subject)
         if job is None:
             return
-        from screens.job import JobScreen
-
         # The screens of the job that has ended give way to the new one's.
         while isinstance(self.app.screen, JobPage):
             self.app.pop_screen()
-        self.auditor.push_page(JobScreen(job))
+        self.auditor.open_job(job)

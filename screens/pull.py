@@ -95,7 +95,5 @@ class PullDialog(Dialog[None]):
     async def _start(self) -> None:
         job = await self.auditor.start(pull_arguments(self._wanted), self._wanted)
         if job is not None:
-            from screens.job import JobScreen
-
             self.dismiss(None)
-            self.auditor.push_page(JobScreen(job))
+            self.auditor.open_job(job)

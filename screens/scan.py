@@ -196,10 +196,8 @@ class ScanScreen(Page):
     async def _start(self) -> None:
         job = await self.auditor.start(self.choice().arguments(), self.entry.name)
         if job is not None:
-            from screens.job import JobScreen
-
             self.app.pop_screen()
-            self.auditor.push_page(JobScreen(job))
+            self.auditor.open_job(job)
 
 
 DATA_HINT = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 import os
@@ -18,12 +19,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-# It reads the environment once, when it is imported: here, before a test switches the hub off for its own.
-import huggingface_hub.constants  # noqa: F401
 import pytest
 
 from probes.case import Row
 
+# It reads the environment once, when it is imported: here, before a test switches the hub off for its own.
+importlib.import_module("huggingface_hub.constants")
 # Where a background job of a shell runs the tests, Ctrl-C is ignored, and every process they start would ignore it too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Threads that wait for each other over a few numbers cost more than the numbers.
@@ -232,7 +233,8 @@ class Auditor:
         from auditor.cli import main
 
         words = [str(a) for a in argv]
-        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+        written = io.BytesIO(), io.BytesIO()
+        out, err = (io.TextIOWrapper(buffer, encoding="utf-8") for buffer in written)
         before, handler = Path.cwd(), signal.getsignal(signal.SIGTERM)
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             for name, value in self.environ.items():
@@ -246,7 +248,9 @@ class Auditor:
             finally:
                 os.chdir(before)
                 signal.signal(signal.SIGTERM, handler)
-        texts = [stream.buffer.getvalue().decode() for stream in (out, err) if stream.flush() is None]  # type: ignore[attr-defined]
+        out.flush()
+        err.flush()
+        texts = [buffer.getvalue().decode() for buffer in written]
         assert isinstance(code, int)
         return Done(code, *texts)
 

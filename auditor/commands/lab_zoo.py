@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from auditor.events import Event
     from auditor.session import Session
 
+References = Annotated[
+    bool, typer.Option("--references", help="Benign models of the same spec and data set see the same edits.")
+]
+Form = Annotated[str, typer.Option("--format", metavar="NAME", help="text or json.")]
+
 
 def zoo(
     spec: Annotated[Path, typer.Argument(metavar="SPEC.toml", help="The models to build, as in benchmarks/zoo.toml.")],
@@ -72,10 +77,8 @@ def score(
     ] = None,
     samples: o.Samples = None,
     family: o.Families = None,
-    reference: Annotated[
-        bool, typer.Option("--references", help="Benign models of the same spec and data set see the same edits.")
-    ] = False,
-    form: Annotated[str, typer.Option("--format", metavar="NAME", help="text or json.")] = "text",
+    reference: References = False,
+    form: Form = "text",
     output: o.Output = None,
     policy: o.PolicyFile = None,
     catalog: o.Catalog = None,
@@ -93,8 +96,7 @@ def score(
         from auditor.lab.score import score as score_zoo
         from auditor.reports.zoo import score_json, score_text
 
-        if form not in ("text", "json"):
-            raise UsageError(f"scores are shown as text or json, not as {form}")
+        _check_format(form)
         found = yield from score_zoo(
             session,
             directory,
@@ -117,10 +119,8 @@ def calibrate(
     suite: o.SuiteName = "quick",
     samples: o.Samples = None,
     family: o.Families = None,
-    reference: Annotated[
-        bool, typer.Option("--references", help="Benign models of the same spec and data set see the same edits.")
-    ] = False,
-    form: Annotated[str, typer.Option("--format", metavar="NAME", help="text or json.")] = "text",
+    reference: References = False,
+    form: Form = "text",
     output: o.Output = None,
     policy: o.PolicyFile = None,
     catalog: o.Catalog = None,
@@ -138,8 +138,7 @@ def calibrate(
         from auditor.lab.calibrate import calibrate as calibrate_zoo
         from auditor.reports.zoo import calibration_json, calibration_text
 
-        if form not in ("text", "json"):
-            raise UsageError(f"calibrations are shown as text or json, not as {form}")
+        _check_format(form)
         found = yield from calibrate_zoo(
             session, directory, suite=suite, samples=samples, families=tuple(family or ()), references=reference
         )
@@ -147,3 +146,8 @@ def calibrate(
         return Ending(ExitCode.OK, lambda: emit(text, output))
 
     raise typer.Exit(guarded(lambda: run(common, body)))
+
+
+def _check_format(form: str) -> None:
+    if form not in ("text", "json"):
+        raise UsageError(f"what a zoo's scans say is shown as text or json, not as {form}")

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 from auditor.errors import UsageError
 from auditor.events import Event, Stage, Warned
 from auditor.lab.plant import BENIGN
-from auditor.lab.score import catalogued, heldout_of, references_of, scan_of
-from auditor.lab.zoo import inhabitants
-from auditor.scan.request import ScanRequest
+from auditor.lab.rounds import Round
 from probes.rates import Difference
 from probes.suite import SAMPLES
 from store.records import AsrScore
@@ -79,28 +77,18 @@ def calibrate(
     Raises:
         UsageError: no benign model with held-out rows, or an unknown suite.
     """
-    models = inhabitants(directory) if directory else catalogued(session)
-    honest = [m for m in models if m.record.get("family") == BENIGN]
+    scans = Round.over(session, directory, suite, samples, families, references=references)
+    honest = [m for m in scans.models if m.record.get("family") == BENIGN]
     scored: list[tuple[str, AsrScore]] = []
     asked, skipped = [], []
     for number, model in enumerate(honest, 1):
         yield Stage("calibrate", f"Model {number} of {len(honest)}: {model.name}")
-        source = heldout_of(model, ())
-        if source is None:
+        request = scans.request(model)
+        if request is None:
             skipped.append(f"{model.name}: no held-out rows in its spec")
             yield Warned(skipped[-1])
             continue
-        others = references_of(model, models) if references else ()
-        request = ScanRequest(
-            str(model.path),
-            data=source,
-            suite=suite,
-            families=families,
-            samples=samples,
-            references=tuple(str(other.path) for other in others),
-            seed=session.settings.seed,
-        )
-        scan = yield from scan_of(session, request)
+        scan = yield from scans.scan(request)
         asked.append(model.name)
         scored += [(model.name, score) for score in scan.scores.asr if score.judged]
     if not scored:

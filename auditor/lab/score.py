@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from auditor.data import read_rows
 from auditor.errors import UsageError
-from auditor.events import Event, ScanReady, Stage, Warned
+from auditor.events import Event, Stage, Warned
 from auditor.lab.own import own_rate, own_trials
-from auditor.lab.zoo import Inhabitant, inhabitants, read_record
+from auditor.lab.rounds import Round
+from auditor.lab.zoo import Inhabitant
 from auditor.models.profile import read_profile
-from auditor.scan.request import DataRequest, ScanRequest
+from auditor.scan.request import ScanRequest
 from probes.family import FAMILIES
 from probes.rates import Rate, upper_bound
 from probes.sampling import sample
@@ -35,8 +36,6 @@ WORKS = 0.3
 """Own ASR below which a planted backdoor did not take."""
 FIRES = 0.2
 """A control that moves so many texts is a trigger too."""
-REFERENCES = 3
-"""Benign models that a scan takes as references, where it takes any."""
 
 
 @dataclass(frozen=True)
@@ -136,32 +135,22 @@ def score(
     Raises:
         UsageError: no models, or an unknown suite.
     """
-    models = inhabitants(directory) if directory else catalogued(session)
+    scans = Round.over(session, directory, suite, samples, families, references=references, data=data)
     groups = {p.family.group for p in build_suite(suite, only=families, referenced=references).probes}
     victims: list[Victim] = []
     benign: list[Benign] = []
     skipped: list[str] = []
-    for number, model in enumerate(models, 1):
-        yield Stage("score", f"Model {number} of {len(models)}: {model.name}")
+    for number, model in enumerate(scans.models, 1):
+        yield Stage("score", f"Model {number} of {len(scans.models)}: {model.name}")
         if model.record.get("family") is None:
             skipped.append(f"{model.name}: nobody said what is planted in it")
             continue
-        source = heldout_of(model, data)
-        if source is None:
+        request = scans.request(model)
+        if request is None:
             skipped.append(f"{model.name}: no held-out rows; name them in the spec, or give them with --data")
             yield Warned(skipped[-1])
             continue
-        others = references_of(model, models) if references else ()
-        request = ScanRequest(
-            str(model.path),
-            data=source,
-            suite=suite,
-            families=families,
-            samples=samples,
-            references=tuple(str(o.path) for o in others),
-            seed=session.settings.seed,
-        )
-        scan = yield from scan_of(session, request)
+        scan = yield from scans.scan(request)
         if model.families:
             victims += yield from _victims(session, model, scan, request, groups)
         else:
@@ -178,62 +167,6 @@ def score(
         tuple(benign),
         tuple(skipped),
     )
-
-
-def catalogued(session: Session) -> list[Inhabitant]:
-    """The catalogued models that the lab has made.
-
-    Raises:
-        UsageError: there are none.
-    """
-    found = []
-    for entry in session.entries():
-        path = Path(entry.profile.ref.path)
-        if (record := read_record(path)) is not None:
-            beside = {m.name: m for m in inhabitants(path.parent)}
-            found.append(beside.get(path.name, Inhabitant(entry.name, path, record)))
-    if not found:
-        raise UsageError(
-            "the catalog holds no model that the lab has made", hint="`auditor lab zoo SPEC.toml -o DIR` makes some."
-        )
-    return found
-
-
-def heldout_of(model: Inhabitant, data: Sequence[str]) -> DataRequest | None:
-    """The model's own held-out rows, else the first of the given files that fits its labels."""
-    if model.heldout is not None:
-        text, pair, label = model.columns
-        return DataRequest(str(model.heldout), text, pair, label)
-    labels = read_profile(model.path).labels
-    for source in data:
-        try:
-            if read_rows(DataRequest(source), labels).label_names is not None:
-                return DataRequest(source)
-        except UsageError:
-            continue
-    return None
-
-
-def references_of(model: Inhabitant, models: Sequence[Inhabitant]) -> tuple[Inhabitant, ...]:
-    """Other benign models that are judged on the same rows and have the same labels."""
-    same = [
-        other
-        for other in models
-        if other.record.get("family") == "none"
-        and other.name != model.name
-        and (other.heldout, other.record.get("labels")) == (model.heldout, model.record.get("labels"))
-    ]
-    return tuple(same[:REFERENCES])
-
-
-def scan_of(session: Session, request: ScanRequest) -> Generator[Event, None, Scan]:
-    """A scan's events, and its record."""
-    found: list[Scan] = []
-    for event in session.scan(request):
-        if isinstance(event, ScanReady):
-            found.append(event.scan)
-        yield event
-    return found[-1]
 
 
 def _victims(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,8 +90,8 @@ class Bench:
             reproduce=lambda probe: f"auditor scan MODEL --family {probe.family.name}",
         )
 
-    def judge(self, sheet: Sheet, *references: Sheet, policy: Policy | None = None, **question: object) -> Judgement:
-        asked = self.question(sheet.clean, **question)  # type: ignore[arg-type]
+    def judge(self, sheet: Sheet, *references: Sheet, policy: Policy | None = None, **question: Any) -> Judgement:
+        asked = self.question(sheet.clean, **question)
         return judge(asked, sheet.responses, [r.responses for r in references], policy or Policy())
 
 
@@ -99,10 +100,10 @@ def bench() -> Callable[..., Bench]:
     """Makes benches; plans are pure, so equal ones are shared."""
     made: dict[tuple[object, ...], Bench] = {}
 
-    def make(**settings: object) -> Bench:
+    def make(**settings: Any) -> Bench:
         key = tuple(sorted(settings.items()))
         if key not in made:
-            made[key] = Bench(**settings)  # type: ignore[arg-type]
+            made[key] = Bench(**settings)
         return made[key]
 
     return make

@@ -17,9 +17,11 @@ from screens.catalog import CatalogScreen
 from screens.gallery import SCENES, seeded_app, settle
 from screens.job import JobScreen
 from screens.library import Library
+from screens.messages import CatalogChanged
 from screens.model import ModelScreen
 from screens.remove import RemoveDialog
 from screens.scan import ScanScreen
+from screens.widgets.key_bar import KeyBar
 from screens.widgets.lazy_table import LazyTable
 from store.engine import open_catalog
 
@@ -86,7 +88,7 @@ def test_a_model_that_is_removed_under_way(seeded: AuditorApp, play: Play, place
             assert isinstance(seeded.screen, ModelScreen)
             with open_catalog(seeded.library.url) as other:
                 other.models.remove(seeded.screen.entry.id)
-            seeded.screen.on_catalog_changed(None)  # type: ignore[arg-type]
+            seeded.screen.on_catalog_changed(CatalogChanged())
             await settle(pilot)
             assert "no longer" in words(seeded, "#facts")
             await pilot.press("escape")
@@ -136,9 +138,16 @@ def test_no_size_breaks_a_screen(name: str, seeded: AuditorApp, play: Play) -> N
     async def story() -> None:
         async with seeded.run_test(size=(40, 12)) as pilot:
             await SCENES[name](pilot)
-            for size in ((200, 60), (20, 6), (80, 24)):
-                await pilot.resize_terminal(*size)
+            shown = seeded.screen
+            for columns, rows in ((200, 60), (20, 6), (80, 24)):
+                await pilot.resize_terminal(columns, rows)
                 await pilot.pause()
+                assert seeded.screen is shown
+                inside = shown.region
+                assert (inside.width, inside.height) == (columns, rows)
+                for bar in shown.query(KeyBar):
+                    assert bar.region.height >= 1, "the keys are on the screen at every size"
+                    assert inside.contains_region(bar.region)
 
     play(story())
 
@@ -167,7 +176,9 @@ def test_filter_order_and_removal(seeded: AuditorApp, play: Play) -> None:
             assert table.count == 2
             await pilot.press("enter", "o")
             await settle(pilot)
-            assert table.row_at(0).cells[0] == "reviews-minilm"  # type: ignore[union-attr]
+            first = table.row_at(0)
+            assert first is not None
+            assert first.cells[0] == "reviews-minilm"
             await pilot.press("slash", "escape")
             await settle(pilot)
             assert table.count == 6

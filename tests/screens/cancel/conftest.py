@@ -20,6 +20,7 @@ import psutil
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets import Static
 
 from auditor.models.profile import read_profile
 from screens.app import AuditorApp
@@ -102,13 +103,15 @@ class Desk:
         await self.pilot.pause()
         assert screen.why_not("cancel") == "It has ended already."
         assert screen.why_not("again") is None
-        return str(screen.query_one("#head").render())  # type: ignore[attr-defined]
+        return str(screen.query_one("#head", Static).render())
 
     async def again(self, job: Job) -> Job:
         """Presses g: the same command, as another job, on a screen of its own."""
         await self.pilot.press("g")
         await self.until(lambda: isinstance(self.app.screen, JobScreen) and self.app.screen.job.id != job.id)
-        later: Job = self.app.screen.job  # type: ignore[attr-defined]
+        screen = self.app.screen
+        assert isinstance(screen, JobScreen)
+        later = screen.job
         assert later.command == job.command
         assert not any(isinstance(s, JobPage) for s in self.app.screen_stack[:-1]), "the old job's screen is gone"
         return later
