@@ -144,8 +144,8 @@ Score = Callable[[Candidate], Worth]
 class Search:
     """Tries candidates until `trials` are done or `stop` says so; one is tried in any case.
 
-    First the fixed recipes of the literature (even averages, each partner alone, one module kind from a partner, other
-    strategies), then changes of the best averages found so far. Nothing is tried twice.
+    First fixed recipes (even averages, each partner alone and with a tenth of the suspect, one module kind from a
+    partner, other strategies), then changes of the best averages found so far. Nothing is tried twice.
     """
 
     space: Space
@@ -194,8 +194,9 @@ class Search:
             yield Candidate((EVEN[2],) * modules, (shared,) * modules)
         for weight in EVEN:
             yield Candidate((weight,) * modules, (widest,) * modules)
-        for partner in range(self.space.partners):
-            yield Candidate((0.0,) * modules, ((partner,),) * modules)
+        for own in (0.0, EVEN[-1]):
+            for partner in range(self.space.partners):
+                yield Candidate((own,) * modules, ((partner,),) * modules)
         even = 1 / (1 + len(widest))
         for chosen in (("feed-forward", "head"), ("attention",), ("feed-forward",), ("embeddings",)):
             own = tuple(0.0 if self.space.kind(name) in chosen else even for name in self.space.modules)

@@ -127,7 +127,7 @@ def test_an_exam_counts_clean_rows_and_each_finding_apart() -> None:
 
 
 def test_rows_are_held_back_for_the_search() -> None:
-    assert held_back(1821, 1000, 200) == 400
+    assert held_back(1821, 1000, 200) == 800
     assert held_back(400, 400, 200) == 133
     assert held_back(400, 240, 200) == 160
     assert held_back(270, 270, 200) == 70, "enough are left to judge"

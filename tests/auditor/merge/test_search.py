@@ -50,10 +50,11 @@ def test_the_same_seed_makes_the_same_trials_and_another_does_not() -> None:
 
 
 def test_fixed_recipes_come_first_and_every_partner_alone_is_among_them() -> None:
-    tried = [t.candidate for t in run().done[:16]]
+    tried = [t.candidate for t in run().done[:19]]
     assert tried[0] == even(0.25, 0, 1, 2)
     for partner in range(3):
         assert even(0.0, partner) in tried
+        assert even(0.1, partner) in tried, "the least of the suspect that may be called its cure"
 
 
 def test_nothing_is_tried_twice() -> None:
