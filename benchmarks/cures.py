@@ -152,7 +152,7 @@ class Trial:
     def __init__(self, session: Session, bench: Bench, rows: int, trials: int) -> None:
         self.session, self.bench, self.rows, self.trials = session, bench, rows, trials
         self._file = bench.work / "cures.json"
-        self.known: dict[str, Any] = json.loads(self._file.read_text("utf-8")) if self._file.exists() else {}
+        self.known = self._stored()
 
     def run(self, task: Task, attack: str, seed: int) -> dict[str, Any]:
         """Everything about one victim: alone, its floor, each fixed recipe, and the audit with a searched one."""
@@ -165,19 +165,27 @@ class Trial:
             partners += [self.bench.train(name, BENIGN, seed_of(seed, place)) for name, place in FOREIGN]
         names = [path.name for path in (made[attack], *partners, *honest)]
         key = " ".join([*names, str(self.rows), str(self.trials)])
-        found: dict[str, Any] = self.known.setdefault(key, {"data": task.name, "attack": attack, "seed": seed})
+        found = self.known.get(key, {"data": task.name, "attack": attack, "seed": seed})
         asked = self.bench.questions(task.judges, attack), self.bench.questions(task.judges, "clean")
         if "fixed" not in found:
             found["floor"] = mean(self._alone(path, asked).asr for path in honest)
             found["alone"] = vars(self._alone(made[attack], asked))
             found["fixed"] = {name: vars(worth) for name, worth in self._fixed(made[attack], partners, asked)}
-            self._keep()
+            self._keep(key, found)
         if "audit" not in found:
             found["audit"] = self._audited(task, made[attack], partners, asked)
-            self._keep()
+            self._keep(key, found)
         return found
 
-    def _keep(self) -> None:
+    def _stored(self) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        if self._file.exists():
+            found = json.loads(self._file.read_text(encoding="utf-8"))
+        return found
+
+    def _keep(self, key: str, found: dict[str, Any]) -> None:
+        """Adds to the results, also to those that another command has stored meanwhile."""
+        self.known = self._stored() | {key: found}
         partial = self._file.with_suffix(".partial")
         partial.write_text(json.dumps(self.known, indent=1), encoding="utf-8")
         partial.replace(self._file)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from auditor.audit.exam import Exam, Marks, make_exam
 from auditor.audit.mixer import Mixer
 from auditor.audit.recipes import Choice, choice_of
 from auditor.errors import UsageError
@@ -20,14 +21,12 @@ from auditor.events import Event, Progress, Stage, Tried
 from auditor.merge.recipe import Recipe
 from auditor.merge.search import WAG, Candidate, Goal, Search, Trial, Worth
 from auditor.scan.execute import UNSCORED
-from probes.case import Ask, Outcome, Role, Row
-from probes.suite import Probe, probe_cases
+from probes.case import Row
+from probes.suite import Probe
 from store.records import Profile, Scan, SearchRecord, TrialRow
 
 CANDIDATES = 3
 """Recipes that are confirmed on rows that the search did not use: few, so that luck is not taken for merit."""
-TRIGGERED_ROWS = 160
-"""Rows a finding that each trial is asked with the trigger."""
 LEAST_HELD, MOST_HELD = 60, 800
 """Rows that a search holds back; half of them try recipes, half confirm the best. A loss of one point of clean accuracy
 is what it has to tell from none, so it takes as many as it can have.
@@ -44,48 +43,6 @@ class Budget:
 
 Fired = list[tuple[Probe, int]]
 """Variants of an attack, each with the target's index."""
-
-
-@dataclass(frozen=True)
-class Exam:
-    """What candidates are asked: clean rows with their labels, and each finding's triggered rows with its target."""
-
-    clean: tuple[Ask, ...]
-    labels: NDArray[np.int64]
-    triggered: tuple[tuple[tuple[Ask, ...], int], ...]
-
-    @property
-    def asks(self) -> tuple[Ask, ...]:
-        """Everything in one stream, the clean rows first."""
-        return (*self.clean, *(ask for asks, _ in self.triggered for ask in asks))
-
-    def rates(self, outcomes: Sequence[Outcome]) -> tuple[float, tuple[float, ...]]:
-        """The share of clean rows that are right, and each finding's attack success rate."""
-        found = np.asarray([UNSCORED if o.label is None else o.label for o in outcomes], dtype=np.int64)
-        start = len(self.clean)
-        right = float((found[:start] == self.labels).mean()) if start else 0.0
-        rates = []
-        for asks, target in self.triggered:
-            rates.append(float((found[start : start + len(asks)] == target).mean()) if asks else 0.0)
-            start += len(asks)
-        return right, tuple(rates)
-
-
-def make_exam(
-    rows: Sequence[Row], labels: NDArray[np.int64], probes: Sequence[tuple[Probe, int]], *, seed: int
-) -> Exam:
-    """Lays out an exam over rows with their reference labels (−1: none).
-
-    Args:
-        probes: the variants to fire, each with the target's index.
-    """
-    known = [i for i, label in enumerate(labels.tolist()) if label != UNSCORED]
-    triggered = []
-    for probe, target in probes:
-        others = [rows[i] for i in known if labels[i] != target][:TRIGGERED_ROWS]
-        cases = probe_cases(probe, others, seed=seed, draws=0)
-        triggered.append((tuple(c.ask for c in cases if c.role is Role.TRIGGER), target))
-    return Exam(tuple(rows[i].ask for i in known), labels[known], tuple(triggered))
 
 
 def fired_probes(before: Scan, probes: Sequence[Probe]) -> list[Fired]:
@@ -117,8 +74,7 @@ def hardest(mixer: Mixer, rows: Sequence[Row], labels: NDArray[np.int64], fired:
         rates: tuple[float, ...] = (0.0,)
         if len(variants) > 1:
             exam = make_exam(rows, labels, variants, seed=seed)
-            triggered = [ask for asks, _ in exam.triggered for ask in asks]
-            _, rates = replace(exam, clean=(), labels=labels[:0]).rates(mixer.answer(triggered))
+            rates = exam.marks(mixer.answer(exam.asks)).rates
         chosen.append(variants[int(np.argmax(rates))])
     return chosen
 
@@ -161,7 +117,7 @@ def search_recipe(
         front = tuple(t.number for t in search.front())
         yield Tried(row_of(trial, choice), front)
         best = search.best(1)[0]
-        text = f"best so far: gap {best.worth.gap:.1%}, clean {best.worth.clean:.1%}, kept {best.kept:.0%}"
+        text = f"best so far: gap {best.worth.excess:.1%}, clean {best.worth.clean:.1%}, kept {best.kept:.0%}"
         yield Progress("search", trial.number, budget.trials, "recipes", text)
     yield Stage("confirm", "Confirming the best recipes on other rows", CANDIDATES, "recipes")
     confirmed = [replace(t, worth=second.worth(t.candidate)) for t in search.best(CANDIDATES)]
@@ -215,7 +171,7 @@ def row_of(trial: Trial, choice: Choice) -> TrialRow:
     return TrialRow(
         number=trial.number,
         weights=choice.shown(trial.candidate),
-        gap=trial.worth.gap,
+        gap=trial.worth.excess,
         clean=trial.worth.clean,
         kept=trial.kept,
         strategy=trial.candidate.strategy,
@@ -237,21 +193,22 @@ class _Examiner:
 
     def __init__(self, mixer: Mixer, choice: Choice, exam: Exam) -> None:
         self._mixer, self._choice, self._exam = mixer, choice, exam
-        clean, _ = self._rates(mixer.only(0))
-        alone = [self._rates(mixer.only(1 + i)) for i in range(len(mixer.partners))]
-        self._floor = np.mean([rates for _, rates in alone], axis=0)
-        self.goal = Goal(clean, tuple(self._worth(*found) for found in alone))
+        clean = self._marks(mixer.only(0)).clean
+        alone = [self._marks(mixer.only(1 + i)) for i in range(len(mixer.partners))]
+        self._floor = np.mean([(marks.rates, marks.pushes) for marks in alone], axis=0)
+        self.goal = Goal(clean, tuple(map(self._worth, alone)))
 
-    def _rates(self, recipe: Recipe) -> tuple[float, tuple[float, ...]]:
+    def _marks(self, recipe: Recipe) -> Marks:
         self._mixer.mix(recipe)
-        return self._exam.rates(self._mixer.answer(self._exam.asks))
+        return self._exam.marks(self._mixer.answer(self._exam.asks))
 
     def worth(self, candidate: Candidate) -> Worth:
         """A candidate's worth on this exam."""
         kept = self._mixer.mix(self._choice.recipe(candidate))
-        found = self._worth(*self._exam.rates(self._mixer.answer(self._exam.asks)))
-        return replace(found, kept=kept)
+        return replace(self._worth(self._exam.marks(self._mixer.answer(self._exam.asks))), kept=kept)
 
-    def _worth(self, clean: float, rates: tuple[float, ...]) -> Worth:
-        gap = float(np.max(np.asarray(rates) - self._floor)) if rates else 0.0
-        return Worth(max(0.0, gap), clean)
+    def _worth(self, marks: Marks) -> Worth:
+        if not marks.rates:
+            return Worth(0.0, marks.clean)
+        gap, push = (np.asarray((marks.rates, marks.pushes)) - self._floor).max(axis=1).tolist()
+        return Worth(gap, marks.clean, push=push)

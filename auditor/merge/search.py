@@ -17,6 +17,8 @@ EVEN = (0.5, 0.33, 0.25, 0.15, 0.1)
 """Weights of the suspect that are tried for the whole model first."""
 WAG = "wag"
 """The strategy whose recipes are varied, group by group."""
+GAP_ERROR = 2.0
+"""How many times as uncertain a gap is as a clean accuracy, on the same rows."""
 PARENTS = 6
 """The best recipes so far, one of which is varied next."""
 REPEATS = 1000
@@ -77,16 +79,28 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What a candidate is worth on the rows of the search.
+    """What a candidate is worth on the rows of the search; fractions.
 
-    `gap` is how far its worst attack success rate stands above the partners' (0 where it is not above), `clean` its
-    clean accuracy, or agreement with the suspect, `kept` the share of the suspect where its weights alone do not tell;
-    fractions.
+    `gap` is how far its worst attack success rate stands above the partners' (negative: below), `clean` its clean
+    accuracy, or agreement with the suspect, `kept` the share of the suspect where its weights alone do not tell. `push`
+    is how much more than in the partners the worst trigger raises the probability of its target: a gap that shows
+    before answers flip. Without one the gap stands for it.
     """
 
     gap: float
     clean: float
     kept: float | None = None
+    push: float | None = None
+
+    @property
+    def excess(self) -> float:
+        """The gap, 0 where it is negative: to stand below the partners is luck and no merit."""
+        return max(0.0, self.gap)
+
+    @property
+    def left(self) -> float:
+        """What is left of the backdoor, by the worse of its two signs."""
+        return self.gap if self.push is None else max(self.gap, self.push)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +114,8 @@ class Trial:
 
     def dominates(self, other: Trial) -> bool:
         """At least as good in everything, and better in something."""
-        mine = (-self.worth.gap, self.worth.clean, self.kept)
-        others = (-other.worth.gap, other.worth.clean, other.kept)
+        mine = (-self.worth.excess, self.worth.clean, self.kept)
+        others = (-other.worth.excess, other.worth.clean, other.kept)
         return mine != others and all(m >= o for m, o in zip(mine, others, strict=True))
 
 
@@ -109,8 +123,9 @@ class Trial:
 class Goal:
     """What a recipe must reach to be chosen first; fractions.
 
-    `clean` is the clean accuracy (or agreement) that the suspect has on the same rows, `alone` what each partner by
-    itself is worth: a recipe that is no better than one of them is not worth making. Gaps within `gap` are alike.
+    `clean` is the clean accuracy (or agreement) that the suspect has on the same rows, and `loss` how much of it may
+    go; `gap` is how far the attack success rate may stand above the partners'. `alone` is what each partner by itself
+    is worth: a recipe that is no better than one of them is not worth making.
     """
 
     clean: float
@@ -119,22 +134,25 @@ class Goal:
     kept: float = 0.10
     gap: float = 0.02
 
-    def feasible(self, trial: Trial) -> bool:
-        """Whether enough of the suspect and of its accuracy stays."""
-        return trial.kept >= self.kept and trial.worth.clean >= self.clean - self.loss
-
     def beaten(self, worth: Worth) -> bool:
         """Whether a partner alone is as good in both."""
-        return any(a.gap <= worth.gap and a.clean >= worth.clean for a in self.alone)
+        return any(a.excess <= worth.excess and a.clean >= worth.clean for a in self.alone)
 
-    def rank(self, trial: Trial) -> tuple[bool, float, bool, float, float, float]:
-        """Smaller is better: feasible ones by their gap, then by clean accuracy and what they keep; others by how far
-        they fall short.
+    def slack(self, worth: Worth) -> float:
+        """By how much the goal is reached, or missed (negative), in the worse of its two parts.
+
+        Both are estimates from few rows, and the one with more slack reaches the goal more surely on other rows. A gap
+        is measured on the triggered rows alone, without pairing: its error is about twice that of a clean accuracy.
         """
-        worth = trial.worth
-        short = max(0.0, self.kept - trial.kept) + max(0.0, self.clean - self.loss - worth.clean)
-        wide = max(0.0, worth.gap - self.gap)
-        return short > 0, short + wide, self.beaten(worth), -worth.clean, worth.gap, -trial.kept
+        return min((self.gap - worth.left) / GAP_ERROR, worth.clean - (self.clean - self.loss))
+
+    def rank(self, trial: Trial) -> tuple[float, bool, bool, float, float, float]:
+        """Smaller is better: first what keeps enough of the suspect, then what reaches the goal and is no worse than a
+        partner alone, then by the slack.
+        """
+        short, slack = max(0.0, self.kept - trial.kept), self.slack(trial.worth)
+        beaten = slack >= 0 and self.beaten(trial.worth)
+        return short, slack < 0, beaten, -slack, -trial.worth.clean, -trial.kept
 
 
 Score = Callable[[Candidate], Worth]
@@ -180,7 +198,7 @@ class Search:
     def front(self) -> list[Trial]:
         """The trials that no other dominates, smallest gap first."""
         best = [t for t in self.done if not any(o.dominates(t) for o in self.done)]
-        return sorted(best, key=lambda t: (t.worth.gap, -t.worth.clean, -t.kept, t.number))
+        return sorted(best, key=lambda t: (t.worth.excess, -t.worth.clean, -t.kept, t.number))
 
     def best(self, count: int) -> list[Trial]:
         """The trials that come nearest to the goal."""
@@ -194,9 +212,9 @@ class Search:
             yield Candidate((EVEN[2],) * modules, (shared,) * modules)
         for weight in EVEN:
             yield Candidate((weight,) * modules, (widest,) * modules)
-        for own in (0.0, EVEN[-1]):
+        for weight in (0.0, EVEN[-1]):
             for partner in range(self.space.partners):
-                yield Candidate((own,) * modules, ((partner,),) * modules)
+                yield Candidate((weight,) * modules, ((partner,),) * modules)
         even = 1 / (1 + len(widest))
         for chosen in (("feed-forward", "head"), ("attention",), ("feed-forward",), ("embeddings",)):
             own = tuple(0.0 if self.space.kind(name) in chosen else even for name in self.space.modules)

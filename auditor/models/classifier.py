@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-CPU_TOKENS = 2_048
+CPU_TOKENS = 1_024
+"""Few enough that the activations stay near the processor."""
 GPU_TOKENS = 65_536
 DIGITS = 6
 """Digits of a probability that are kept: about what float32 keeps between batches of another make-up."""

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.audit.antidote import Exam, hardest, held_back, make_exam
+from auditor.audit.antidote import hardest, held_back
+from auditor.audit.exam import Exam, Marks, make_exam
 from auditor.audit.mixer import Mixer
 from auditor.audit.recipes import choice_of
 from auditor.errors import UsageError
@@ -78,7 +79,7 @@ def test_the_search_sees_the_variant_that_the_plain_average_lowers_least(zoo: An
     rates = {}
     for probe, target in variants:
         exam = make_exam(rows, labels, [(probe, target)], seed=3)
-        rates[probe.name] = exam.rates(mixer.answer(exam.asks))[1][0]
+        rates[probe.name] = exam.marks(mixer.answer(exam.asks)).rates[0]
     assert rates[chosen[0].name] == max(rates.values())
     assert hardest(mixer, rows, labels, [variants[:1]], seed=3) == variants[:1]
     mixer.close()
@@ -118,12 +119,14 @@ def test_an_exam_counts_clean_rows_and_each_finding_apart() -> None:
     probe = Probe(FAMILIES["badnet"], "one", FAMILIES["badnet"].settings("one"))
     exam = make_exam(rows, labels, [(probe, 0)], seed=3)
     assert len(exam.clean) == 5, "a row without a label is not asked"
-    (asks, target) = exam.triggered[0]
-    assert target == 0
-    assert len(asks) == 3, "rows that are the target's already are not triggered"
-    answers = [Outcome(int(label), (0.5, 0.5)) for label in (0, 1, 0, 0, 1)] + [Outcome(0), Outcome(1), Outcome(None)]
-    assert exam.rates(answers) == (0.8, (1 / 3,))
-    assert Exam((), np.array([], dtype=np.int64), ()).rates([]) == (0.0, ())
+    (part,) = exam.triggered
+    assert part.target == 0
+    assert len(part.asks) == 3, "rows that are the target's already are not triggered"
+    assert [exam.clean[place].text for place in part.places] == ["text 1", "text 2", "text 5"]
+    clean = [Outcome(label, (share, 1 - share)) for label, share in ((0, 0.9), (1, 0.1), (0, 0.6), (0, 0.8), (1, 0.2))]
+    answers = [*clean, Outcome(0, (0.7, 0.3)), Outcome(1, (0.4, 0.6)), Outcome(None)]
+    assert exam.marks(answers) == Marks(0.8, (1 / 3,), (pytest.approx((0.6 - 0.2) / 2),))
+    assert Exam((), np.array([], dtype=np.int64), ()).marks([]) == Marks(0.0, (), ())
 
 
 def test_rows_are_held_back_for_the_search() -> None:

@@ -91,7 +91,7 @@ def test_a_stop_ends_the_search() -> None:
     assert len(list(at_once.run())) == 1, "there is always something to choose"
 
 
-def test_the_goal_prefers_what_is_feasible_then_the_smaller_gap_then_what_no_partner_does_alone() -> None:
+def test_the_goal_prefers_what_keeps_enough_then_what_reaches_it_then_what_no_partner_does_alone() -> None:
     goal = Goal(clean=0.9, alone=(Worth(0.0, 0.88),))
     good = Trial(1, even(0.2, 0), Worth(0.01, 0.91), kept=0.2)
     wider = replace(good, worth=Worth(0.3, 0.95))
@@ -99,10 +99,18 @@ def test_the_goal_prefers_what_is_feasible_then_the_smaller_gap_then_what_no_par
     broken = replace(good, worth=Worth(0.0, 0.5))
     like_partner = replace(good, worth=Worth(0.0, 0.88), kept=0.9)
     lossless = Goal(clean=0.88, alone=goal.alone)
-    ranked = sorted([broken, replaced, wider, good], key=goal.rank)
-    assert ranked[:2] == [good, wider]
+    assert sorted([broken, replaced, wider, good], key=goal.rank) == [good, wider, broken, replaced]
     assert lossless.beaten(like_partner.worth)
     assert lossless.rank(good) < lossless.rank(like_partner)
+
+
+def test_of_two_that_reach_the_goal_the_surer_one_is_chosen() -> None:
+    """What just reaches it on the rows of a search misses it on half of all others."""
+    goal = Goal(clean=0.9)
+    tight = Trial(1, even(0.2, 0), Worth(0.019, 0.96), kept=0.2)
+    ample = replace(tight, worth=Worth(-0.05, 0.93))
+    assert goal.rank(ample) < goal.rank(tight)
+    assert not replace(ample, worth=Worth(-0.3, 0.93)).dominates(ample), "below the partners is no merit of its own"
 
 
 LAYERS = {"embeddings": 600, "attention 0": 100, "attention 1": 100, "feed-forward 0": 75, "feed-forward 1": 75}
