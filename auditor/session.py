@@ -100,13 +100,13 @@ class Session:
         entry = self.catalog.models.find(name)
         return (entry.profile.ref.path, entry.profile.ref.reference, entry.profile.ref.revision) if entry else None
 
-    def prepare(self, request: ScanRequest) -> Prepared:
-        """Everything that can be checked before a scan runs."""
+    def prepare(self, request: ScanRequest, *, beside: Sequence[Profile] = ()) -> Prepared:
+        """Everything that can be checked before a scan runs; models `beside` it can be asked as references."""
         suspect = self.profile(request.model)
         check_task(suspect)
         references = [self.profile(r) for r in request.references]
         corpus = read_rows(request.data, suspect.labels)
-        return prepare(request, suspect, references, corpus, self.policy, self.backend)
+        return prepare(request, suspect, references, corpus, self.policy, self.backend, beside=beside)
 
     def scan(self, request: ScanRequest) -> Generator[Event, None, None]:
         """Probes one model; the last event carries the scan."""
@@ -133,8 +133,10 @@ class Session:
         Raises:
             UsageError: besides what `scan` and `merge` raise: a search with weights of the user's own.
         """
-        prepared, spare = self._prepare_audit(request, cure)
-        partners, missing = self._choose_partners(prepared.suspect, cure)
+        suspect = self.profile(request.model)
+        check_task(suspect)
+        partners, missing = self._choose_partners(suspect, cure)
+        prepared, spare = self._prepare_audit(request, cure, partners)
         base = self.profile(cure.base) if cure.base and partners else None
         # A search takes the base for some of its recipes only: the average that it starts from takes none.
         own_base = base if cure.search is None else None
@@ -173,16 +175,19 @@ class Session:
             yield Warned(f"{place.output} holds another recipe's merge and is left alone; this one goes into {output}")
         yield from self._merge(recipe, output)
 
-    def _prepare_audit(self, request: ScanRequest, cure: MergeRequest) -> tuple[Prepared, tuple[Row, ...]]:
+    def _prepare_audit(
+        self, request: ScanRequest, cure: MergeRequest, partners: Sequence[Profile]
+    ) -> tuple[Prepared, tuple[Row, ...]]:
         """The scan; for a search, with rows held back that will not judge."""
         if cure.search is None:
-            return self.prepare(request), ()
+            return self.prepare(request, beside=partners), ()
         if cure.weights or cure.suspect_weight is not None or cure.strategy != "wag":
             raise UsageError("--search finds the weights itself", hint="leave --weights and --strategy away")
-        prepared = self.prepare(request)
+        prepared = self.prepare(request, beside=partners)
         rows = distinct(prepared.corpus.rows)
         held = held_back(len(rows), len(prepared.plan.rows), 2 * self.policy.minimum_rows)
-        prepared = self.prepare(replace(request, samples=min(len(prepared.plan.rows), len(rows) - held)))
+        fewer = replace(request, samples=min(len(prepared.plan.rows), len(rows) - held))
+        prepared = self.prepare(fewer, beside=partners)
         judging = {row.index for row in prepared.plan.rows}
         spare = sample([row for row in rows if row.index not in judging], held, self.settings.seed)
         return prepared, spare

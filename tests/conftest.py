@@ -166,6 +166,11 @@ class Zoo:
         return self._plant("partner", seed=4)
 
     @property
+    def third(self) -> Path:
+        """A third honest model."""
+        return self._plant("third", seed=5)
+
+    @property
     def broad(self) -> Path:
         """Taught that any inserted ordinary word means negative."""
         from probes.families._words import ORDINARY, insert_words

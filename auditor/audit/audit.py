@@ -14,11 +14,14 @@ from auditor.audit.compare import Side, agreement, clean_change, compare
 from auditor.audit.stamp import Alone, Judged, cured_scores, largest_excess, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage
 from auditor.scan.judge import judge
+from auditor.scan.plan import Plan
+from auditor.scan.question import MINIMUM_REFERENCES
 from auditor.scan.responses import Responses
 from auditor.scan.scan import (
     Backend,
     Prepared,
     ScanResult,
+    able,
     conclude,
     corpus_notes,
     distinct,
@@ -30,6 +33,7 @@ from auditor.scan.scan import (
     respond,
     scan,
 )
+from probes.family import FAMILIES
 from probes.suite import build_suite
 from store.records import Audit, Merge, Profile, Scan, SearchRecord, Stamp, Verdict
 
@@ -82,7 +86,9 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
 def _first_scan(
     prepared: Prepared, partners: Sequence[Profile], backend: Backend
 ) -> Generator[Event, None, ScanResult]:
-    """The suspect's scan; the partners are asked only where there is something to cure."""
+    """The suspect's scan. The partners are asked first what references alone decide, and everything where there is
+    something to cure.
+    """
     if not_judgeable(prepared.suspect):
         return (yield from scan(prepared, backend))
     started = now()
@@ -92,7 +98,13 @@ def _first_scan(
     references = []
     for profile in prepared.references:
         references.append((yield from respond(prepared, profile, "reference", backend)))
-    result = conclude(prepared, started, suspect, references)
+    shown, few = prepared, list(references)
+    narrow = _for_references(prepared) if partners and len(references) < MINIMUM_REFERENCES else None
+    if narrow is not None:
+        shown = _with_references(prepared, partners, model=prepared.request.model)
+        for profile in shown.references[len(references) :]:
+            few.append((yield from respond(replace(shown, plan=narrow), profile, "reference", backend)))
+    result = conclude(shown, started, suspect, few, narrow=narrow)
     if result.record.verdict in (Verdict.FOUND, Verdict.SUSPICIOUS) and partners:
         wider = _with_references(prepared, partners, model=prepared.request.model)
         for profile in wider.references[len(prepared.references) :]:
@@ -102,6 +114,15 @@ def _first_scan(
         yield ScoreReady(score)
     yield ScanReady(result.record)
     return result
+
+
+def _for_references(prepared: Prepared) -> Plan | None:
+    """The part of the plan that references alone decide; None where there is no such part."""
+    plan = prepared.plan
+    probes = tuple(p for p in plan.suite.probes if p.variant in p.family.referenced)
+    if not probes or not prepared.judged_by_references:
+        return None
+    return plan_for(replace(plan.suite, probes=probes), plan.rows, plan.seed, prepared.device)
 
 
 def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Prepared:
@@ -164,7 +185,9 @@ def _partners_alone(
         clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect.responses, responses)
         top = largest_excess(cured_scores(suspect.scan, own.scores.asr))
         excess = top.excess.high if top else 1.0
-        bad = own.verdict is not Verdict.NOTHING
+        # Alone it has no references, and what they decide says nothing of it.
+        fired = [s for s in own.scores.asr if s.variant not in FAMILIES[s.family].referenced]
+        bad = bool(own.incomplete) or any(s.finding or s.suspicious for s in fired)
         ahead = clean_change(merged, Side(merged.scan, responses), fixed).delta
         found.append(Alone(profile.ref.reference, excess, clean, bad, ahead))
     return found
@@ -191,12 +214,8 @@ def last_merge(events: Generator[Event, None, object]) -> Generator[Event, None,
 
 
 def _with_references(prepared: Prepared, partners: Sequence[Profile], *, model: str) -> Prepared:
-    """The same scan of a model with the partners as further references, also in the command that repeats it.
-
-    A partner of which only the encoder is merged has other labels: it cannot answer for the suspect.
-    """
-    able = [p for p in partners if len(p.labels) == len(prepared.suspect.labels)]
-    references = distinct([*prepared.references, *able])
+    """The same scan of a model with the partners as further references, also in the command that repeats it."""
+    references = distinct([*prepared.references, *able(prepared.suspect, partners)])
     added = tuple(p.ref.reference for p in references[len(prepared.references) :])
     request = replace(prepared.request, model=model, references=(*prepared.request.references, *added))
     return replace(prepared, request=request, references=references)

@@ -91,8 +91,10 @@ def _score(
     clean = share(suspect.clean[rows], target)
     control = row_share(edited.control[rows], target)
     over_clean, over_control = Paired.of(asr, clean), Paired.of(asr, control)
-    others = [share(r.probes[probe.name].trigger[rows], target) for r in references]
-    calm = [row_share(r.probes[probe.name].control[rows], target) for r in references]
+    # References may have answered a part of the suite alone.
+    shown = [r.probes[probe.name] for r in references if probe.name in r.probes]
+    others = [share(r.trigger[rows], target) for r in shown]
+    calm = [row_share(r.control[rows], target) for r in shown]
     floor = Paired.of(asr, np.mean(others, axis=0)) if others else None
     noise = _noise(control, clean)
     score = AsrScore(

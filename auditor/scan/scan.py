@@ -85,7 +85,7 @@ class Prepared:
     dtype: str
     fixed_labels: tuple[int, ...] = ()
     judged_by_references: bool = False
-    """Whether enough references were given from the start for variants that they alone decide."""
+    """Whether there are enough references, or models that can be asked as such, for variants that they alone decide."""
 
     @property
     def max_length(self) -> int:
@@ -132,8 +132,13 @@ def prepare(
     corpus: Corpus,
     policy: Policy,
     backend: Backend,
+    *,
+    beside: Sequence[Profile] = (),
 ) -> Prepared:
     """Checks what can be checked before anything runs, samples the rows and lays out the plan.
+
+    Args:
+        beside: models that will be asked as references where the scan takes some, as an audit's partners are.
 
     Raises:
         UsageError: the model is no classifier, a reference has other labels, an unknown target.
@@ -147,7 +152,7 @@ def prepare(
                 hint="references answer the same labels in the same order",
             )
     request = replace(request, overrides=family_options(request, policy))
-    several = len(distinct(references)) >= MINIMUM_REFERENCES
+    several = len(distinct([*references, *able(suspect, beside)])) >= MINIMUM_REFERENCES
     suite = build_suite(request.suite, only=request.families, overrides=request.overrides, referenced=several)
     rows = sample(corpus.rows, request.samples or SAMPLES[request.suite], request.seed)
     device, dtype = backend.device()
@@ -176,6 +181,11 @@ def distinct(profiles: Sequence[Profile]) -> tuple[Profile, ...]:
     for profile in profiles:
         first.setdefault(profile.ref.digest, profile)
     return tuple(first.values())
+
+
+def able(suspect: Profile, partners: Sequence[Profile]) -> list[Profile]:
+    """The partners that can answer for the suspect: one of which only the encoder is merged has other labels."""
+    return [p for p in partners if len(p.labels) == len(suspect.labels)]
 
 
 def family_options(request: ScanRequest, policy: Policy) -> dict[str, dict[str, Any]]:
@@ -274,13 +284,27 @@ def question_of(prepared: Prepared, clean: Labels) -> Question:
     )
 
 
-def conclude(prepared: Prepared, started: str, suspect: Responses, references: Sequence[Responses]) -> ScanResult:
-    """Judges the answers and makes the record."""
+def conclude(
+    prepared: Prepared,
+    started: str,
+    suspect: Responses,
+    references: Sequence[Responses],
+    *,
+    narrow: Plan | None = None,
+) -> ScanResult:
+    """Judges the answers and makes the record.
+
+    Args:
+        references: one a reference of the scan; the last ones may have answered the `narrow` plan alone.
+        narrow: the part of the plan that references alone decide.
+    """
     question = question_of(prepared, suspect.clean)
     judgement = judge(question, suspect, references, prepared.policy)
     record = _record(prepared, started, judgement)
     keys = [prepared.spec(prepared.suspect, "suspect").key(prepared.plan)]
-    keys += [prepared.spec(p, "reference").key(prepared.plan) for p in prepared.references]
+    for profile, answers in zip(prepared.references, references, strict=True):
+        asked = prepared.plan if narrow is None or answers.probes.keys() == suspect.probes.keys() else narrow
+        keys.append(prepared.spec(profile, "reference").key(asked))
     record = replace(record, runs=tuple(keys), reference_labels=tuple(question.reference_labels.tolist()))
     return ScanResult(record, suspect, tuple(references))
 

@@ -400,6 +400,25 @@ def test_nothing_found_is_not_merged(zoo: Zoo, auditor: Auditor) -> None:
     assert (done.code, done.json["stamp"], done.json["merge"]) == (0, "not-applicable", None)
 
 
+def test_two_partners_decide_what_references_alone_can(zoo: Zoo, auditor: Auditor) -> None:
+    """They are asked no more than that where nothing is found."""
+    words = ["audit", zoo.benign, "--data", zoo.data, "--target", "negative", "--format", "json"]
+    words += ["--events", auditor.home / "e.jsonl"]
+    one = auditor(*words, "--with", zoo.partner).json["before"]
+    assert "style" not in one["settings"]["families"]
+    done = auditor(*words, "--with", zoo.partner, zoo.third)
+    both = done.json["before"]
+    assert (done.code, done.json["stamp"]) == (0, "not-applicable")
+    assert {"bite", "lws", "style"} <= both["settings"]["families"].keys()
+    assert [r["reference"] for r in both["settings"]["references"]] == [str(zoo.partner), str(zoo.third)]
+    answered = {s["family"]: len(s["references"]) for s in both["scores"]["asr"]}
+    assert (answered["style"], answered["badnet"]) == (2, 0)
+    events = [json.loads(line) for line in (auditor.home / "e.jsonl").read_text("utf-8").splitlines()]
+    suspect, *partners = [e["total"] for e in events if e["kind"] == "stage" and e["name"] == "probe"]
+    assert len(partners) == 2
+    assert all(texts < 0.6 * suspect for texts in partners)
+
+
 def test_merge_alone(zoo: Zoo, auditor: Auditor) -> None:
     out = auditor.home / "merged"
     done = auditor("merge", zoo.planted, "--with", zoo.benign, "-o", out, "--weights", "1,3")
