@@ -2,8 +2,8 @@
 
     python benchmarks/cures.py --data DIR --work DIR [--dataset sst2 olid agnews qnli] [--rows 400] [--trials 72]
 
-Every victim is audited as a user would: `scan`, a search over three partners, the merge, the rescan with the full
-suite. The audit is told neither the trigger nor the target, and sees none of the rows that judge here: the attack's
+Every victim is audited as a user would: `scan`, a search over three partners and their base, the merge, the rescan with
+the full suite. The audit is told neither the trigger nor the target, and sees none of the rows that judge here: the attack's
 own test file (planted by rule for QNLI) and clean test rows. Fixed recipes, merged in memory, are asked the same.
 The floor is the mean of three benign models of the data set on the same triggered rows; a rate below it counts as none
 above it. Models are those of `paper.py table2`: with the same --work and protocol they are found there, else they are
@@ -221,7 +221,8 @@ class Trial:
             max_length=self.bench.protocol.max_length,
             seed=self.session.settings.seed,
         )
-        cure = MergeRequest(tuple(map(str, partners)), output=merged, search=Budget(self.trials))
+        base = str(self.bench.base)
+        cure = MergeRequest(tuple(map(str, partners)), base=base, output=merged, search=Budget(self.trials))
         audits: list[Audit] = []
         for event in self.session.audit(request, cure):
             if isinstance(event, AuditReady):
