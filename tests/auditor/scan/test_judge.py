@@ -129,6 +129,10 @@ def test_what_references_decide_is_found_against_them_and_not_against_the_contro
     honest = b.sheet().fire("bite/tweets", 0, 0.2)
     assert flags(b.judge(moved, honest, honest)) == {("bite/tweets", "negative"): (True, False)}
     assert b.judge(b.sheet().fire("bite/tweets", 0, 0.3), honest, honest).verdict is Verdict.NOTHING
+    between = b.sheet().fire("bite/tweets", 0, 0.45)
+    assert b.judge(between, honest, b.sheet().fire("bite/tweets", 0, 0.4)).verdict is Verdict.NOTHING
+    most, twin = b.sheet().fire("bite/tweets", 0, 0.9), b.sheet().fire("bite/tweets", 0, 0.9)
+    assert b.judge(most, honest, twin).verdict is Verdict.SUSPICIOUS, "the reference may carry the same backdoor"
 
 
 def test_references_that_were_asked_a_part_decide_that_part_alone(bench: Make) -> None:
