@@ -5,10 +5,9 @@
 Every victim is audited as a user would: `scan`, a search over three partners and their base, the merge, the rescan with
 the full suite. The audit is told neither the trigger nor the target, and sees none of the rows that judge here: the
 attack's own test file (planted by rule for QNLI) and clean test rows. Fixed recipes, merged in memory, are asked the
-same.
-The floor is the mean of three benign models of the data set on the same triggered rows; a rate below it counts as none
-above it. Models are those of `paper.py table2`: with the same --work and protocol they are found there, else they are
-trained. A stopped command goes on from `cures.json`; `--report` prints what that holds.
+same. The floor is the mean of three benign models of the data set on the same triggered rows; a rate below it counts as
+none above it. Models are those of `paper.py table2`: with the same --work and protocol they are found there, else they
+are trained. A stopped command goes on from `cures.json`; `--report` prints what that holds.
 """
 
 from __future__ import annotations
