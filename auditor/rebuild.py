@@ -7,8 +7,8 @@ from dataclasses import replace
 from auditor.errors import UsageError
 from auditor.scan.execute import RunSpec, collect
 from auditor.scan.plan import Plan
+from auditor.scan.prepare import plan_for
 from auditor.scan.responses import Responses
-from auditor.scan.scan import plan_for
 from probes.family import BadOption, UnknownFamily
 from probes.suite import build_suite
 from store.catalog import Catalog

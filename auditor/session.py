@@ -37,8 +37,9 @@ from auditor.models.reference import resolve
 from auditor.policy import Policy
 from auditor.proposals import catalogued_partners
 from auditor.rebuild import rebuild
+from auditor.scan.prepare import Prepared, check_task, prepare
 from auditor.scan.request import ScanRequest
-from auditor.scan.scan import Prepared, check_task, prepare, scan
+from auditor.scan.scan import scan
 from auditor.settings import Settings, data_directory
 from probes.case import Row
 from probes.sampling import distinct, sample

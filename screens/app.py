@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -220,9 +220,10 @@ class AuditorApp(App[None]):
 
     def _tell_end(self, job: Job) -> None:
         words, tone = ending(job.state, job.exit_code)
-        severity = "information" if tone in ("good", "dim") or job.exit_code == 1 else "error"
+        calm = tone in ("good", "dim") or job.exit_code == 1
+        severity: Literal["information", "error"] = "information" if calm else "error"
         text = visible(shown(job.command))
-        self.notify(text if len(text) < 90 else text[:89] + "…", title=words, severity=severity, markup=False)  # type: ignore[arg-type]
+        self.notify(text if len(text) < 90 else text[:89] + "…", title=words, severity=severity, markup=False)
 
     def _count_jobs(self) -> None:
         for screen in self.screen_stack:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
@@ -81,8 +82,8 @@ class PullDialog(Dialog[None]):
         button.disabled = False
         button.focus()
 
-    def _tell(self, words: object) -> None:
-        self.query_one("#facts", Static).update(words)  # type: ignore[arg-type]
+    def _tell(self, words: Content | str) -> None:
+        self.query_one("#facts", Static).update(words)
 
     @on(Button.Pressed, "#go")
     def _go(self) -> None:

@@ -15,24 +15,10 @@ from auditor.audit.stamp import Alone, Judged, cured_scores, largest_excess, sta
 from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage
 from auditor.scan.judge import judge
 from auditor.scan.plan import Plan
+from auditor.scan.prepare import Backend, Prepared, able, distinct, family_options, plan_for
 from auditor.scan.question import MINIMUM_REFERENCES
 from auditor.scan.responses import Responses
-from auditor.scan.scan import (
-    Backend,
-    Prepared,
-    ScanResult,
-    able,
-    conclude,
-    corpus_notes,
-    distinct,
-    family_options,
-    not_judgeable,
-    now,
-    plan_for,
-    question_of,
-    respond,
-    scan,
-)
+from auditor.scan.scan import ScanResult, conclude, corpus_notes, not_judgeable, now, question_of, respond, scan
 from probes.family import FAMILIES
 from probes.suite import build_suite
 from store.records import Audit, Merge, Profile, Scan, SearchRecord, Stamp, Verdict

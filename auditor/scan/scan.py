@@ -1,4 +1,4 @@
-"""One suite on one model: prepare the rows and the plan, ask, judge, and make the record."""
+"""One suite on one model: ask, judge, and make the record."""
 
 from __future__ import annotations
 
@@ -9,205 +9,34 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Protocol
 
 import numpy as np
 
 from auditor import __version__
-from auditor.errors import UsageError
 from auditor.events import Event, ScanReady, ScoreReady, Stage
-from auditor.models.target import Target
-from auditor.policy import Policy
-from auditor.scan.execute import UNSCORED, RunSpec, execute
+from auditor.scan.execute import UNSCORED, execute
 from auditor.scan.judge import Judgement, judge, reference_labels
 from auditor.scan.limits import limits_of
-from auditor.scan.plan import CPU_CHARACTERS, GPU_CHARACTERS, Plan, make_plan
-from auditor.scan.question import MINIMUM_REFERENCES, Question
-from auditor.scan.request import ScanRequest
+from auditor.scan.plan import Plan
+from auditor.scan.prepare import Backend, Prepared
+from auditor.scan.question import Question
 from auditor.scan.responses import Labels, Responses
 from auditor.scan.tally import Tallier, counted
-from probes.case import Row
 from probes.corpus import Corpus
 from probes.family import FAMILIES
-from probes.sampling import sample
-from probes.suite import SAMPLES, Suite, build_suite
 from store.records import (
     DataSummary,
     ModelSummary,
     Profile,
     ReferenceUse,
-    Run,
     Scan,
     ScanSettings,
     Scores,
-    Task,
     Verdict,
 )
 
 NOT_JUDGEABLE = {"multi_label_classification": "multi-label", "regression": "regression"}
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy")
-
-
-class Backend(Protocol):
-    """What a scan needs from outside: devices, models, and the stored answers."""
-
-    def device(self) -> tuple[str, str]:
-        """The device and the dtype that models will be loaded with."""
-        ...
-
-    def load(self, profile: Profile, max_length: int) -> Target:
-        """Opens a model."""
-        ...
-
-    def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool) -> Run:
-        """The stored answers to a plan, or a new place for them."""
-        ...
-
-    def keep_rows(self, digest: str, rows: Sequence[Row]) -> None:
-        """Stores the rows of a plan, so that scans can be compared row by row later."""
-        ...
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A scan that can begin: the suspect, its rows, the plan and how it is judged.
-
-    `fixed_labels` are the reference labels of an earlier scan of the same rows, where this one is compared with it.
-    """
-
-    request: ScanRequest
-    suspect: Profile
-    references: tuple[Profile, ...]
-    corpus: Corpus
-    plan: Plan
-    policy: Policy
-    device: str
-    dtype: str
-    fixed_labels: tuple[int, ...] = ()
-    judged_by_references: bool = False
-    """Whether there are enough references, or models that can be asked as such, for variants that they alone decide."""
-
-    @property
-    def max_length(self) -> int:
-        return min(self.request.max_length or self.suspect.max_length, self.suspect.max_length)
-
-    @property
-    def targets(self) -> tuple[int, ...]:
-        if self.request.target is None:
-            return tuple(range(len(self.suspect.labels)))
-        return (target_index(self.request.target, self.suspect.labels),)
-
-    def spec(self, profile: Profile, role: str) -> RunSpec:
-        """How one of the models answers the plan; references are cut where the suspect is."""
-        return RunSpec(
-            name=profile.ref.reference,
-            role=role,
-            digest=profile.ref.digest,
-            labels=len(profile.labels),
-            device=self.device,
-            dtype=self.dtype,
-            max_length=min(self.max_length, profile.max_length),
-        )
-
-
-def target_index(text: str, labels: Sequence[str]) -> int:
-    """A label by its name (case does not matter) or index.
-
-    Raises:
-        UsageError: no such label; the message lists them.
-    """
-    names = [name.casefold() for name in labels]
-    if text.casefold() in names:
-        return names.index(text.casefold())
-    if text.isdecimal() and int(text) < len(labels):
-        return int(text)
-    known = ", ".join(f"{i} {name}" for i, name in enumerate(labels))
-    raise UsageError(f"the model has no label {text!r}", hint=f"its labels are: {known}")
-
-
-def prepare(
-    request: ScanRequest,
-    suspect: Profile,
-    references: Sequence[Profile],
-    corpus: Corpus,
-    policy: Policy,
-    backend: Backend,
-    *,
-    beside: Sequence[Profile] = (),
-) -> Prepared:
-    """Checks what can be checked before anything runs, samples the rows and lays out the plan.
-
-    Args:
-        beside: models that will be asked as references where the scan takes some, as an audit's partners are.
-
-    Raises:
-        UsageError: the model is no classifier, a reference has other labels, an unknown target.
-    """
-    check_task(suspect)
-    for other in references:
-        if tuple(name.casefold() for name in other.labels) != tuple(name.casefold() for name in suspect.labels):
-            raise UsageError(
-                f"the reference {other.ref.reference} has the labels {', '.join(other.labels)}; "
-                f"the suspect has {', '.join(suspect.labels)}",
-                hint="references answer the same labels in the same order",
-            )
-    request = replace(request, overrides=family_options(request, policy))
-    several = len(distinct([*references, *able(suspect, beside)])) >= MINIMUM_REFERENCES
-    suite = build_suite(request.suite, only=request.families, overrides=request.overrides, referenced=several)
-    rows = sample(corpus.rows, request.samples or SAMPLES[request.suite], request.seed)
-    device, dtype = backend.device()
-    plan = plan_for(suite, rows, request.seed, device)
-    prepared = Prepared(
-        request, suspect, distinct(references), corpus, plan, policy, device, dtype, judged_by_references=several
-    )
-    _ = prepared.targets
-    return prepared
-
-
-def check_task(suspect: Profile) -> None:
-    """Raises:
-    UsageError: the model is no classifier.
-    """
-    if suspect.task is not Task.CLASSIFICATION:
-        raise UsageError(
-            f"{suspect.ref.reference} is a {suspect.architecture} ({suspect.task}); this suite probes text classifiers",
-            hint="give a model whose config.json names a …ForSequenceClassification architecture",
-        )
-
-
-def distinct(profiles: Sequence[Profile]) -> tuple[Profile, ...]:
-    """The models without copies of an earlier one: a reference given twice is still one."""
-    first: dict[str, Profile] = {}
-    for profile in profiles:
-        first.setdefault(profile.ref.digest, profile)
-    return tuple(first.values())
-
-
-def able(suspect: Profile, partners: Sequence[Profile]) -> list[Profile]:
-    """The partners that can answer for the suspect: one of which only the encoder is merged has other labels."""
-    return [p for p in partners if len(p.labels) == len(suspect.labels)]
-
-
-def family_options(request: ScanRequest, policy: Policy) -> dict[str, dict[str, Any]]:
-    """Options by family: the policy's, changed by the request's one by one.
-
-    A policy speaks of every scan, so its options for families that this one does not fire are left out.
-
-    Raises:
-        UnknownFamily: the policy names none.
-    """
-    fired = request.families or FAMILIES
-    found = {FAMILIES[name].name: dict(values) for name, values in policy.families.items()}
-    found = {name: values for name, values in found.items() if name in fired}
-    for name, values in request.overrides.items():
-        found[name] = {**found.get(name, {}), **values}
-    return found
-
-
-def plan_for(suite: Suite, rows: Sequence[Row], seed: int, device: str) -> Plan:
-    """The plan with batches that suit the device."""
-    characters = CPU_CHARACTERS if device == "cpu" else GPU_CHARACTERS
-    return make_plan(suite, rows, seed=seed, characters=characters)
 
 
 def scan(prepared: Prepared, backend: Backend) -> Generator[Event, None, ScanResult]:
