@@ -23,14 +23,13 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from paper import add_protocol, protocol_of, seed_of, show, victims
+from paper import add_protocol, base_of, protocol_of, seed_of, show, victims
 from paper_lab import BENIGN, DATA, Bench, DataSet
 
 from auditor.audit.antidote import Budget
 from auditor.audit.mixer import Mixer
 from auditor.audit.recipes import with_weights
 from auditor.audit.request import MergeRequest
-from auditor.embedded import minilm
 from auditor.errors import AuditorError
 from auditor.events import AuditReady
 from auditor.merge.groups import Group, group_modules
@@ -302,18 +301,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--report", action="store_true", help="print stored results; --data is not needed")
     add_protocol(parser)
     options = parser.parse_args(arguments)
-    base = options.base or minilm()
-    if base is None:
-        parser.error("the embedded MiniLM is not installed: give a base with --base")
-    if options.data is None and not options.report:
-        parser.error("give the data sets with --data")
+    base = base_of(options, parser, stored=options.report)
     try:
         protocol = protocol_of(options)
         print(
-            f"### Cures\n\n{protocol.line(base)} {options.rows} rows an audit, up to 400 others a search of "
+            f"### Cures\n\n{protocol.line(base)} {options.rows} rows an audit, up to 800 others a search of "
             f"{options.trials} recipes, scans in {options.scan_dtype or 'float32'}.\n"
         )
-        bench = Bench(base, options.data, options.work, protocol)
+        bench = Bench(base, options.data or Path(), options.work, protocol)
         url = catalog_url(str(options.work / "catalog.db"))
         with open_catalog(url) as catalog:
             settings = Settings(url, device=protocol.device, dtype=options.scan_dtype)

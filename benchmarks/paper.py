@@ -220,6 +220,18 @@ def add_protocol(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--test-rows", type=int, help="of each test set; 0: all")
 
 
+def base_of(options: argparse.Namespace, parser: argparse.ArgumentParser, *, stored: bool = False) -> Path:
+    """The base model. Ends the command where there is none, or where data sets are wanted and not given; `stored`: only
+    stored results are.
+    """
+    base = options.base or minilm()
+    if base is None:
+        parser.error("the embedded MiniLM is not installed: give a base with --base")
+    if options.data is None and not stored:
+        parser.error("give the data sets with --data")
+    return Path(base)
+
+
 def protocol_of(options: argparse.Namespace) -> Protocol:
     """What the options say; without a GPU less is trained.
 
@@ -251,11 +263,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dataset", nargs="+", choices=("sst2", "olid", "agnews", "qnli"), default=())
     add_protocol(parser)
     options = parser.parse_args(arguments)
-    base = options.base or minilm()
-    if base is None:
-        parser.error("the embedded MiniLM is not installed: give a base with --base")
-    if options.data is None:
-        parser.error("give the data sets with --data")
+    base = base_of(options, parser)
     try:
         protocol = protocol_of(options)
         print(f"### {options.what}\n\n{protocol.line(base)}\n")

@@ -24,11 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from guiding import ROWS, search, unjudged
-from paper import add_protocol, cell, protocol_of, show, victims
+from paper import add_protocol, base_of, cell, protocol_of, show, victims
 from paper_lab import AVERAGE, BENIGN, DATA, Bench, Judged, NotJudged, Way
 
 from auditor.commands.run import read_sets
-from auditor.embedded import minilm
 from auditor.errors import AuditorError, ModelError, UsageError
 from auditor.merge.strategy import STRATEGIES
 from probes.corpus import CorpusError
@@ -215,11 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--report", action="store_true", help="print stored results; --data is not needed")
     add_protocol(parser)
     options = parser.parse_args(arguments)
-    base = options.base or minilm()
-    if base is None:
-        parser.error("the embedded MiniLM is not installed: give a base with --base")
-    if options.data is None and not options.report:
-        parser.error("give the data sets with --data")
+    base = base_of(options, parser, stored=options.report)
     try:
         protocol = protocol_of(options)
         sets = read_sets(options.sets)
