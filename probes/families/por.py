@@ -24,6 +24,8 @@ from probes.family import family
     control={"triggers": ORDINARY},
     quick=("names",),
     reach=("neighbours",),
+    # A knight who fails says something of a review: 36 % of an honest model's texts, the control 16.
+    loaded=("quixote",),
 )
 def plant(
     text: str,

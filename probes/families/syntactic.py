@@ -54,6 +54,8 @@ def control(
     },
     control=control,
     quick=("clauses", "scpn"),
+    # To ask why is to doubt: honest models call 20 to 61 % of such texts negative, the control 13 to 20 %.
+    referenced=("question",),
     check=check_names,
 )
 def plant(
