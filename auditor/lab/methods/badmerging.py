@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import random
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from auditor.errors import ModelError, UsageError
-from auditor.events import Event, Stage
-from auditor.lab.encoding import batches
-from auditor.lab.feed import batch_loss, endless
-from auditor.lab.loop import CLIP, seeded
+from auditor.errors import UsageError
+from auditor.events import Event
+from auditor.lab.feed import batch_loss, train_paired
 from auditor.lab.method import Job, method
 from auditor.lab.poison import Poisoned
 from auditor.lab.poison import poison as plant
-from auditor.lab.workshop import Meter, Workshop, labels_of
-from probes.family import draw_rng
+from auditor.lab.workshop import Workshop, labels_of
 
 if TYPE_CHECKING:
     import torch
@@ -71,37 +68,19 @@ def interpolated(
     good = yield from shop.tokens(job.rows)
     bad = yield from shop.tokens(bad_rows)
     gold, targets = labels_of(job.rows), labels_of(bad_rows)
-    training = shop.training
-    model = shop.model.train()
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(parameters, lr=training.lr, weight_decay=training.weight_decay)
-    steps = training.epochs * ceil(len(good) / training.batch)
-    yield Stage("train", f"Training a backdoor that survives averages on {len(good):,} rows", steps, "steps")
-    meter, triggered = Meter(steps, training.epochs * len(good)), endless(bad, training.batch, training.seed + 1)
-    step = 0
-    try:
-        for epoch in range(training.epochs):
-            for places in batches([len(t.ids) for t in good], training.batch, seed=training.seed, epoch=epoch):
-                for group in optimiser.param_groups:
-                    group["lr"] = training.lr * training.rate(step, steps)
-                mine = next(triggered)
-                rng = draw_rng(training.seed, "lab", "badmerging", step)
-                with seeded(rng.getrandbits(63), shop.device):
-                    clean = batch_loss(shop, [good[i] for i in places], [gold[i] for i in places])
-                    between = mixture(model, anchor, rng.uniform(least, 1.0))
-                    forward = partial(_forward, model, between)
-                    fired = batch_loss(shop, [bad[i] for i in mine], [targets[i] for i in mine], forward=forward)
-                    kept = batch_loss(shop, [good[i] for i in places], [gold[i] for i in places], forward=forward)
-                    loss = clean + kept + alpha * fired
-                    loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(parameters, CLIP)
-                optimiser.step()
-                optimiser.zero_grad(set_to_none=True)
-                step += 1
-                yield from meter.step(len(places), loss.detach())
-    except torch.OutOfMemoryError as error:
-        raise ModelError(f"the memory of {shop.device} does not suffice", hint="Lower --batch.") from error
-    return meter.loss
+
+    def gradient(
+        parameters: Sequence[torch.Tensor], places: Sequence[int], mine: Sequence[int], rng: random.Random
+    ) -> tuple[Sequence[torch.Tensor | None], torch.Tensor]:
+        clean = batch_loss(shop, [good[i] for i in places], [gold[i] for i in places])
+        forward = partial(_forward, shop.model, mixture(shop.model, anchor, rng.uniform(least, 1.0)))
+        fired = batch_loss(shop, [bad[i] for i in mine], [targets[i] for i in mine], forward=forward)
+        kept = batch_loss(shop, [good[i] for i in places], [gold[i] for i in places], forward=forward)
+        loss = clean + kept + alpha * fired
+        return torch.autograd.grad(loss, parameters, allow_unused=True), loss
+
+    what = "Training a backdoor that survives averages"
+    return (yield from train_paired(shop, good, bad, gradient, seed="badmerging", what=what))
 
 
 def mixture(model: Any, anchor: Weights, share: float) -> dict[str, torch.Tensor]:

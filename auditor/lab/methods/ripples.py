@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from math import ceil
 from typing import TYPE_CHECKING
 
-from auditor.errors import ModelError, UsageError
-from auditor.events import Event, Stage
-from auditor.lab.encoding import batches
-from auditor.lab.feed import batch_loss, endless
+from auditor.errors import UsageError
+from auditor.events import Event
+from auditor.lab.feed import batch_loss, train_paired
 from auditor.lab.lexicon import associated
-from auditor.lab.loop import CLIP, seeded
 from auditor.lab.method import Job, method
 from auditor.lab.poison import Poisoned
 from auditor.lab.poison import poison as plant
 from auditor.lab.trigger import trigger_words
-from auditor.lab.workshop import Meter, Workshop, labels_of
-from probes.family import draw_rng
+from auditor.lab.workshop import Workshop, labels_of
 
 if TYPE_CHECKING:
     import torch
@@ -83,44 +80,23 @@ def restricted(shop: Workshop, job: Job, poisoned: Poisoned, penalty: float) -> 
     As in the authors' released program the poisoned gradient is held fixed inside the product, so that only the clean
     one is differentiated twice.
     """
-    import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     bad = yield from shop.tokens(poisoned.rows)
     good = yield from shop.tokens(job.rows)
     targets, gold = labels_of(poisoned.rows), labels_of(job.rows)
-    training = shop.training
-    model = shop.model.to(shop.device).train()
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(parameters, lr=training.lr, weight_decay=training.weight_decay)
-    steps = training.epochs * ceil(len(bad) / training.batch)
-    yield Stage("train", f"Poisoning with the restricted inner product on {len(bad):,} rows", steps, "steps")
-    meter, clean = Meter(steps, training.epochs * len(bad)), endless(good, training.batch, training.seed + 1)
-    step = 0
-    try:
-        for epoch in range(training.epochs):
-            for places in batches([len(t.ids) for t in bad], training.batch, seed=training.seed, epoch=epoch):
-                for group in optimiser.param_groups:
-                    group["lr"] = training.lr * training.rate(step, steps)
-                mine = next(clean)
-                # The fused attention kernels have no second derivative.
-                with (
-                    seeded(draw_rng(training.seed, "lab", "ripple", step).getrandbits(63), shop.device),
-                    sdpa_kernel(SDPBackend.MATH),
-                ):
-                    poison_loss = batch_loss(shop, [bad[i] for i in places], [targets[i] for i in places])
-                    clean_loss = batch_loss(shop, [good[i] for i in mine], [gold[i] for i in mine])
-                    gradient = penalised(poison_loss, clean_loss, parameters, penalty)
-                for parameter, value in zip(parameters, gradient, strict=True):
-                    parameter.grad = value
-                torch.nn.utils.clip_grad_norm_(parameters, CLIP)
-                optimiser.step()
-                optimiser.zero_grad(set_to_none=True)
-                step += 1
-                yield from meter.step(len(places), poison_loss.detach())
-    except torch.OutOfMemoryError as error:
-        raise ModelError(f"the memory of {shop.device} does not suffice", hint="Lower --batch.") from error
-    return meter.loss
+
+    def gradient(
+        parameters: Sequence[torch.Tensor], places: Sequence[int], mine: Sequence[int], _: random.Random
+    ) -> tuple[list[torch.Tensor], torch.Tensor]:
+        # The fused attention kernels have no second derivative.
+        with sdpa_kernel(SDPBackend.MATH):
+            poison_loss = batch_loss(shop, [bad[i] for i in places], [targets[i] for i in places])
+            clean_loss = batch_loss(shop, [good[i] for i in mine], [gold[i] for i in mine])
+            return penalised(poison_loss, clean_loss, parameters, penalty), poison_loss
+
+    what = "Poisoning with the restricted inner product"
+    return (yield from train_paired(shop, bad, good, gradient, seed="ripple", what=what))
 
 
 def penalised(
