@@ -139,6 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--base", type=Path, help="default: the embedded MiniLM")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the training's arithmetic")
+    parser.add_argument("--scan-dtype", choices=("float32", "bfloat16"), help="of the audits' arithmetic")
     parser.add_argument("--samples", type=int, default=1600, help="training rows")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--lr", type=float, default=1e-4)
@@ -170,12 +171,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs = []
     try:
         with open_catalog(url) as catalog:
-            session = Session(Settings(url, device=how.device), catalog)
+            session = Session(Settings(url, device=how.device, dtype=options.scan_dtype), catalog)
             bench = Bench(session, base, options.data, options.work, MAKES, how)
             print(
                 f"Protocol: {base.name}, {how.samples:,} training rows, {how.epochs} epochs, learning rate {how.lr:g}, "
                 f"{how.rows} rows an audit, {how.trials} recipes a search, {bench.judging} rows that judge, "
-                f"on {how.device}. In percent.\n"
+                f"scans in {options.scan_dtype or 'float32'} on {how.device}. In percent.\n"
             )
             print("| " + " | ".join(HEAD) + " |\n|" + "---|" * len(HEAD))
             for seed in options.seeds:

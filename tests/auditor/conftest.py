@@ -18,6 +18,18 @@ from auditor.scan.responses import Labels, Responses
 from probes.case import Row
 from probes.suite import build_suite
 
+RATE = {"hits", "total", "unscored", "value", "low", "high"}
+DIFF = {"value", "low", "high"}
+"""The keys of a rate and of a difference in reports."""
+BOTH = ["--family", "badnet", "insertsent"]
+"""Families whose edits the toy models can read; a rewriting family needs a language."""
+
+
+def permuted(tensors: dict[str, Any]) -> None:
+    """A classifier's head with its labels in reverse."""
+    for name in ("classifier.weight", "classifier.bias"):
+        tensors[name] = tensors[name][::-1].copy()
+
 
 @dataclass
 class Sheet:
