@@ -150,8 +150,7 @@ class Bench:
         self.session, self.base, self.data, self.work, self.makes, self.how = session, base, data, work, makes, how
         work.mkdir(parents=True, exist_ok=True)
         self._results = work / "results.json"
-        known = self._results.read_text(encoding="utf-8") if self._results.exists() else "{}"
-        self._known: dict[str, Any] = json.loads(known)
+        self._known = self._stored()
         self._mark = read_profile(base).ref.digest
         tested = read_corpus(data / "sst2" / "test.csv", labels=LABELS).rows
         trained = {row.ask for row in read_corpus(data / "sst2" / "train.csv", labels=LABELS).rows}
@@ -233,15 +232,23 @@ class Bench:
         models = {name: self.model(name, seed) for name in (case.suspect, *case.partners, *HONEST)}
         paths = [models[name].name for name in (case.suspect, *case.partners)]
         how = self.how
-        key = _digest(paths, seed, search, how.rows, how.max_length, how.trials if search else None)
+        trials = how.trials if search else None
+        key = _digest(paths, seed, search, how.rows, how.max_length, trials, self.session.settings.dtype)
         if key not in self._known:
-            self._known[key] = self._run(case, models, seed, search, self.work / f"merged-{key}")
+            done = self._run(case, models, seed, search, self.work / f"merged-{key}")
+            self._known = self._stored() | {key: done}  # a command for other seeds may have stored some meanwhile
             partial = self._results.with_suffix(".partial")
             partial.write_text(json.dumps(self._known, indent=1), encoding="utf-8")
             partial.replace(self._results)
         found = self._known[key]
         asr = {name: tuple(rates) for name, rates in found["asr"].items()}
         return Outcome(found["stamp"], found["why"], found["kept"], asr, tuple(found["cacc"]))
+
+    def _stored(self) -> dict[str, dict[str, Any]]:
+        known: dict[str, dict[str, Any]] = {}
+        if self._results.exists():
+            known = json.loads(self._results.read_text(encoding="utf-8"))
+        return known
 
     def _run(self, case: Case, models: Mapping[str, Path], seed: int, search: bool, merged: Path) -> dict[str, Any]:
         shutil.rmtree(merged, ignore_errors=True)
