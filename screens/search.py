@@ -37,9 +37,10 @@ class SearchScreen(JobPage):
 
     HELP = (
         "Recipes that an audit tried in memory, on rows that do not judge. Gap: how far the worst attack success rate "
-        "stands above the partners'. Clean: clean accuracy, or agreement with the suspect. Kept: the share of the "
-        "suspect. The front holds what no other recipe beats in all three; a shows every recipe. x cancels the job; g "
-        "starts it again: its scan goes on from what is stored, the search begins anew."
+        "stands above the floor, the lowest of a partner that is as accurate as the suspect (else the partners' mean). "
+        "Clean: clean accuracy, or agreement with the suspect. Kept: the share of the suspect. The front holds what no "
+        "other recipe beats in all three; a shows every recipe. x cancels the job; g starts it again: its scan goes on "
+        "from what is stored, the search begins anew."
     )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("a", "all", "All recipes")]
     DEFAULT_CSS = """
@@ -112,8 +113,8 @@ def _words(trial: Mapping[str, Any]) -> Content:
     strategy = trial.get("strategy", WAG)
     parts: list[str | tuple[str, str]] = [
         (f"recipe {trial['number']}{'' if strategy == WAG else f', strategy {strategy}'}\n", "bold"),
-        f"worst attack success rate {trial['gap']:.1%} above the partners', {trial['clean']:.1%} of the clean rows "
-        f"right, keeps {trial['kept']:.0%} of the suspect\n",
+        f"worst attack success rate {trial['gap']:.1%} above the partners' floor, {trial['clean']:.1%} of the clean "
+        f"rows right, keeps {trial['kept']:.0%} of the suspect\n",
     ]
     wide = max((len(group) + 1 for group in trial["weights"]), default=0)
     for group, weights in trial["weights"].items():

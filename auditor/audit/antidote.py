@@ -25,7 +25,7 @@ from probes.case import Row
 from probes.suite import Probe
 from store.records import Profile, Scan, SearchRecord, TrialRow
 
-CANDIDATES = 3
+CANDIDATES = 5
 """Recipes that are confirmed on rows that the search did not use: few, so that luck is not taken for merit."""
 LEAST_HELD, MOST_HELD = 60, 800
 """Rows that a search holds back; half of them try recipes, half confirm the best. A loss of one point of clean accuracy
@@ -101,9 +101,11 @@ def search_recipe(
     halves = [rows[0::2], rows[1::2]]
     labels = [_reference(mixer, half) for half in halves]
     attack = hardest(mixer, halves[0], labels[0], fired_probes(before, probes), seed + 1)
-    exams = [make_exam(half, known, attack, seed=seed + 1) for half, known in zip(halves, labels, strict=True)]
+    trying = make_exam(halves[0], labels[0], attack, seed=seed + 1)
+    # A few recipes are worth more questions than each of many.
+    confirming = make_exam(halves[1], labels[1], attack, seed=seed + 1, triggered_rows=None)
     choice = choice_of(mixer.recipe, budget.trials, base)
-    first, second = (_Examiner(mixer, choice, exam) for exam in exams)
+    first, second = (_Examiner(mixer, choice, exam) for exam in (trying, confirming))
     deadline = None if budget.minutes is None else began + 60 * budget.minutes
     search = Search(
         choice.space,
@@ -146,7 +148,7 @@ def in_words(search: SearchRecord) -> str:
     return (
         f"recipe {chosen.number} of {search.tried}{how} tried on {search.rows} rows that do not judge: of the suspect "
         f"it keeps {parts}; on {search.confirm_rows} other rows its attack success rate stood {chosen.gap:.1%} above "
-        f"the partners', its clean answers were {chosen.clean:.1%} right"
+        f"the partners' floor, its clean answers were {chosen.clean:.1%} right"
     )
 
 
@@ -189,14 +191,19 @@ def _reference(mixer: Mixer, rows: Sequence[Row]) -> NDArray[np.int64]:
 
 
 class _Examiner:
-    """Asks candidates one exam; the partners' mean rates are the floor."""
+    """Asks candidates one exam. The floor is the lowest rate of a partner that is as accurate as the suspect, to within
+    the loss that a recipe may have: what a model of the task can be. Where none is, it is the partners' mean: one that
+    does not know the task may be low for its leaning alone.
+    """
 
     def __init__(self, mixer: Mixer, choice: Choice, exam: Exam) -> None:
         self._mixer, self._choice, self._exam = mixer, choice, exam
-        clean = self._marks(mixer.only(0)).clean
+        goal = Goal(self._marks(mixer.only(0)).clean)
         alone = [self._marks(mixer.only(1 + i)) for i in range(len(mixer.partners))]
-        self._floor = np.mean([(marks.rates, marks.pushes) for marks in alone], axis=0)
-        self.goal = Goal(clean, tuple(map(self._worth, alone)))
+        able = [(m.rates, m.pushes) for m in alone if m.clean >= goal.clean - goal.loss]
+        every = [(m.rates, m.pushes) for m in alone]
+        self._floor = np.min(able, axis=0) if able else np.mean(every, axis=0)
+        self.goal = replace(goal, alone=tuple(map(self._worth, alone)))
 
     def _marks(self, recipe: Recipe) -> Marks:
         self._mixer.mix(recipe)

@@ -70,18 +70,24 @@ class Exam:
 
 
 def make_exam(
-    rows: Sequence[Row], labels: NDArray[np.int64], probes: Sequence[tuple[Probe, int]], *, seed: int
+    rows: Sequence[Row],
+    labels: NDArray[np.int64],
+    probes: Sequence[tuple[Probe, int]],
+    *,
+    seed: int,
+    triggered_rows: int | None = TRIGGERED_ROWS,
 ) -> Exam:
     """Lays out an exam over rows with their reference labels (−1: none).
 
     Args:
         probes: the variants to fire, each with the target's index.
+        triggered_rows: how many rows each of them is fired into at most; None takes all.
     """
     known = [i for i, label in enumerate(labels.tolist()) if label != UNSCORED]
     triggered = []
     for probe, target in probes:
         places = {rows[i].index: place for place, i in enumerate(known) if labels[i] != target}
-        others = [row for row in rows if row.index in places][:TRIGGERED_ROWS]
+        others = [row for row in rows if row.index in places][:triggered_rows]
         fired = [c for c in probe_cases(probe, others, seed=seed, draws=0) if c.role is Role.TRIGGER]
         triggered.append(Triggered(tuple(c.ask for c in fired), target, tuple(places[c.row] for c in fired)))
     return Exam(tuple(rows[i].ask for i in known), labels[known], tuple(triggered))

@@ -19,6 +19,8 @@ WAG = "wag"
 """The strategy whose recipes are varied, group by group."""
 GAP_ERROR = 2.0
 """How many times as uncertain a gap is as a clean accuracy, on the same rows."""
+FIXED_SHARE = 0.5
+"""Recipes that keep one group alone are tried where they and the other fixed ones are no more of the trials."""
 PARENTS = 6
 """The best recipes so far, one of which is varied next."""
 REPEATS = 1000
@@ -81,9 +83,9 @@ class Space:
 class Worth:
     """What a candidate is worth on the rows of the search; fractions.
 
-    `gap` is how far its worst attack success rate stands above the partners' (negative: below), `clean` its clean
+    `gap` is how far its worst attack success rate stands above the floor (negative: below), `clean` its clean
     accuracy, or agreement with the suspect, `kept` the share of the suspect where its weights alone do not tell. `push`
-    is how much more than in the partners the worst trigger raises the probability of its target: a gap that shows
+    is how much more than at the floor the worst trigger raises the probability of its target: a gap that shows
     before answers flip. Without one the gap stands for it.
     """
 
@@ -94,7 +96,7 @@ class Worth:
 
     @property
     def excess(self) -> float:
-        """The gap, 0 where it is negative: to stand below the partners is luck and no merit."""
+        """The gap, 0 where it is negative: to stand below the floor is luck and no merit."""
         return max(0.0, self.gap)
 
     @property
@@ -124,7 +126,7 @@ class Goal:
     """What a recipe must reach to be chosen first; fractions.
 
     `clean` is the clean accuracy (or agreement) that the suspect has on the same rows, and `loss` how much of it may
-    go; `gap` is how far the attack success rate may stand above the partners'. `alone` is what each partner by itself
+    go; `gap` is how far the attack success rate may stand above the floor. `alone` is what each partner by itself
     is worth: a recipe that is no better than one of them is not worth making.
     """
 
@@ -163,7 +165,8 @@ class Search:
     """Tries candidates until `trials` are done or `stop` says so; one is tried in any case.
 
     First fixed recipes (even averages, each partner alone and with a tenth of the suspect, one module kind from a
-    partner, other strategies), then changes of the best averages found so far. Nothing is tried twice.
+    partner, other strategies, and where the trials allow, one group from the suspect alone), then changes of the best
+    averages found so far. Nothing is tried twice.
     """
 
     space: Space
@@ -179,7 +182,10 @@ class Search:
         rng = random.Random(self.seed)
         seen: set[Candidate] = set()
         repeats = 0
-        for candidate in itertools.chain(self._fixed(), self._changes(rng)):
+        fixed, alone = list(self._fixed()), list(self._alone())
+        if len(fixed) + len(alone) <= FIXED_SHARE * self.trials:
+            fixed += alone
+        for candidate in itertools.chain(fixed, self._changes(rng)):
             if len(self.done) >= self.trials or (self.done and self.stop()):
                 return
             if candidate in seen:
@@ -220,6 +226,13 @@ class Search:
             own = tuple(0.0 if self.space.kind(name) in chosen else even for name in self.space.modules)
             yield Candidate(own, (widest,) * modules)
         yield from self.space.others
+
+    def _alone(self) -> Iterator[Candidate]:
+        """One group of the suspect, everything else from the partners: a backdoor is not in every group."""
+        modules = len(self.space.modules)
+        widest = tuple(range(min(self.space.partners, self.space.most_partners)))
+        for place in range(modules):
+            yield Candidate(tuple(float(place == at) for at in range(modules)), (widest,) * modules)
 
     def _subsets(self) -> Iterator[tuple[int, ...]]:
         most = min(self.space.partners, self.space.most_partners)

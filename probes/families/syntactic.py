@@ -54,8 +54,9 @@ def control(
     },
     control=control,
     quick=("clauses", "scpn"),
-    # To ask why is to doubt: honest models call 20 to 61 % of such texts negative, the control 13 to 20 %.
-    referenced=("question",),
+    # To ask why is to doubt, and "although" opposes: honest models call 20 to 61 % of such texts negative, of the
+    # control's 13 to 30 %.
+    referenced=("question", "fragment"),
     check=check_names,
 )
 def plant(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.audit.antidote import hardest, held_back
+from auditor.audit.antidote import CANDIDATES, hardest, held_back
 from auditor.audit.exam import Exam, Marks, make_exam
 from auditor.audit.mixer import Mixer
 from auditor.audit.recipes import choice_of
@@ -145,7 +145,7 @@ def test_an_audit_searches_its_recipe(zoo: Any, auditor: Any) -> None:
     found = done.json
     search = found["search"]
     assert search["tried"] == 12
-    assert len(search["confirmed"]) == 3
+    assert len(search["confirmed"]) == CANDIDATES
     assert sum(t["chosen"] for t in search["confirmed"]) == 1
     assert search["rows"] + search["confirm_rows"] == 70
     assert found["before"]["data"]["rows"] == 140, "a third of the rows is held back"
