@@ -37,7 +37,7 @@ class SearchScreen(JobPage):
 
     HELP = (
         "Recipes that an audit tried in memory, on rows that do not judge. Gap: how far the worst attack success rate "
-        "stands above the floor, the lowest of a partner that is as accurate as the suspect (else the partners' mean). "
+        "stands above the floor, the mean of the partners that are as accurate as the suspect (of all where none is). "
         "Clean: clean accuracy, or agreement with the suspect. Kept: the share of the suspect. The front holds what no "
         "other recipe beats in all three; a shows every recipe. x cancels the job; g starts it again: its scan goes on "
         "from what is stored, the search begins anew."

@@ -191,18 +191,17 @@ def _reference(mixer: Mixer, rows: Sequence[Row]) -> NDArray[np.int64]:
 
 
 class _Examiner:
-    """Asks candidates one exam. The floor is the lowest rate of a partner that is as accurate as the suspect, to within
-    the loss that a recipe may have: what a model of the task can be. Where none is, it is the partners' mean: one that
-    does not know the task may be low for its leaning alone.
+    """Asks candidates one exam. The floor is the mean rate of the partners that are as accurate as the suspect, to
+    within the loss that a recipe may have: one that knows the task less is high or low for its leaning. Where none is,
+    it is the mean of all.
     """
 
     def __init__(self, mixer: Mixer, choice: Choice, exam: Exam) -> None:
         self._mixer, self._choice, self._exam = mixer, choice, exam
         goal = Goal(self._marks(mixer.only(0)).clean)
         alone = [self._marks(mixer.only(1 + i)) for i in range(len(mixer.partners))]
-        able = [(m.rates, m.pushes) for m in alone if m.clean >= goal.clean - goal.loss]
-        every = [(m.rates, m.pushes) for m in alone]
-        self._floor = np.min(able, axis=0) if able else np.mean(every, axis=0)
+        able = [marks for marks in alone if marks.clean >= goal.clean - goal.loss]
+        self._floor = np.mean([(marks.rates, marks.pushes) for marks in able or alone], axis=0)
         self.goal = replace(goal, alone=tuple(map(self._worth, alone)))
 
     def _marks(self, recipe: Recipe) -> Marks:
