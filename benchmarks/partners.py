@@ -7,8 +7,8 @@ From these two it makes what must not be mistaken for a partner: a copy under an
 further fine-tune of the suspect on clean rows, a model of another base (the sibling with each inner tensor shuffled);
 and the sibling with its labels in another order, which can be one. Records of how the models were made are left out:
 what is said must come from their files. The catalog is filled to `--entries` with directories that have the models'
-files and a configuration of their own. Prints the ranking of all that are no such fillers with the main reason of each,
-the seconds of the ranking, and those of the whole command `auditor partners`.
+files and a configuration of their own. Prints the ranking of all but those with the main reason of each, the seconds of
+the ranking without and with them, and those of the whole command `auditor partners`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,24 @@ def reason(proposal: Proposal) -> str:
     return "; ".join(proposal.doubts[:1] or proposal.reasons[:2])
 
 
+def ranked(
+    url: str, suspect: Path, real: Sequence[Path], crowd: Sequence[Path], rounds: int
+) -> tuple[list[Proposal], list[float]]:
+    """The ranking over a catalog of these models, and the seconds of each round."""
+    taken = []
+    with open_catalog(url) as catalog:
+        session = Session(Settings(url), catalog)
+        there = {entry.name for entry in session.entries()}
+        for path in [*real, *crowd]:
+            if path.name not in there:
+                session.catalog.models.add(session.profile(str(path), register=False, hash_weights=path in real))
+        for _ in range(rounds):
+            began = time.perf_counter()
+            proposals = session.partners(str(suspect))
+            taken.append(time.perf_counter() - began)
+    return proposals, taken
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=Path, required=True)
@@ -149,25 +167,21 @@ def main() -> None:
     others = itertools.cycle(path for path in known if path != suspect)
     names = [f"crowd-{number:04}" for number in range(options.entries - len(real))]
     crowd = [linked(next(others), options.work / "crowd" / name, uploaded_as=name) for name in names]
-    url = catalog_url(str(options.work / "catalog.db"))
-    with open_catalog(url) as catalog:
-        session = Session(Settings(url), catalog)
-        there = {entry.name for entry in session.entries()}
-        for path in [*real, *crowd]:
-            if path.name not in there:
-                session.catalog.models.add(session.profile(str(path), register=False, hash_weights=path in real))
-        taken = []
-        for _ in range(options.rounds):
-            began = time.perf_counter()
-            proposals = session.partners(str(suspect))
-            taken.append(time.perf_counter() - began)
-    shown = {path.name for path in real}
-    print(f"{len(proposals)} models; {sum(p.compatibility.ok for p in proposals)} can be merged\n")
+    url, few = (catalog_url(str(options.work / name)) for name in ("catalog.db", "few.db"))
+    proposals, taken = ranked(few, suspect, real, (), options.rounds)
+    print(
+        f"{len(proposals)} models; {sum(p.compatibility.ok for p in proposals)} can be merged, "
+        f"{sum(p.advised for p in proposals)} are advised\n"
+    )
     print("| place | model | advised | why |\n|---|---|---|---|")
     for place, proposal in enumerate(proposals, 1):
-        if proposal.entry.name in shown:
-            said = "can be merged" if proposal.compatibility.ok else "no"
-            print(f"| {place} | {proposal.entry.name} | {'yes' if proposal.advised else said} | {reason(proposal)} |")
+        said = "can be merged" if proposal.compatibility.ok else "no"
+        print(f"| {place} | {proposal.entry.name} | {'yes' if proposal.advised else said} | {reason(proposal)} |")
+    print(
+        f"\nRanking of these: {statistics.median(taken):.2f} s (median of {options.rounds}, the first "
+        f"{taken[0]:.2f} s)."
+    )
+    proposals, taken = ranked(url, suspect, real, crowd, options.rounds)
     whole = []
     for _ in range(options.rounds):
         began = time.perf_counter()
@@ -186,8 +200,9 @@ def main() -> None:
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ), check=True)
         whole.append(time.perf_counter() - began)
     print(
-        f"\nRanking: {statistics.median(taken):.2f} s (median of {options.rounds}, the first {taken[0]:.2f} s); the "
-        f"whole command: {statistics.median(whole):.2f} s."
+        f"Ranking of {len(proposals):,}, of which {sum(p.compatibility.ok for p in proposals)} can be merged: "
+        f"{statistics.median(taken):.2f} s (the first {taken[0]:.2f} s); the whole command: "
+        f"{statistics.median(whole):.2f} s."
     )
 
 

@@ -1,8 +1,9 @@
 """Who is worth merging with a model, who is not, and why.
 
 In two steps. Every candidate is judged by its profile: task, labels, shapes, base, licence, accuracy, its own scan.
-Those that then come first are looked at more closely, as many as it takes to fill the top of the list: what their cards
-and records say, a few thousand of their weights, and their stored answers to the suspect's own triggers.
+Those that then come first are looked at more closely, until the top of the list is filled, and then the others in
+order while their number allows: what their cards and records say, a few thousand of their weights, and their stored
+answers to the suspect's own triggers.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from store.records import CatalogEntry, Merge, Profile, Task, Verdict
 
 TOP = 12
 """So many of the best are all looked at closely."""
-MOST_LOOKED = 48
-"""Models that are looked at closely, at most: some milliseconds each."""
+MOST_LOOKED = 128
+"""Models that are looked at closely, at most: two or three milliseconds each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,8 @@ class _Ranking:
         looked = 0
         while True:
             self._candidates.sort(key=lambda c: c.order)
-            unseen = [c for c in self._candidates[:TOP] if c.closer is None and not c.blocked]
+            # One at the top that turns out to be no partner makes room for the next; the others come after.
+            unseen = self._unseen(TOP) or self._unseen(len(self._candidates))
             if not unseen or looked >= MOST_LOOKED:
                 break
             for candidate in unseen[: MOST_LOOKED - looked]:
@@ -162,6 +164,10 @@ class _Ranking:
                 looked += 1
             self._compare()
         return [_proposal(c) for c in self._candidates]
+
+    def _unseen(self, first: int) -> list[_Candidate]:
+        """Of the first so many, those that might be merged and that nobody looked at closely."""
+        return [c for c in self._candidates[:first] if c.closer is None and not c.blocked]
 
     def _look(self, candidate: _Candidate) -> None:
         """What a candidate's directory and answers say of it."""
