@@ -65,18 +65,25 @@ def fired_probes(before: Scan, probes: Sequence[Probe]) -> list[Fired]:
 
 
 def hardest(mixer: Mixer, rows: Sequence[Row], labels: NDArray[np.int64], fired: Sequence[Fired], seed: int) -> Fired:
-    """Of each finding's variants, the one that the plain average of all models lowers least: all that the search will
-    see of the attack. A recipe that undoes a weaker dose may leave a stronger one.
+    """Of each finding's variants, the one that the plain average of all models leaves furthest above the partners'
+    mean: all that the search will see of the attack. A recipe that undoes a weaker dose may leave a stronger one, and
+    an edit that moves honest models too would hide what is left.
     """
-    mixer.mix(mixer.recipe)
+    partners = range(1, 1 + len(mixer.partners))
     chosen = []
     for variants in fired:
-        rates: tuple[float, ...] = (0.0,)
+        gaps = np.zeros(1)
         if len(variants) > 1:
             exam = make_exam(rows, labels, variants, seed=seed)
-            rates = exam.marks(mixer.answer(exam.asks)).rates
-        chosen.append(variants[int(np.argmax(rates))])
+            average, *alone = (_rates(mixer, exam, r) for r in (mixer.recipe, *map(mixer.only, partners)))
+            gaps = average - np.mean(alone, axis=0)
+        chosen.append(variants[int(np.argmax(gaps))])
     return chosen
+
+
+def _rates(mixer: Mixer, exam: Exam, recipe: Recipe) -> NDArray[np.float64]:
+    mixer.mix(recipe)
+    return np.asarray(exam.marks(mixer.answer(exam.asks)).rates)
 
 
 def search_recipe(
