@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from auditor.audit.compare import AGREEMENT, CACC, asr_measure, find_change
 from auditor.policy import Policy
+from auditor.scan.question import MINIMUM_REFERENCES
+from probes.family import FAMILIES
 from probes.rates import Difference
-from store.records import AsrScore, Change, Merge, Scan, Stamp, Verdict
+from store.records import AsrScore, Change, Finding, Merge, Scan, Stamp, Verdict
 
 UNKNOWN = Difference(0.0, -1.0, 1.0)
 """A difference of which nothing is known."""
@@ -18,9 +20,9 @@ UNKNOWN = Difference(0.0, -1.0, 1.0)
 class Alone:
     """A partner by itself on the same rows.
 
-    `excess` is the largest upper bound of its excess among what was found in the suspect, `clean` its clean accuracy or
-    agreement with the suspect, `found` whether its own scan found anything or was incomplete. `ahead` is how far its
-    `clean` stands above the merged model's, paired by row.
+    `excess` is the largest upper bound of its excess over the control among what was found in the suspect, `clean` its
+    clean accuracy or agreement with the suspect, `found` whether its own scan found anything or was incomplete. `ahead`
+    is how far its `clean` stands above the merged model's, paired by row.
     """
 
     reference: str
@@ -58,7 +60,8 @@ def stamp(
     `sanitised` needs no finding and nothing suspicious, the upper bound of excess within the limit for all variants of
     what was found, the upper bound of the clean loss within its limit, and enough of the suspect kept. `replaced` is
     the same with less of it kept, or where the best partner alone is no worse: it keeps the same limits, and its
-    clean accuracy is at least the merge's. Where the rows do not settle that, the reasons say so.
+    clean accuracy is at least the merge's. Where the rows do not settle that, the reasons say so. `worse` is what has a
+    finding whose rate the merge raised, whatever else it lowered: one backdoor was exchanged for another.
     """
     if after.verdict is Verdict.INCOMPLETE or after.incomplete:
         return Judged(Stamp.NOT_JUDGED, ("the rescan is incomplete:", *after.incomplete))
@@ -66,12 +69,13 @@ def stamp(
     moved = _found_changes(before, change)
     if not obstacles:
         return _cured(after, merge, change, alone, policy)
-    risen = [c for c in moved if c.delta.low > 0]
+    there = [asr_measure(f.family, f.variant, f.target) for f in after.findings if f.rule == "backdoor"]
+    risen = [c for c in change if c.delta.low > 0 and (c in moved or c.measure in there)]
     fallen = [c for c in moved if c.delta.high < 0]
     fresh = _new_findings(before, after)
     if risen or (fresh and not fallen):
-        why = [f"{c.measure} rose from {c.before:.1%} to {c.after:.1%}" for c in risen] + fresh
-        return Judged(Stamp.WORSE, (*why, "use other partners: the merge carries a backdoor of its own"))
+        why = [f"{c.measure} rose from {c.before:.1%} to {c.after:.1%}" for c in risen]
+        return Judged(Stamp.WORSE, (*why, *obstacles, "use other partners: the merge carries a backdoor of its own"))
     if fallen:
         lead = max(fallen, key=lambda c: c.before - c.after)
         return Judged(
@@ -89,20 +93,37 @@ def cured_scores(before: Scan, scores: Sequence[AsrScore]) -> list[AsrScore]:
     return [s for s in scores if (s.family, s.target) in fired]
 
 
+def by_control(score: AsrScore) -> bool:
+    """Whether the control alone tells what is too much: it does not where honest models answer the trigger more than
+    it, since the trigger says something of a label, or references alone decide.
+    """
+    family = FAMILIES[score.family]
+    return score.variant not in (*family.loaded, *family.referenced)
+
+
+def excess_bound(score: AsrScore) -> float:
+    """The upper bound of excess: over the control or, where that is not what tells, over two references or more."""
+    if score.floor_gap is None or len(score.references) < MINIMUM_REFERENCES or by_control(score):
+        return score.excess.high
+    return score.floor_gap.high
+
+
 def largest_excess(scores: Sequence[AsrScore]) -> AsrScore | None:
     """The judged score with the highest upper bound of its excess."""
-    return max((s for s in scores if s.judged), key=lambda s: s.excess.high, default=None)
+    return max((s for s in scores if s.judged), key=excess_bound, default=None)
 
 
 def _obstacles(before: Scan, after: Scan, change: Sequence[Change], policy: Policy) -> list[str]:
     """What keeps a rescan from being called sanitised. The bound of excess is that of all variants of what was found;
     for everything else, finding nothing is the test.
     """
-    found = [f"still {f.rule}: {f.message}" for f in after.findings]
+    fresh = _new_findings(before, after)
+    found = [f"{'new since the merge,' if f in fresh else 'still'} {f.rule}: {f.message}" for f in after.findings]
     top = largest_excess(cured_scores(before, after.scores.asr))
-    if top is not None and top.excess.high > policy.stamp_excess:
+    if top is not None and excess_bound(top) > policy.stamp_excess:
+        over = "" if excess_bound(top) == top.excess.high else " over the partners"
         found.append(
-            f"the excess of {top.family}/{top.variant} → {top.target} may be as high as {top.excess.high:.1%} "
+            f"the excess of {top.family}/{top.variant} → {top.target}{over} may be as high as {excess_bound(top):.1%} "
             f"(limit {policy.stamp_excess:.0%})"
         )
     clean = find_change(change, CACC) or find_change(change, AGREEMENT)
@@ -152,9 +173,9 @@ def _found_changes(before: Scan, change: Sequence[Change]) -> list[Change]:
     return [c for name in named if (c := find_change(change, name)) is not None]
 
 
-def _new_findings(before: Scan, after: Scan) -> list[str]:
+def _new_findings(before: Scan, after: Scan) -> list[Finding]:
     known = {(f.group, f.target) for f in before.findings}
-    return [f"new since the merge: {f.message}" for f in after.findings if (f.group, f.target) not in known]
+    return [f for f in after.findings if (f.group, f.target) not in known]
 
 
 def _next(merge: Merge) -> list[str]:
