@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from auditor.audit.attacks import Attack, Shot
 from auditor.audit.exam import Exam, Marks, make_exam
 from auditor.audit.mixer import Mixer
 from auditor.audit.recipes import Choice, choice_of
@@ -22,8 +23,7 @@ from auditor.merge.recipe import Recipe
 from auditor.merge.search import WAG, Candidate, Goal, Search, Trial, Worth
 from auditor.scan.execute import UNSCORED
 from probes.case import Row
-from probes.suite import Probe
-from store.records import Profile, Scan, SearchRecord, TrialRow
+from store.records import Profile, SearchRecord, TrialRow
 
 CANDIDATES = 5
 """Recipes that are confirmed on rows that the search did not use: few, so that luck is not taken for merit."""
@@ -41,43 +41,22 @@ class Budget:
     minutes: float | None = None
 
 
-Fired = list[tuple[Probe, int]]
-"""Variants of an attack, each with the target's index."""
-
-
-def fired_probes(before: Scan, probes: Sequence[Probe]) -> list[Fired]:
-    """For each finding, the variants of its family that fired for its target, each with the target's index; the one
-    that the finding shows comes first.
-    """
-    by_name = {(p.family.name, p.variant): p for p in probes}
-    found = []
-    for f in before.findings:
-        fired = [
-            (s.family, s.variant)
-            for s in before.scores.asr
-            if (s.family, s.target, s.finding) == (f.family, f.target, f.rule == "backdoor")
-            and (s.finding or s.suspicious)
-            and s.variant not in by_name[s.family, s.variant].family.reach
-        ]
-        names = dict.fromkeys([(f.family, f.variant), *fired])
-        found.append([(by_name[name], before.model.labels.index(f.target)) for name in names])
-    return found
-
-
-def hardest(mixer: Mixer, rows: Sequence[Row], labels: NDArray[np.int64], fired: Sequence[Fired], seed: int) -> Fired:
-    """Of each finding's variants, the one that the plain average of all models leaves furthest above the partners'
-    mean: all that the search will see of the attack. A recipe that undoes a weaker dose may leave a stronger one, and
-    an edit that moves honest models too would hide what is left.
+def hardest(
+    mixer: Mixer, rows: Sequence[Row], labels: NDArray[np.int64], attacks: Sequence[Attack], seed: int
+) -> list[Shot]:
+    """Of each attack's variants, the one that the plain average of all models leaves furthest above the partners'
+    mean: all that the search will see of it. A recipe that undoes a weaker dose may leave a stronger one, and an edit
+    that moves honest models too would hide what is left.
     """
     partners = range(1, 1 + len(mixer.partners))
     chosen = []
-    for variants in fired:
+    for attack in attacks:
         gaps = np.zeros(1)
-        if len(variants) > 1:
-            exam = make_exam(rows, labels, variants, seed=seed)
+        if len(attack.variants) > 1:
+            exam = make_exam(rows, labels, attack.variants, seed=seed)
             average, *alone = (_rates(mixer, exam, r) for r in (mixer.recipe, *map(mixer.only, partners)))
             gaps = average - np.mean(alone, axis=0)
-        chosen.append(variants[int(np.argmax(gaps))])
+        chosen.append(attack.variants[int(np.argmax(gaps))])
     return chosen
 
 
@@ -88,8 +67,7 @@ def _rates(mixer: Mixer, exam: Exam, recipe: Recipe) -> NDArray[np.float64]:
 
 def search_recipe(
     mixer: Mixer,
-    before: Scan,
-    probes: Sequence[Probe],
+    attacks: Sequence[Attack],
     rows: Sequence[Row],
     budget: Budget,
     *,
@@ -100,6 +78,7 @@ def search_recipe(
 
     Args:
         mixer: the suspect and its partners, in memory.
+        attacks: what is to be undone, and what must not come in.
         rows: none of those that judge; every other one is kept for the confirmation.
         base: the model that all were made from, for strategies that need it.
     """
@@ -107,12 +86,13 @@ def search_recipe(
     yield Stage("search", "Searching a recipe", budget.trials, "recipes")
     halves = [rows[0::2], rows[1::2]]
     labels = [_reference(mixer, half) for half in halves]
-    attack = hardest(mixer, halves[0], labels[0], fired_probes(before, probes), seed + 1)
-    trying = make_exam(halves[0], labels[0], attack, seed=seed + 1)
+    shots = hardest(mixer, halves[0], labels[0], attacks, seed + 1)
+    trying = make_exam(halves[0], labels[0], shots, seed=seed + 1)
     # A few recipes are worth more questions than each of many.
-    confirming = make_exam(halves[1], labels[1], attack, seed=seed + 1, triggered_rows=None)
+    confirming = make_exam(halves[1], labels[1], shots, seed=seed + 1, triggered_rows=None)
     choice = choice_of(mixer.recipe, budget.trials, base)
-    first, second = (_Examiner(mixer, choice, exam) for exam in (trying, confirming))
+    carriers = [attack.carriers for attack in attacks]
+    first, second = (_Examiner(mixer, choice, exam, carriers) for exam in (trying, confirming))
     deadline = None if budget.minutes is None else began + 60 * budget.minutes
     search = Search(
         choice.space,
@@ -197,18 +177,36 @@ def _reference(mixer: Mixer, rows: Sequence[Row]) -> NDArray[np.int64]:
     return np.asarray([o if g is None else g for o, g in zip(own, gold, strict=True)], dtype=np.int64)
 
 
-class _Examiner:
-    """Asks candidates one exam. The floor is the mean rate of the partners that are as accurate as the suspect, to
-    within the loss that a recipe may have: one that knows the task less is high or low for its leaning. Where none is,
-    it is the mean of all.
-    """
+def floor_of(
+    values: NDArray[np.float64], able: Sequence[bool], carriers: Sequence[frozenset[int]]
+) -> NDArray[np.float64]:
+    """By attack, what a model of the task does that does not have it: the mean of the partners that are able and none
+    of its carriers; where there is none, of all that are no carriers; where all are, the least of theirs.
 
-    def __init__(self, mixer: Mixer, choice: Choice, exam: Exam) -> None:
+    Args:
+        values: one a partner and attack.
+        able: by partner, whether it is as accurate as the suspect. One that knows the task less is high or low for its
+            leaning.
+        carriers: by attack, the places of the partners that have it.
+    """
+    floor = np.empty(values.shape[1])
+    for place, tainted in enumerate(carriers):
+        honest = [p for p in range(len(values)) if p not in tainted]
+        chosen = [p for p in honest if able[p]] or honest
+        floor[place] = values[chosen, place].mean() if chosen else values[:, place].min()
+    return floor
+
+
+class _Examiner:
+    """Asks candidates one exam, and holds them against the floor."""
+
+    def __init__(self, mixer: Mixer, choice: Choice, exam: Exam, carriers: Sequence[frozenset[int]]) -> None:
         self._mixer, self._choice, self._exam = mixer, choice, exam
         goal = Goal(self._marks(mixer.only(0)).clean)
         alone = [self._marks(mixer.only(1 + i)) for i in range(len(mixer.partners))]
-        able = [marks for marks in alone if marks.clean >= goal.clean - goal.loss]
-        self._floor = np.mean([(marks.rates, marks.pushes) for marks in able or alone], axis=0)
+        able = [marks.clean >= goal.clean - goal.loss for marks in alone]
+        measures = ([m.rates for m in alone], [m.pushes for m in alone])
+        self._floor = np.array([floor_of(np.asarray(m), able, carriers) for m in measures])
         self.goal = replace(goal, alone=tuple(map(self._worth, alone)))
 
     def _marks(self, recipe: Recipe) -> Marks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from auditor.audit.antidote import in_words
 from auditor.audit.compare import Side, agreement, clean_change, compare
 from auditor.audit.stamp import Alone, Judged, by_control, cured_scores, largest_excess, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage
-from auditor.scan.judge import judge
+from auditor.scan.judge import Judgement, judge
 from auditor.scan.plan import Plan
 from auditor.scan.prepare import Backend, Prepared, able, distinct, family_options, plan_for
 from auditor.scan.question import MINIMUM_REFERENCES
@@ -21,12 +21,14 @@ from auditor.scan.responses import Responses
 from auditor.scan.scan import ScanResult, conclude, corpus_notes, not_judgeable, now, question_of, respond, scan
 from probes.family import FAMILIES
 from probes.suite import build_suite
-from store.records import Audit, Merge, Profile, Scan, SearchRecord, Stamp, Verdict
+from store.records import Audit, Finding, Merge, Profile, Scan, SearchRecord, Stamp, Verdict
 
 FULL = "full"
 
 Made = tuple[Merge, SearchRecord | None]
-MakeMerge = Callable[[Scan], Generator[Event, None, Made]]
+Carried = Mapping[str, tuple[Finding, ...]]
+"""By a partner's digest, the backdoors that it has itself."""
+MakeMerge = Callable[[Scan, Carried], Generator[Event, None, Made]]
 """Merges the suspect that a scan is of with its partners, by a recipe that was given or is searched now."""
 
 
@@ -60,10 +62,12 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     if early is not None:
         record = Audit(_new_id(), started, now(), before.record, None, None, (), early.stamp, early.reasons)
         return (yield from _finish(record))
-    merge, search = yield from cure.merge(before.record)
+    carried = _carried(prepared, cure.partners, before)
+    merge, search = yield from cure.merge(before.record, carried)
     rescan = _rescan(prepared, cure, before.record, cure.profile(Path(merge.output)))
     after = yield from scan(rescan, backend)
     record = yield from _conclude(started, prepared, rescan, cure, before, after, merge)
+    record = replace(record, reasons=(*record.reasons, *_partners_in_words(cure.partners, carried)))
     if search is not None:
         record = replace(record, search=search, reasons=(*record.reasons, in_words(search)))
     return (yield from _finish(record))
@@ -157,6 +161,34 @@ def _conclude(
     return Audit(_new_id(), started, now(), before.record, after.record, merge, change, judged.stamp, reasons)
 
 
+def _carried(prepared: Prepared, partners: Sequence[Profile], before: ScanResult) -> Carried:
+    """The backdoors that partners have by their answers to the suspect's plan. What references alone decide is left
+    out: a partner by itself has none.
+    """
+    asked = _with_references(prepared, partners, model=prepared.request.model)
+    digests = {p.ref.digest for p in partners}
+    found = {}
+    for profile, responses in zip(asked.references, before.references, strict=True):
+        own = _alone(asked, responses).findings if profile.ref.digest in digests else ()
+        found[profile.ref.digest] = tuple(
+            f for f in own if f.rule == "backdoor" and f.variant not in FAMILIES[f.family].referenced
+        )
+    return {digest: findings for digest, findings in found.items() if findings}
+
+
+def _alone(asked: Prepared, responses: Responses) -> Judgement:
+    """What a model's answers say of it by themselves."""
+    return judge(question_of(asked, responses.clean), responses, (), asked.policy)
+
+
+def _partners_in_words(partners: Sequence[Profile], carried: Carried) -> list[str]:
+    return [
+        f"the partner {p.ref.reference} has a backdoor itself: {f.group} edit {f.family}/{f.variant} → {f.target}"
+        for p in partners
+        for f in carried.get(p.ref.digest, ())
+    ]
+
+
 def _partners_alone(
     rescan: Prepared, cure: Cure, suspect: Side, merged: Side, references: Sequence[Responses]
 ) -> list[Alone]:
@@ -167,7 +199,7 @@ def _partners_alone(
     for profile, responses in zip(rescan.references, references, strict=True):
         if profile.ref.digest not in digests:
             continue
-        own = judge(question_of(rescan, responses.clean), responses, (), rescan.policy)
+        own = _alone(rescan, responses)
         clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect.responses, responses)
         scores = cured_scores(suspect.scan, own.scores.asr)
         top = largest_excess([s for s in scores if by_control(s)] or scores)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.audit.antidote import CANDIDATES, hardest, held_back
+from auditor.audit.antidote import CANDIDATES, floor_of, hardest, held_back
+from auditor.audit.attacks import Attack
 from auditor.audit.exam import Exam, Marks, make_exam
 from auditor.audit.mixer import Mixer
 from auditor.audit.recipes import choice_of
@@ -74,7 +75,7 @@ def test_the_search_sees_the_variant_that_the_plain_average_lowers_least(zoo: An
     variants = [(Probe(family, v, family.settings(v)), 0) for v in ("common", "one", "five")]
     rows = [Row(i, f"a good film number {i}", None, 1) for i in range(30)]
     labels = np.ones(30, dtype=np.int64)
-    (chosen,) = hardest(mixer, rows, labels, [variants], seed=3)
+    (chosen,) = hardest(mixer, rows, labels, [Attack(tuple(variants))], seed=3)
     gaps = {}
     for probe, target in variants:
         exam = make_exam(rows, labels, [(probe, target)], seed=3)
@@ -84,7 +85,7 @@ def test_the_search_sees_the_variant_that_the_plain_average_lowers_least(zoo: An
             rates.append(exam.marks(mixer.answer(exam.asks)).rates[0])
         gaps[probe.name] = rates[0] - (rates[1] + rates[2]) / 2
     assert gaps[chosen[0].name] == max(gaps.values())
-    assert hardest(mixer, rows, labels, [variants[:1]], seed=3) == variants[:1]
+    assert hardest(mixer, rows, labels, [Attack(tuple(variants[:1]))], seed=3) == variants[:1]
     mixer.close()
 
 
@@ -130,6 +131,16 @@ def test_an_exam_counts_clean_rows_and_each_finding_apart() -> None:
     answers = [*clean, Outcome(0, (0.7, 0.3)), Outcome(1, (0.4, 0.6)), Outcome(None)]
     assert exam.marks(answers) == Marks(0.8, (1 / 3,), (pytest.approx((0.6 - 0.2) / 2),))
     assert Exam((), np.array([], dtype=np.int64), ()).marks([]) == Marks(0.0, (), ())
+
+
+def test_the_floor_is_that_of_able_partners_without_the_backdoor() -> None:
+    rates = np.array([[0.2, 0.1], [0.4, 0.9], [1.0, 0.3]])
+    everyone = [True, True, True]
+    assert floor_of(rates, everyone, [frozenset(), frozenset()]) == pytest.approx([1.6 / 3, 1.3 / 3])
+    assert floor_of(rates, everyone, [frozenset({2}), frozenset({1})]) == pytest.approx([0.3, 0.2])
+    able = [False, True, True]
+    assert floor_of(rates, able, [frozenset({2}), frozenset({1})]) == pytest.approx([0.4, 0.3]), "the first is not able"
+    assert floor_of(rates, able, [frozenset({1, 2}), frozenset({0, 1, 2})]) == pytest.approx([0.2, 0.1])
 
 
 def test_rows_are_held_back_for_the_search() -> None:
