@@ -128,6 +128,7 @@ def without(*kinds: str) -> Callable[[str], tuple[float, ...]]:
     return lambda kind: less(0.0)(kind) if kind in kinds else even(PARTNERS)(kind)
 
 
+FULL = "full"
 PARTNERS = 3
 FIXED: Mapping[str, Callable[[str], tuple[float, ...]]] = {
     "average with 1 partner": even(1),
@@ -148,8 +149,8 @@ SEARCHED = "searched"
 class Trial:
     """Audits and fixed recipes of victims; what is done is kept in a file."""
 
-    def __init__(self, session: Session, bench: Bench, rows: int, trials: int) -> None:
-        self.session, self.bench, self.rows, self.trials = session, bench, rows, trials
+    def __init__(self, session: Session, bench: Bench, rows: int, trials: int, suite: str) -> None:
+        self.session, self.bench, self.rows, self.trials, self.suite = session, bench, rows, trials, suite
         self._file = bench.work / "cures.json"
         self.known = self._stored()
 
@@ -163,7 +164,7 @@ class Trial:
             partners = [made[BENIGN]]
             partners += [self.bench.train(name, BENIGN, seed_of(seed, place)) for name, place in FOREIGN]
         names = [path.name for path in (made[attack], *partners, *honest)]
-        key = " ".join([*names, str(self.rows), str(self.trials)])
+        key = " ".join([*names, str(self.rows), str(self.trials), *([self.suite] if self.suite != FULL else [])])
         found = self.known.get(key, {"data": task.name, "attack": attack, "seed": seed})
         asked = self.bench.questions(task.judges, attack), self.bench.questions(task.judges, "clean")
         if "fixed" not in found:
@@ -215,7 +216,7 @@ class Trial:
         request = ScanRequest(
             str(suspect),
             data=DataRequest(str(task.audited), label_column="label"),
-            suite="full",
+            suite=self.suite,
             samples=self.rows,
             max_length=self.bench.protocol.max_length,
             seed=self.session.settings.seed,
@@ -297,6 +298,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dataset", nargs="+", choices=("sst2", "olid", "agnews", "qnli"), default=())
     parser.add_argument("--rows", type=int, default=400, help="that an audit judges by; a search takes others")
     parser.add_argument("--trials", type=int, default=72)
+    parser.add_argument("--suite", choices=("quick", FULL), default=FULL, help="of the first scan; the rescan is full")
     parser.add_argument("--scan-dtype", choices=("float32", "bfloat16"), help="of the audits' arithmetic")
     parser.add_argument("--report", action="store_true", help="print stored results; --data is not needed")
     add_protocol(parser)
@@ -312,7 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         url = catalog_url(str(options.work / "catalog.db"))
         with open_catalog(url) as catalog:
             settings = Settings(url, device=protocol.device, dtype=options.scan_dtype)
-            trial = Trial(Session(settings, catalog), bench, options.rows, options.trials)
+            trial = Trial(Session(settings, catalog), bench, options.rows, options.trials, options.suite)
             if options.report:
                 report([run for run in trial.known.values() if "audit" in run])
                 return
