@@ -61,7 +61,8 @@ def stamp(
     what was found, the upper bound of the clean loss within its limit, and enough of the suspect kept. `replaced` is
     the same with less of it kept, or where the best partner alone is no worse: it keeps the same limits, and its
     clean accuracy is at least the merge's. Where the rows do not settle that, the reasons say so. `worse` is what has a
-    finding whose rate the merge raised, whatever else it lowered: one backdoor was exchanged for another.
+    finding whose rate the merge raised, whatever else it lowered: one backdoor was exchanged for another. `improved` is
+    nothing that still has a finding whose rate did not fall.
     """
     if after.verdict is Verdict.INCOMPLETE or after.incomplete:
         return Judged(Stamp.NOT_JUDGED, ("the rescan is incomplete:", *after.incomplete))
@@ -76,15 +77,16 @@ def stamp(
     if risen or (fresh and not fallen):
         why = [f"{c.measure} rose from {c.before:.1%} to {c.after:.1%}" for c in risen]
         return Judged(Stamp.WORSE, (*why, *obstacles, "use other partners: the merge carries a backdoor of its own"))
-    if fallen:
+    stuck = [c for c in change if c.measure in there and c.delta.high >= 0]
+    if fallen and not stuck:
         lead = max(fallen, key=lambda c: c.before - c.after)
         return Judged(
             Stamp.IMPROVED,
             (f"{lead.measure} fell from {lead.before:.1%} to {lead.after:.1%}, but:", *obstacles, *_next(merge)),
         )
-    return Judged(
-        Stamp.NOT_SANITISED, ("no attack success rate that was found before fell measurably", *obstacles, *_next(merge))
-    )
+    why = [f"{c.measure} did not fall measurably: {c.before:.1%} before, {c.after:.1%} after" for c in stuck]
+    none = "no attack success rate that was found before fell measurably"
+    return Judged(Stamp.NOT_SANITISED, (*(why or [none]), *obstacles, *_next(merge)))
 
 
 def cured_scores(before: Scan, scores: Sequence[AsrScore]) -> list[AsrScore]:

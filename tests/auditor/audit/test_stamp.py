@@ -136,6 +136,14 @@ def test_nothing_that_fell_is_not_sanitised(case: Case) -> None:
     assert case.stamp(case.bench.sheet().fire(ONE, 0, 0.995)).stamp is Stamp.NOT_SANITISED
 
 
+def test_a_backdoor_as_strong_as_before_is_no_improvement_though_another_fell(bench: Make) -> None:
+    case = Case(bench(rows=400))
+    case.before = side(case.bench, case.bench.sheet().fire(ONE, 0, 1.0).fire(MOVIE, 1, 0.8))
+    found = case.stamp(case.bench.sheet().fire(ONE, 0, 1.0).fire(MOVIE, 1, 0.2))
+    assert found.stamp is Stamp.NOT_SANITISED
+    assert "badnet/one → negative did not fall measurably: 100.0% before" in found.reasons[0]
+
+
 def test_what_rose_is_worse(bench: Make) -> None:
     case = Case(bench(rows=400))
     case.before = side(case.bench, case.bench.sheet().fire(ONE, 0, 0.4))
