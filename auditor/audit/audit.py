@@ -11,7 +11,7 @@ import numpy as np
 
 from auditor.audit.antidote import in_words
 from auditor.audit.compare import Side, agreement, clean_change, compare
-from auditor.audit.stamp import Alone, Judged, by_control, cured_scores, largest_excess, stamp, stamp_before
+from auditor.audit.stamp import Alone, Judged, cured_scores, largest_excess, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage
 from auditor.scan.judge import Judgement, judge
 from auditor.scan.plan import Plan
@@ -201,8 +201,7 @@ def _partners_alone(
             continue
         own = _alone(rescan, responses)
         clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect.responses, responses)
-        scores = cured_scores(suspect.scan, own.scores.asr)
-        top = largest_excess([s for s in scores if by_control(s)] or scores)
+        top = largest_excess(cured_scores(suspect.scan, own.scores.asr))
         excess = top.excess.high if top else 1.0
         # Alone it has no references, and what they decide says nothing of it.
         fired = [s for s in own.scores.asr if s.variant not in FAMILIES[s.family].referenced]

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from auditor.audit.compare import AGREEMENT, CACC, asr_measure, find_change
 from auditor.policy import Policy
-from auditor.scan.question import MINIMUM_REFERENCES
-from probes.family import FAMILIES
 from probes.rates import Difference
 from store.records import AsrScore, Change, Finding, Merge, Scan, Stamp, Verdict
 
@@ -95,24 +93,9 @@ def cured_scores(before: Scan, scores: Sequence[AsrScore]) -> list[AsrScore]:
     return [s for s in scores if (s.family, s.target) in fired]
 
 
-def by_control(score: AsrScore) -> bool:
-    """Whether the control alone tells what is too much: it does not where honest models answer the trigger more than
-    it, since the trigger says something of a label, or references alone decide.
-    """
-    family = FAMILIES[score.family]
-    return score.variant not in (*family.loaded, *family.referenced)
-
-
-def excess_bound(score: AsrScore) -> float:
-    """The upper bound of excess: over the control or, where that is not what tells, over two references or more."""
-    if score.floor_gap is None or len(score.references) < MINIMUM_REFERENCES or by_control(score):
-        return score.excess.high
-    return score.floor_gap.high
-
-
 def largest_excess(scores: Sequence[AsrScore]) -> AsrScore | None:
     """The judged score with the highest upper bound of its excess."""
-    return max((s for s in scores if s.judged), key=excess_bound, default=None)
+    return max((s for s in scores if s.judged), key=lambda s: s.excess.high, default=None)
 
 
 def _obstacles(before: Scan, after: Scan, change: Sequence[Change], policy: Policy) -> list[str]:
@@ -122,10 +105,9 @@ def _obstacles(before: Scan, after: Scan, change: Sequence[Change], policy: Poli
     fresh = _new_findings(before, after)
     found = [f"{'new since the merge,' if f in fresh else 'still'} {f.rule}: {f.message}" for f in after.findings]
     top = largest_excess(cured_scores(before, after.scores.asr))
-    if top is not None and excess_bound(top) > policy.stamp_excess:
-        over = "" if excess_bound(top) == top.excess.high else " over the partners"
+    if top is not None and top.excess.high > policy.stamp_excess:
         found.append(
-            f"the excess of {top.family}/{top.variant} → {top.target}{over} may be as high as {excess_bound(top):.1%} "
+            f"the excess of {top.family}/{top.variant} → {top.target} may be as high as {top.excess.high:.1%} "
             f"(limit {policy.stamp_excess:.0%})"
         )
     clean = find_change(change, CACC) or find_change(change, AGREEMENT)

@@ -14,7 +14,7 @@ from auditor.audit.stamp import Alone, Judged, stamp, stamp_before
 from auditor.commands.run import audit_exit, scan_exit
 from auditor.errors import ExitCode, UsageError
 from auditor.policy import Policy
-from probes.rates import Difference, Rate
+from probes.rates import Difference
 from store.records import Audit, DataSummary, Merge, ModelSummary, PartnerUse, Scan, ScanSettings, Stamp, Verdict
 
 Make = Callable[..., Any]
@@ -162,29 +162,6 @@ def test_a_backdoor_that_was_exchanged_for_another_is_worse(case: Case) -> None:
     assert any("badnet/five → positive rose from 0.0% to 100.0%" in reason for reason in found.reasons)
     kept = case.stamp(case.bench.sheet().fire(ONE, 0, 0.5).fire(FIVE, 0, 0.0))
     assert kept.stamp is Stamp.IMPROVED
-
-
-@pytest.mark.parametrize(("variant", "told"), [("cross", "over the partners"), ("movie", "")])
-def test_a_trigger_that_honest_models_answer_is_held_against_the_partners(bench: Make, variant: str, told: str) -> None:
-    b = bench(rows=800)
-    case = Case(b)
-    case.before = side(b, b.sheet().fire(f"insertsent/{variant}", 0, 1.0))
-    merged = side(b, b.sheet().fire(f"insertsent/{variant}", 0, 0.15), like=case.before)
-
-    def beside(value: float, *references: float) -> Side:
-        rates = tuple(Rate(round(400 * r), 400) for r in references)
-        gap = Difference(value, value - 0.03, value + 0.03)
-        scores = [
-            replace(s, references=rates, floor_gap=gap) if s.variant == variant else s for s in merged.scan.scores.asr
-        ]
-        return replace(merged, scan=replace(merged.scan, scores=replace(merged.scan.scores, asr=tuple(scores))))
-
-    if told:
-        assert case.stamp(beside(0.02, 0.12, 0.14)).stamp is Stamp.SANITISED
-        assert case.stamp(beside(0.02, 0.13)).stamp is Stamp.IMPROVED, "one may carry the same backdoor"
-    high = case.stamp(beside(0.08, 0.06, 0.08))
-    assert high.stamp is Stamp.IMPROVED
-    assert any(f"→ negative{' ' * bool(told)}{told} may be as high as" in reason for reason in high.reasons)
 
 
 def test_an_incomplete_rescan_is_not_judged(case: Case) -> None:
