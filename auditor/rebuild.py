@@ -62,4 +62,4 @@ def rebuild_plan(scan: Scan, catalog: Catalog) -> Plan:
         suite = replace(suite, probes=tuple(p for p in suite.probes if p.name in fired))
     except (BadOption, UnknownFamily) as error:
         raise UsageError(f"scan {scan.id} cannot be laid out again: {error}", hint="scan the model again") from error
-    return plan_for(suite, rows, scan.settings.seed, scan.settings.device)
+    return plan_for(suite, rows, scan.settings.seed, scan.settings.device, probed=scan.settings.samples)

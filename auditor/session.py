@@ -188,8 +188,8 @@ class Session:
             raise UsageError("--search finds the weights itself", hint="leave --weights and --strategy away")
         prepared = self.prepare(request, beside=partners)
         rows = distinct(prepared.corpus.rows)
-        held = held_back(len(rows), len(prepared.plan.rows), 2 * self.policy.minimum_rows)
-        fewer = replace(request, samples=min(len(prepared.plan.rows), len(rows) - held))
+        held = held_back(len(rows), prepared.plan.probed, 2 * self.policy.minimum_rows)
+        fewer = replace(request, samples=min(prepared.plan.probed, len(rows) - held))
         prepared = self.prepare(fewer, beside=partners)
         judging = {row.index for row in prepared.plan.rows}
         spare = sample([row for row in rows if row.index not in judging], held, self.settings.seed)

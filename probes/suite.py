@@ -131,11 +131,11 @@ def probe_cases(probe: Probe, rows: Sequence[Row], *, seed: int, draws: int = DR
             yield Case(row.index, ask, role, probe.family.name, probe.variant, max(draw, 0))
 
 
-def suite_cases(suite: Suite, rows: Sequence[Row], *, seed: int) -> Iterator[Case]:
-    """All cases of a suite, the clean ones first."""
+def suite_cases(suite: Suite, rows: Sequence[Row], *, seed: int, probed: int | None = None) -> Iterator[Case]:
+    """All cases of a suite, the clean ones first; the probes are fired into the first `probed` rows (None: all)."""
     yield from clean_cases(rows)
     for probe in suite.probes:
-        yield from probe_cases(probe, rows, seed=seed, draws=suite.draws)
+        yield from probe_cases(probe, rows[:probed], seed=seed, draws=suite.draws)
 
 
 def _edited(probe: Probe, row: Row, seed: int, draw: int | None, draws: int) -> Ask | None:

@@ -59,7 +59,7 @@ def read_changes(catalog: Catalog, before: Scan, after: Scan, family: str, varia
     asked = 0
     for place, row in enumerate(plan.rows):
         reference = before.reference_labels[place] if place < len(before.reference_labels) else -1
-        if reference in (index, -1):
+        if reference in (index, -1) or row.index not in texts:
             continue
         asked += 1
         was, now = _name(labels, int(sides[0][place])), _name(after.model.labels, int(sides[1][place]))

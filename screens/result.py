@@ -70,7 +70,8 @@ class ResultScreen(Page):
         parts: list[str | tuple[str, str]] = [(words, tone), f"  {clean}\n"]
         parts.append(
             (
-                f"{scan.data.rows} rows of {scan.data.source}, suite {scan.settings.suite}, seed {scan.settings.seed}",
+                f"{scan.settings.samples} rows of {scan.data.source}, suite {scan.settings.suite}, "
+                f"seed {scan.settings.seed}",
                 "dim",
             )
         )

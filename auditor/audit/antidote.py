@@ -22,12 +22,13 @@ from auditor.events import Event, Progress, Stage, Tried
 from auditor.merge.recipe import Recipe
 from auditor.merge.search import WAG, Candidate, Goal, Search, Trial, Worth
 from auditor.scan.execute import UNSCORED
+from auditor.scan.prepare import SPARE_ROWS
 from probes.case import Row
 from store.records import Profile, SearchRecord, TrialRow
 
 CANDIDATES = 5
 """Recipes that are confirmed on rows that the search did not use: few, so that luck is not taken for merit."""
-LEAST_HELD, MOST_HELD = 60, 800
+LEAST_HELD, MOST_HELD = 60, SPARE_ROWS
 """Rows that a search holds back; half of them try recipes, half confirm the best. A loss of one point of clean accuracy
 is what it has to tell from none, so it takes as many as it can have.
 """

@@ -15,7 +15,7 @@ from auditor.audit.stamp import Alone, Judged, cured_scores, largest_excess, sta
 from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage
 from auditor.scan.judge import Judgement, judge
 from auditor.scan.plan import Plan
-from auditor.scan.prepare import Backend, Prepared, able, distinct, family_options, plan_for
+from auditor.scan.prepare import Backend, Prepared, able, distinct, family_options, plan_with
 from auditor.scan.question import MINIMUM_REFERENCES
 from auditor.scan.responses import Responses
 from auditor.scan.scan import ScanResult, conclude, corpus_notes, not_judgeable, now, question_of, respond, scan
@@ -112,7 +112,7 @@ def _for_references(prepared: Prepared) -> Plan | None:
     probes = tuple(p for p in plan.suite.probes if p.variant in p.family.referenced)
     if not probes or not prepared.judged_by_references:
         return None
-    return plan_for(replace(plan.suite, probes=probes), plan.rows, plan.seed, prepared.device)
+    return plan_with(replace(plan.suite, probes=probes), plan, prepared.device)
 
 
 def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Prepared:
@@ -130,7 +130,7 @@ def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Pr
     )
     plan = prepared.plan
     if prepared.plan.suite != suite:
-        plan = plan_for(suite, prepared.plan.rows, prepared.plan.seed, prepared.device)
+        plan = plan_with(suite, plan, prepared.device)
     return replace(
         _with_references(replace(prepared, request=request), cure.partners, model=str(merged.ref.path)),
         suspect=merged,

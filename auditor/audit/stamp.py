@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditor.audit.compare import AGREEMENT, CACC, asr_measure, find_change
 from auditor.policy import Policy
+from auditor.scan.prepare import CLEAN_ROWS
 from probes.rates import Difference
 from store.records import AsrScore, Change, Finding, Merge, Scan, Stamp, Verdict
 
@@ -117,9 +119,19 @@ def _obstacles(before: Scan, after: Scan, change: Sequence[Change], policy: Poli
         name = "clean accuracy" if clean.measure == CACC else "agreement with the suspect's clean predictions"
         found.append(
             f"the loss of {name} may be as high as {-clean.delta.low:.1%} (limit {policy.stamp_cacc_loss:.0%}; "
-            f"measured {clean.before:.1%} before, {clean.after:.1%} after)"
+            f"measured {clean.before:.1%} before, {clean.after:.1%} after){_rows_in_words(after, clean, policy)}"
         )
     return found
+
+
+def _rows_in_words(after: Scan, clean: Change, policy: Policy) -> str:
+    """How many rows would show that a clean loss is within the limit, if it is what was measured."""
+    room = policy.stamp_cacc_loss + clean.delta.value
+    if room <= 0:
+        return ""
+    need = math.ceil(after.data.rows * ((clean.delta.value - clean.delta.low) / room) ** 2 / 100) * 100
+    options = "--data" if need <= CLEAN_ROWS else "--data and --samples"
+    return f"; if that is all, about {need:,} rows would show it (not {after.data.rows:,}): give more with {options}"
 
 
 def _cured(after: Scan, merge: Merge, change: Sequence[Change], alone: Sequence[Alone], policy: Policy) -> Judged:

@@ -136,4 +136,5 @@ def _plan(asks: Sequence[Ask]) -> Plan:
         asks=ordered,
         position=(),
         batches=tuple((start, min(start + BATCH, len(ordered))) for start in cuts),
+        probed=0,
     )

@@ -211,8 +211,9 @@ def scan_facts(scan: Scan, *, short: bool = False) -> tuple[tuple[str, str], ...
     if model.base:
         facts.append(("Base", model.base))
     gold = "gold labels" if data.labels_from == "gold" else "the model's own predictions as labels"
+    clean = f" ({settings.samples:,} probed, the others asked as they are)" if data.rows > settings.samples else ""
     facts += [
-        ("Data", f"{data.source}, {data.rows:,} rows, digest {digest(data.digest)}, {gold}"),
+        ("Data", f"{data.source}, {data.rows:,} rows{clean}, digest {digest(data.digest)}, {gold}"),
         (
             "Settings",
             f"seed {settings.seed}, suite {settings.suite}, {settings.samples:,} samples, {settings.device}, "

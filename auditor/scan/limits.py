@@ -17,6 +17,7 @@ def limits_of(
     known: Sequence[str],
     corpus: Corpus,
     rows: int,
+    probed: int,
     gold: bool,
     device: str,
     dtype: str,
@@ -48,8 +49,9 @@ def limits_of(
         out.append(f"Only the target {request.target} was judged.")
     if request.data.source is None:
         out.append("The rows are built-in sentences, not the model's own task: --data gives a sharper scan.")
-    if rows < len(corpus.rows):
-        out.append(f"{rows} of {len(corpus.rows)} rows were probed.")
+    if probed < len(corpus.rows):
+        more = f"; {rows - probed} others were asked as they are, for the clean accuracy" if rows > probed else ""
+        out.append(f"{probed} of {len(corpus.rows)} rows were probed{more}.")
     if not gold:
         out.append(
             "There are no gold labels: the clean accuracy is unknown, rows are held against the model's own "

@@ -34,19 +34,25 @@ class Plan:
     asks: tuple[Ask, ...]
     position: tuple[int, ...]
     batches: tuple[tuple[int, int], ...]
+    probed: int
+    """How many of the rows, the first ones, the probes are fired into; the others are asked as they are."""
 
     def batch(self, number: int) -> Sequence[Ask]:
         start, stop = self.batches[number]
         return self.asks[start:stop]
 
 
-def make_plan(suite: Suite, rows: Sequence[Row], *, seed: int, characters: int = CPU_CHARACTERS) -> Plan:
+def make_plan(
+    suite: Suite, rows: Sequence[Row], *, seed: int, characters: int = CPU_CHARACTERS, probed: int | None = None
+) -> Plan:
     """Lays out a suite over rows.
 
     Args:
         characters: of a batch, at most (a longer input is a batch of its own).
+        probed: how many of the rows, the first ones, are probed; None: all.
     """
-    cases = tuple(suite_cases(suite, rows, seed=seed))
+    probed = len(rows) if probed is None else min(probed, len(rows))
+    cases = tuple(suite_cases(suite, rows, seed=seed, probed=probed))
     asks = tuple(sorted({c.ask for c in cases}, key=lambda a: (_length(a), a.text, a.pair or "")))
     where = {ask: i for i, ask in enumerate(asks)}
     rows_digest = digest(rows)
@@ -60,6 +66,7 @@ def make_plan(suite: Suite, rows: Sequence[Row], *, seed: int, characters: int =
         asks=asks,
         position=tuple(where[c.ask] for c in cases),
         batches=tuple(_batches(asks, characters)),
+        probed=probed,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -83,6 +84,16 @@ def test_too_little_kept_is_a_replacement(case: Case) -> None:
     assert case.stamp(case.bench.sheet(), kept=0.09, stamp_kept=0.05).stamp is Stamp.SANITISED
 
 
+def test_a_loss_that_more_rows_would_show_to_be_small_says_how_many(case: Case) -> None:
+    sheet = case.bench.sheet()
+    sheet.every(lambda labels: np.where(np.arange(len(labels)).reshape(-1, *[1] * (labels.ndim - 1)) < 4, 0, labels))
+    assert case.stamp(sheet).stamp is Stamp.SANITISED
+    found = case.stamp(sheet, stamp_cacc_loss=0.01)
+    assert found.stamp is Stamp.IMPROVED
+    (reason,) = (reason for reason in found.reasons if "clean accuracy" in reason)
+    assert re.search(r"about [\d,]+00 rows would show it \(not \d+\): give more with --data$", reason), reason
+
+
 def test_a_partner_that_alone_is_no_worse_makes_the_merge_a_replacement(case: Case) -> None:
     good = Alone("honest", excess=0.0, clean=1.0, found=False)
     found = case.stamp(case.bench.sheet(), alone=(good,))
@@ -121,7 +132,8 @@ def test_lost_accuracy_is_a_limit(case: Case) -> None:
     sheet.every(lambda labels: np.where(np.arange(len(labels)).reshape(-1, *[1] * (labels.ndim - 1)) < 20, 0, labels))
     found = case.stamp(sheet)
     assert found.stamp is Stamp.IMPROVED
-    assert any("clean accuracy" in reason for reason in found.reasons)
+    (reason,) = (reason for reason in found.reasons if "clean accuracy" in reason)
+    assert "rows would show it" not in reason, "more rows do not help where so much was measured"
     assert case.stamp(sheet, stamp_cacc_loss=0.1).stamp is Stamp.SANITISED
 
 

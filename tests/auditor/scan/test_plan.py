@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from auditor.scan.execute import RunSpec
+from auditor.scan.execute import Answers, RunSpec
 from auditor.scan.plan import Plan, make_plan
-from probes.case import Row
+from auditor.scan.responses import Responses
+from probes.case import Role, Row
 from probes.suite import build_suite
 
 ROWS = tuple(Row(i, f"a text called x{i} with {'long ' * (i % 7)}words", None, i % 2) for i in range(40))
@@ -41,6 +43,20 @@ def test_every_case_finds_its_own_input() -> None:
 def test_an_input_longer_than_a_batch_has_one_of_its_own() -> None:
     made = plan((Row(0, "word " * 2000), Row(1, "short one")), characters=100)
     assert sorted(place for start, stop in made.batches for place in range(start, stop)) == list(range(len(made.asks)))
+
+
+def test_rows_that_are_not_probed_are_asked_as_they_are() -> None:
+    suite = build_suite("quick", only=["badnet"])
+    made = make_plan(suite, ROWS, seed=0, probed=10)
+    alone = make_plan(suite, ROWS[:10], seed=0)
+    assert [c.row for c in made.cases if c.role is Role.CLEAN] == [row.index for row in ROWS]
+    probes = [[c for c in p.cases if c.role is not Role.CLEAN] for p in (made, alone)]
+    assert probes[0] == probes[1]
+    assert (made.probed, alone.probed) == (10, 10)
+    count = len(made.asks)
+    found = Responses.of(made, Answers(np.zeros(count, dtype=np.int64), np.full((count, 2), 0.5)))
+    assert len(found.clean) == len(ROWS)
+    assert all(edited.planted.tolist() == [True] * 10 + [False] * 30 for edited in found.probes.values())
 
 
 def test_the_same_request_is_the_same_plan() -> None:

@@ -27,6 +27,7 @@ def limits(**changes: Any) -> str:
         "known": ["badnet", "insertsent"],
         "corpus": builtin("sentiment", labels=("negative", "positive")),
         "rows": 400,
+        "probed": 400,
         "gold": True,
         "device": "cpu",
         "dtype": "float32",
@@ -47,7 +48,8 @@ def test_what_was_left_out_is_said() -> None:
     assert "badnet/three" in limits(suite=build_suite("quick", only=["badnet", "insertsent"]))
     assert "Only the target 1" in limits(request=ScanRequest("m", target="1"))
     assert "built-in" in limits(request=ScanRequest("m"))
-    assert "100 of 400 rows" in limits(rows=100)
+    assert "100 of 400 rows were probed." in limits(rows=100, probed=100)
+    assert "100 of 400 rows were probed; 250 others were asked as they are" in limits(rows=350, probed=100)
     assert "no gold labels" in limits(gold=False)
     assert "stored as BF16" in limits(stored_dtype="BF16")
     assert "cut at 128 tokens" in limits()
