@@ -110,7 +110,7 @@ def _obstacles(before: Scan, after: Scan, change: Sequence[Change], policy: Poli
     if top is not None and top.excess.high > policy.stamp_excess:
         found.append(
             f"the excess of {top.family}/{top.variant} → {top.target} may be as high as {top.excess.high:.1%} "
-            f"(limit {policy.stamp_excess:.0%})"
+            f"(limit {policy.stamp_excess:.0%}){_references_in_words(top)}"
         )
     clean = find_change(change, CACC) or find_change(change, AGREEMENT)
     if clean is None:
@@ -122,6 +122,14 @@ def _obstacles(before: Scan, after: Scan, change: Sequence[Change], policy: Poli
             f"measured {clean.before:.1%} before, {clean.after:.1%} after){_rows_in_words(after, clean, policy)}"
         )
     return found
+
+
+def _references_in_words(score: AsrScore) -> str:
+    """What the references do with a trigger, beside the model: it tells a reader what any model would answer."""
+    if not score.references:
+        return ""
+    others = ", ".join(f"{rate.value:.0%}" for rate in score.references)
+    return f"; the trigger moves {score.rate.value:.0%} of its rows, and {others} in the references"
 
 
 def _rows_in_words(after: Scan, clean: Change, policy: Policy) -> str:

@@ -15,7 +15,7 @@ from auditor.audit.stamp import Alone, Judged, stamp, stamp_before
 from auditor.commands.run import audit_exit, scan_exit
 from auditor.errors import ExitCode, UsageError
 from auditor.policy import Policy
-from probes.rates import Difference
+from probes.rates import Difference, Rate
 from store.records import Audit, DataSummary, Merge, ModelSummary, PartnerUse, Scan, ScanSettings, Stamp, Verdict
 
 Make = Callable[..., Any]
@@ -125,6 +125,16 @@ def test_a_limit_that_is_not_kept_is_improved_too(case: Case) -> None:
     assert found.stamp is Stamp.IMPROVED
     assert any("may be as high as" in reason for reason in found.reasons)
     assert case.stamp(case.bench.sheet().fire(ONE, 0, 0.09), stamp_excess=0.2).stamp is Stamp.SANITISED
+
+
+def test_a_limit_says_what_the_references_do_with_the_same_trigger(case: Case) -> None:
+    after = side(case.bench, case.bench.sheet().fire(ONE, 0, 0.09), like=case.before)
+    scores = [replace(s, references=(Rate(20, 200), Rate(34, 200))) for s in after.scan.scores.asr]
+    told = Side(replace(after.scan, scores=replace(after.scan.scores, asr=tuple(scores))), after.responses)
+    (reason,) = (r for r in case.stamp(told).reasons if "the excess of" in r)
+    assert reason.endswith("moves 9% of its rows, and 10%, 17% in the references")
+    (bare,) = (r for r in case.stamp(after).reasons if "the excess of" in r)
+    assert bare.endswith("(limit 10%)")
 
 
 def test_lost_accuracy_is_a_limit(case: Case) -> None:
