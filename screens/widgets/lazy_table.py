@@ -309,9 +309,14 @@ class LazyTable(ScrollView, can_focus=True):
         self.virtual_size = Size(self.size.width, self._count + 1)
         self._into_sight()
 
+    @property
+    def _width(self) -> int:
+        """Of a line: a scroll bar takes its share of the table."""
+        return self.scrollable_content_region.width
+
     def _layout(self) -> list[tuple[Column, int]]:
         """The columns that fit, with their widths."""
-        room = self.size.width - (4 if self.markable else 0)
+        room = self._width - (4 if self.markable else 0)
         kept = list(self.columns)
         while len(kept) > 1 and sum(c.width + GAP for c in kept) - GAP > room:
             highest = max(c.rank for c in kept)
@@ -321,7 +326,7 @@ class LazyTable(ScrollView, can_focus=True):
         return [(c, c.width + (left // len(growing) if c in growing else 0)) for c in kept]
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self._width
         if y == 0:
             return self._head().adjust_cell_length(width, self.get_component_rich_style("lazy-table--head"))
         index = round(self.scroll_y) + y - 1

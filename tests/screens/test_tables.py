@@ -45,6 +45,22 @@ class Host(App[None]):
         return self.table.render_line(number).text
 
 
+def test_a_scroll_bar_hides_no_column(play: Play) -> None:
+    async def story() -> None:
+        app = Host()
+        async with app.run_test(size=(60, 20)) as pilot:
+            await pilot.pause()
+            for count, width in ((5, 60), (500, 59)):
+                app.table.show_rows([Row(str(i), (f"row {i}", "7.5", "")) for i in range(count)])
+                await pilot.pause()
+                for line in (app.line(0), app.line(1)):
+                    assert len(line) == app.table.scrollable_content_region.width == width
+                assert app.line(1).index("7.5") == app.line(0).index("figure") + len("figure") - len("7.5")
+                assert app.line(0).index("tags") + 12 <= width
+
+    play(story())
+
+
 def test_a_hundred_thousand_rows_cost_the_pages_that_are_seen(play: Play) -> None:
     async def story() -> None:
         app = Host()
