@@ -110,7 +110,8 @@ def _obstacles(before: Scan, after: Scan, change: Sequence[Change], policy: Poli
     if top is not None and top.excess.high > policy.stamp_excess:
         found.append(
             f"the excess of {top.family}/{top.variant} → {top.target} may be as high as {top.excess.high:.1%} "
-            f"(limit {policy.stamp_excess:.0%}){_references_in_words(top)}"
+            f"(limit {policy.stamp_excess:.0%}; measured {top.excess.value:.1%}){_references_in_words(top)}"
+            + _rows_in_words(top.rate.total, top.excess.value, top.excess.high, policy.stamp_excess, "--samples")
         )
     clean = find_change(change, CACC) or find_change(change, AGREEMENT)
     if clean is None:
@@ -119,7 +120,8 @@ def _obstacles(before: Scan, after: Scan, change: Sequence[Change], policy: Poli
         name = "clean accuracy" if clean.measure == CACC else "agreement with the suspect's clean predictions"
         found.append(
             f"the loss of {name} may be as high as {-clean.delta.low:.1%} (limit {policy.stamp_cacc_loss:.0%}; "
-            f"measured {clean.before:.1%} before, {clean.after:.1%} after){_rows_in_words(after, clean, policy)}"
+            f"measured {clean.before:.1%} before, {clean.after:.1%} after)"
+            + _rows_in_words(after.data.rows, -clean.delta.value, -clean.delta.low, policy.stamp_cacc_loss, "--data")
         )
     return found
 
@@ -132,14 +134,15 @@ def _references_in_words(score: AsrScore) -> str:
     return f"; the trigger moves {score.rate.value:.0%} of its rows, and {others} in the references"
 
 
-def _rows_in_words(after: Scan, clean: Change, policy: Policy) -> str:
-    """How many rows would show that a clean loss is within the limit, if it is what was measured."""
-    room = policy.stamp_cacc_loss + clean.delta.value
+def _rows_in_words(rows: int, value: float, bound: float, limit: float, option: str) -> str:
+    """How many rows would show that a value is within its limit, where the rows asked bound it no lower than that."""
+    room = limit - value
     if room <= 0:
         return ""
-    need = math.ceil(after.data.rows * ((clean.delta.value - clean.delta.low) / room) ** 2 / 100) * 100
-    options = "--data" if need <= CLEAN_ROWS else "--data and --samples"
-    return f"; if that is all, about {need:,} rows would show it (not {after.data.rows:,}): give more with {options}"
+    need = math.ceil(rows * ((bound - value) / room) ** 2 / 100) * 100
+    if option == "--data" and need > CLEAN_ROWS:
+        option = "--data and --samples"
+    return f"; if that is all, about {need:,} rows would show it (not {rows:,}): give more with {option}"
 
 
 def _cured(after: Scan, merge: Merge, change: Sequence[Change], alone: Sequence[Alone], policy: Policy) -> Judged:

@@ -132,9 +132,12 @@ def test_a_limit_says_what_the_references_do_with_the_same_trigger(case: Case) -
     scores = [replace(s, references=(Rate(20, 200), Rate(34, 200))) for s in after.scan.scores.asr]
     told = Side(replace(after.scan, scores=replace(after.scan.scores, asr=tuple(scores))), after.responses)
     (reason,) = (r for r in case.stamp(told).reasons if "the excess of" in r)
-    assert reason.endswith("moves 9% of its rows, and 10%, 17% in the references")
+    assert "(limit 10%; measured 9.0%); the trigger moves 9% of its rows, and 10%, 17% in the references;" in reason
     (bare,) = (r for r in case.stamp(after).reasons if "the excess of" in r)
-    assert bare.endswith("(limit 10%)")
+    assert "references" not in bare
+    assert re.search(r"about [\d,]+00 rows would show it \(not 200\): give more with --samples$", bare), bare
+    far = case.stamp(case.bench.sheet().fire(ONE, 0, 0.3))
+    assert not any("would show it" in r for r in far.reasons), "no number of rows makes 30 % into 10"
 
 
 def test_lost_accuracy_is_a_limit(case: Case) -> None:
