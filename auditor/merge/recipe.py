@@ -9,7 +9,7 @@ from typing import Any
 
 from auditor.errors import IncompatibleError, UsageError
 from auditor.merge.modules import check_patterns, module_of, modules_of, weights_of
-from auditor.merge.strategy import STRATEGIES, Strategy
+from auditor.merge.strategy import PLACES, STRATEGIES, Strategy
 from auditor.models.adapter import is_adapter
 from store.records import Profile
 
@@ -182,14 +182,14 @@ class Recipe:
         """
         plugin, settings, plan = self.plugin, self.settings, self.module_plan
         if plan is None:
-            return plugin.keep(self.coefficients, settings)
+            return round(plugin.keep(self.coefficients, settings), PLACES)
         total = kept = 0.0
         for tensor in self.suspect.tensors:
             count = math.prod(tensor.shape)
             weights = normalise(weights_of(module_of(tensor.name), plan, self.given))
             total += count
             kept += count * plugin.keep(weights, settings)
-        return kept / total if total else plugin.keep(self.coefficients, settings)
+        return round(kept / total if total else plugin.keep(self.coefficients, settings), PLACES)
 
 
 def _identity(profile: Profile) -> str:

@@ -11,6 +11,8 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from auditor.merge.strategy import PLACES
+
 GRID = (0.0, 0.1, 0.2, 0.33, 0.5, 1.0)
 """Weights of the suspect that a module may have."""
 EVEN = (0.5, 0.33, 0.25, 0.15, 0.1)
@@ -76,7 +78,7 @@ class Space:
     def kept(self, candidate: Candidate) -> float:
         """The mean coefficient over the suspect's task vector, by elements, 0 to 1."""
         total = sum(self.modules.values())
-        return sum(w * n for w, n in zip(candidate.suspect, self.modules.values(), strict=True)) / total
+        return round(sum(w * n for w, n in zip(candidate.suspect, self.modules.values(), strict=True)) / total, PLACES)
 
 
 @dataclass(frozen=True, slots=True)

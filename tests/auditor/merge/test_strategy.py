@@ -171,3 +171,18 @@ def test_the_mapping_holds_strategies(drawn: str) -> None:
     assert drawn in STRATEGIES
     assert all(isinstance(STRATEGIES[name], Strategy) for name in STRATEGIES)
     assert len(STRATEGIES) == len(list(STRATEGIES))
+
+
+def test_a_tenth_of_every_tensor_is_a_tenth() -> None:
+    """Sums of binary fractions end a hair below it, and a limit of a tenth would refuse the recipe."""
+    below = 0
+    for seed in range(40):
+        tally, rng = Tally(), np.random.default_rng(seed)
+        for number, count in enumerate(rng.integers(1, 10_000, size=20).tolist()):
+            site = Site(f"t{number}", (count,), 0, 0)
+            tally.add(site, 0.1 * count, count)
+            tally.weigh(site, float(rng.random()))
+        for weighed in (False, True):
+            assert tally.mean(weighed=weighed) == 0.1
+        below += tally._mean_by_length() < 0.1
+    assert below > 0, "without rounding some of them are"
