@@ -34,7 +34,7 @@ def limits_of(
         f"Only the edits of these families were tried: {tried}. A backdoor with another trigger, or one that needs "
         "a context these rows do not have, is not seen."
     ]
-    left = [n for n in known if n not in families and not any(v.startswith(f"{n}/") for v in needing)]
+    left = [n for n in known if n not in families and not _all_in(needing, n)]
     if left:
         out.append(f"Known families that this scan did not fire: {', '.join(left)} (`--family NAME` fires one).")
     skipped = [n for f in families.values() for v in f.variants if (n := f"{f.name}/{v}") not in {*fired, *needing}]
@@ -63,6 +63,12 @@ def limits_of(
     else:
         out.append(f"Scanned as {dtype} on {device}; a quantised or converted copy may behave otherwise.")
     return (*out, *notes)
+
+
+def _all_in(needing: Sequence[str], family: str) -> bool:
+    """Whether all variants of a family, which has some, are among those that need references."""
+    variants = FAMILIES[family].variants
+    return bool(variants) and all(f"{family}/{variant}" in needing for variant in variants)
 
 
 def _family(dtype: str) -> str:

@@ -48,6 +48,10 @@ def test_what_was_left_out_is_said() -> None:
     assert "badnet/three" in limits(suite=build_suite("quick", only=["badnet", "insertsent"]))
     assert "Only the target 1" in limits(request=ScanRequest("m", target="1"))
     assert "built-in" in limits(request=ScanRequest("m"))
+    some = limits(known=["badnet", "insertsent", "trojanlm", "style", "custom"])
+    assert "did not fire: trojanlm, custom" in some, "a variant that needs references is no excuse for the others"
+    assert "trojanlm/all" in some
+    assert "style/bible" in some
     assert "100 of 400 rows were probed." in limits(rows=100, probed=100)
     assert "100 of 400 rows were probed; 250 others were asked as they are" in limits(rows=350, probed=100)
     assert "no gold labels" in limits(gold=False)
