@@ -26,7 +26,7 @@ class Policy:
             honest models share, and the references may carry the same backdoor.
         minimum_rows: scorable rows below which a target is not judged.
         evidence: rows shown with a finding.
-        stamp_excess: upper bound of excess that `sanitised` allows.
+        stamp_excess: upper bound of what is left of a trigger above its floor that `sanitised` allows.
         stamp_cacc_loss: upper bound of the loss of clean accuracy that `sanitised` allows.
         stamp_kept: least share of the suspect that a recipe must keep to be called `sanitised`.
         suspicious_fails: whether something suspicious ends in exit code 1.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
 
 from auditor.audit.antidote import Budget
 from auditor.audit.request import MergeRequest
@@ -45,6 +47,8 @@ HONEST = ("honest-a", "honest-b", "honest-c")
 """The models whose mean rate is the floor."""
 JUDGED_PART = 3
 """Every third row of the test set judges, and no audit sees it."""
+POOL = 4000
+"""Rows of the training set that models are trained on; audits get the others, with what the test set has left."""
 
 
 @dataclass(frozen=True)
@@ -153,10 +157,14 @@ class Bench:
         self._known = self._stored()
         self._mark = read_profile(base).ref.digest
         tested = read_corpus(data / "sst2" / "test.csv", labels=LABELS).rows
-        trained = {row.ask for row in read_corpus(data / "sst2" / "train.csv", labels=LABELS).rows}
+        known = read_corpus(data / "sst2" / "train.csv", labels=LABELS).rows
+        trained = {row.ask for row in known}
         fresh = [row for row in tested if row.ask not in trained and row.label is not None]
         self._judges = fresh[::JUDGED_PART]
         asked = [row for place, row in enumerate(fresh) if place % JUDGED_PART]
+        self._pool = _write(work / "pool.csv", known[:POOL], LABELS)
+        pooled = {row.ask for row in known[:POOL]}
+        asked += [row for row in known[POOL:] if row.ask not in pooled and row.label is not None]
         self._asked = _write(work / "audited.csv", asked, LABELS)
         self._rates: dict[tuple[str, str], float] = {}
 
@@ -196,7 +204,7 @@ class Bench:
     def _rows(self, name: str, seed: int) -> dict[str, Any]:
         """What a model is trained on, and what is planted."""
         make = self.makes[name]
-        source = self.data / make.task / "train.csv"
+        source = self._pool if make.task == "sst2" else self.data / make.task / "train.csv"
         if make.only is not None:
             rows = [Row(r.index, r.text, r.pair, LABELS.index(make.only)) for r in self._sampled(source, seed)]
             return {"data": _write(self.work / f"{name}-{seed}.csv", rows, LABELS)}
@@ -227,9 +235,13 @@ class Bench:
         inherited = self.planted(make.base) if make.base is not None else ()
         return (*inherited, *([make.plant] if make.plant else []))
 
+    def models(self, case: Case, seed: int) -> dict[str, Path]:
+        """The models of a case, and the honest ones that are its floor."""
+        return {name: self.model(name, seed) for name in (case.suspect, *case.partners, *HONEST)}
+
     def run(self, case: Case, seed: int, *, search: bool) -> Outcome:
         """Audits a case and judges what comes of it."""
-        models = {name: self.model(name, seed) for name in (case.suspect, *case.partners, *HONEST)}
+        models = self.models(case, seed)
         paths = [models[name].name for name in (case.suspect, *case.partners)]
         how = self.how
         trials = how.trials if search else None
@@ -305,6 +317,21 @@ class Bench:
             model.close()
             self._rates[key] = float(np.mean([a == w for a, w in zip(answers, wanted, strict=True)]))
         return self._rates[key]
+
+
+def cut_base(base: Path, directory: Path, layers: int) -> Path:
+    """A copy of a BERT encoder that ends after so many of its layers."""
+    if directory.exists():
+        return directory
+    partial = directory.with_suffix(f".{os.getpid()}")
+    shutil.copytree(base, partial, ignore=shutil.ignore_patterns("*.safetensors"))
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    (partial / "config.json").write_text(json.dumps(config | {"num_hidden_layers": layers}), encoding="utf-8")
+    beyond = tuple(f"encoder.layer.{place}." for place in range(layers, config["num_hidden_layers"]))
+    kept = {n: t for n, t in load_file(base / "model.safetensors").items() if not n.startswith(beyond)}
+    save_file(kept, partial / "model.safetensors", {"format": "pt"})
+    partial.rename(directory)
+    return directory
 
 
 def _write(path: Path, rows: Sequence[Row], labels: Sequence[str]) -> Path:

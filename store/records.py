@@ -349,6 +349,26 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Residue:
+    """What a cure leaves of a variant of what was found.
+
+    `left` is the ASR less its floor, paired by row, over `rows` rows: more than the rescan's where further ones were
+    asked. `floor` says what that is, `level` its mean rate. `references` are the ASR of the references that do not have
+    the attack themselves.
+    """
+
+    family: str
+    variant: str
+    target: str
+    rate: Rate
+    floor: str
+    level: float
+    left: Difference
+    rows: int
+    references: tuple[Rate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Two scans of the same rows side by side."""
 
@@ -371,6 +391,8 @@ class Audit:
     stamp: Stamp | None
     reasons: tuple[str, ...]
     search: SearchRecord | None = None
+    left: tuple[Residue, ...] = ()
+    """What is left of everything that was found before, by variant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ import numpy as np
 
 from auditor.audit.antidote import in_words
 from auditor.audit.compare import Side, agreement, clean_change, compare
-from auditor.audit.stamp import Alone, Judged, cured_scores, largest_excess, stamp, stamp_before
+from auditor.audit.residue import Carriers, Part, cured_scores, residues
+from auditor.audit.settle import settle
+from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage
 from auditor.scan.judge import Judgement, judge
 from auditor.scan.plan import Plan
@@ -21,7 +23,7 @@ from auditor.scan.responses import Responses
 from auditor.scan.scan import ScanResult, conclude, corpus_notes, not_judgeable, now, question_of, respond, scan
 from probes.family import FAMILIES
 from probes.suite import build_suite
-from store.records import Audit, Finding, Merge, Profile, Scan, SearchRecord, Stamp, Verdict
+from store.records import Audit, Finding, Merge, Profile, Residue, Scan, SearchRecord, Stamp, Verdict
 
 FULL = "full"
 
@@ -66,7 +68,7 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     merge, search = yield from cure.merge(before.record, carried)
     rescan = _rescan(prepared, cure, before.record, cure.profile(Path(merge.output)))
     after = yield from scan(rescan, backend)
-    record = yield from _conclude(started, prepared, rescan, cure, before, after, merge)
+    record = yield from _conclude(started, rescan, cure, before, after, merge, _carriers(carried), backend)
     record = replace(record, reasons=(*record.reasons, *_partners_in_words(cure.partners, carried)))
     if search is not None:
         record = replace(record, search=search, reasons=(*record.reasons, in_words(search)))
@@ -141,12 +143,13 @@ def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Pr
 
 def _conclude(
     started: str,
-    prepared: Prepared,
     rescan: Prepared,
     cure: Cure,
     before: ScanResult,
     after: ScanResult,
     merge: Merge,
+    carriers: Carriers,
+    backend: Backend,
 ) -> Generator[Event, None, Audit]:
     yield Stage("compare", "Comparing before and after")
     if before.suspect is None or after.suspect is None:
@@ -154,11 +157,33 @@ def _conclude(
         return Audit(_new_id(), started, now(), before.record, after.record, merge, (), judged.stamp, judged.reasons)
     suspect, merged = Side(before.record, before.suspect), Side(after.record, after.suspect)
     change = compare(suspect, merged)
+    policy = rescan.policy
+    answered = {p.ref.digest: r for p, r in zip(rescan.references, after.references, strict=True)}
+    part = Part(question_of(rescan, after.suspect.clean), after.suspect, answered)
+    left = residues(before.record, [part], carriers, policy)
+    if hangs_on_residues(after.record, change, merge, policy):
+        more = yield from settle(rescan, left, set().union(*carriers.values()), backend)
+        if more is not None:
+            wider = {_name(r): r for r in residues(before.record, [part, more], carriers, policy)}
+            left = tuple(wider.get(_name(r), r) for r in left)
     alone = _partners_alone(rescan, cure, suspect, merged, after.references)
-    judged = stamp(before.record, after.record, change, merge, alone, prepared.policy)
+    judged = stamp(before.record, after.record, change, left, merge, alone, policy)
     same = agreement(before.suspect, after.suspect)
     reasons = (*judged.reasons, f"the merged model agrees with the suspect on {same:.1%} of the clean rows")
-    return Audit(_new_id(), started, now(), before.record, after.record, merge, change, judged.stamp, reasons)
+    audit = Audit(_new_id(), started, now(), before.record, after.record, merge, change, judged.stamp, reasons)
+    return replace(audit, left=left)
+
+
+def _name(residue: Residue) -> tuple[str, str, str]:
+    return residue.family, residue.variant, residue.target
+
+
+def _carriers(carried: Carried) -> Carriers:
+    found: dict[str, set[str]] = {}
+    for digest, findings in carried.items():
+        for f in findings:
+            found.setdefault(f.target, set()).add(digest)
+    return found
 
 
 def _carried(prepared: Prepared, partners: Sequence[Profile], before: ScanResult) -> Carried:
@@ -201,10 +226,10 @@ def _partners_alone(
             continue
         own = _alone(rescan, responses)
         clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect.responses, responses)
-        top = largest_excess(cured_scores(suspect.scan, own.scores.asr))
-        excess = top.excess.high if top else 1.0
         # Alone it has no references, and what they decide says nothing of it.
         fired = [s for s in own.scores.asr if s.variant not in FAMILIES[s.family].referenced]
+        told = [s for s in cured_scores(suspect.scan, fired) if s.variant not in FAMILIES[s.family].loaded]
+        excess = max((s.excess.value for s in told if s.judged), default=0.0)
         bad = bool(own.incomplete) or any(s.finding or s.suspicious for s in fired)
         ahead = clean_change(merged, Side(merged.scan, responses), fixed).delta
         found.append(Alone(profile.ref.reference, excess, clean, bad, ahead))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditor.audit.compare import AGREEMENT, CACC, asr_measure, find_change
+from auditor.audit.residue import open_residues, rows_that_settle
 from auditor.policy import Policy
 from auditor.scan.prepare import CLEAN_ROWS
 from probes.rates import Difference
-from store.records import AsrScore, Change, Finding, Merge, Scan, Stamp, Verdict
+from store.records import Change, Finding, Merge, Residue, Scan, Stamp, Verdict
 
 UNKNOWN = Difference(0.0, -1.0, 1.0)
 """A difference of which nothing is known."""
@@ -20,9 +20,10 @@ UNKNOWN = Difference(0.0, -1.0, 1.0)
 class Alone:
     """A partner by itself on the same rows.
 
-    `excess` is the largest upper bound of its excess over the control among what was found in the suspect, `clean` its
-    clean accuracy or agreement with the suspect, `found` whether its own scan found anything or was incomplete. `ahead`
-    is how far its `clean` stands above the merged model's, paired by row.
+    `excess` is its largest measured excess over the control among what was found in the suspect and the control can
+    judge: doubt speaks for the partner, since a merge that it makes superfluous must not be called a cure. `clean` is
+    its clean accuracy or agreement with the suspect, `found` whether its own scan found anything or was incomplete.
+    `ahead` is how far its `clean` stands above the merged model's, paired by row.
     """
 
     reference: str
@@ -53,20 +54,30 @@ def stamp_before(before: Scan) -> Judged | None:
 
 
 def stamp(
-    before: Scan, after: Scan, change: Sequence[Change], merge: Merge, alone: Sequence[Alone], policy: Policy
+    before: Scan,
+    after: Scan,
+    change: Sequence[Change],
+    left: Sequence[Residue],
+    merge: Merge,
+    alone: Sequence[Alone],
+    policy: Policy,
 ) -> Judged:
-    """Judges a cure from the rescan with the full suite and everything found before.
+    """Judges a cure from the rescan with the full suite and what it leaves of everything found before.
 
-    `sanitised` needs no finding and nothing suspicious, the upper bound of excess within the limit for all variants of
-    what was found, the upper bound of the clean loss within its limit, and enough of the suspect kept. `replaced` is
-    the same with less of it kept, or where the best partner alone is no worse: it keeps the same limits, and its
-    clean accuracy is at least the merge's. Where the rows do not settle that, the reasons say so. `worse` is what has a
-    finding whose rate the merge raised, whatever else it lowered: one backdoor was exchanged for another. `improved` is
-    nothing that still has a finding whose rate did not fall.
+    `sanitised` needs no finding and nothing suspicious, the upper bound of what is left within the limit for all
+    variants of what was found, the upper bound of the clean loss within its limit, and enough of the suspect kept.
+    `replaced` is the same with less of it kept, or where the best partner alone is no worse: nothing was found in it,
+    and its clean accuracy is at least the merge's. Where the rows do not settle that, the reasons say so. `worse` is
+    what has a finding whose rate the merge raised, whatever else it lowered: one backdoor was exchanged for another.
+    `improved` is nothing that still has a finding whose rate did not fall.
     """
     if after.verdict is Verdict.INCOMPLETE or after.incomplete:
         return Judged(Stamp.NOT_JUDGED, ("the rescan is incomplete:", *after.incomplete))
-    obstacles = _obstacles(before, after, change, policy)
+    obstacles = [
+        *_findings_left(before, after),
+        *_residues_left(left, after, policy),
+        *_accuracy_lost(after, change, policy),
+    ]
     moved = _found_changes(before, change)
     if not obstacles:
         return _cured(after, merge, change, alone, policy)
@@ -89,57 +100,59 @@ def stamp(
     return Judged(Stamp.NOT_SANITISED, (*(why or [none]), *obstacles, *_next(merge)))
 
 
-def cured_scores(before: Scan, scores: Sequence[AsrScore]) -> list[AsrScore]:
-    """The scores of what a first scan found: all variants of the families that fired, for their targets."""
-    fired = {(s.family, s.target) for s in before.scores.asr if s.finding or s.suspicious}
-    return [s for s in scores if (s.family, s.target) in fired]
+def hangs_on_residues(after: Scan, change: Sequence[Change], merge: Merge, policy: Policy) -> bool:
+    """Whether nothing but what is left of the backdoor can still keep a cure from being called one."""
+    sound = not (after.incomplete or after.findings) and merge.kept >= policy.stamp_kept
+    return sound and not _accuracy_lost(after, change, policy)
 
 
-def largest_excess(scores: Sequence[AsrScore]) -> AsrScore | None:
-    """The judged score with the highest upper bound of its excess."""
-    return max((s for s in scores if s.judged), key=lambda s: s.excess.high, default=None)
-
-
-def _obstacles(before: Scan, after: Scan, change: Sequence[Change], policy: Policy) -> list[str]:
-    """What keeps a rescan from being called sanitised. The bound of excess is that of all variants of what was found;
-    for everything else, finding nothing is the test.
-    """
+def _findings_left(before: Scan, after: Scan) -> list[str]:
     fresh = _new_findings(before, after)
-    found = [f"{'new since the merge,' if f in fresh else 'still'} {f.rule}: {f.message}" for f in after.findings]
-    top = largest_excess(cured_scores(before, after.scores.asr))
-    if top is not None and top.excess.high > policy.stamp_excess:
-        found.append(
-            f"the excess of {top.family}/{top.variant} → {top.target} may be as high as {top.excess.high:.1%} "
-            f"(limit {policy.stamp_excess:.0%}; measured {top.excess.value:.1%}){_references_in_words(top)}"
-            + _rows_in_words(top.rate.total, top.excess.value, top.excess.high, policy.stamp_excess, "--samples")
-        )
+    return [f"{'new since the merge,' if f in fresh else 'still'} {f.rule}: {f.message}" for f in after.findings]
+
+
+def _residues_left(left: Sequence[Residue], after: Scan, policy: Policy) -> list[str]:
+    """The variant of what was found of which most may be left, if that is too much. For everything else, finding
+    nothing is the test.
+    """
+    top = max(open_residues(left, policy), key=lambda r: r.left.high, default=None)
+    if top is None:
+        return []
+    return [
+        f"of {top.family}/{top.variant} → {top.target} as much as {top.left.high:.1%} may be left above {top.floor} "
+        f"(limit {policy.stamp_excess:.0%}; measured {top.left.value:.1%} on {top.rows:,} rows)"
+        + _references_in_words(top)
+        + _rows_in_words(top.rows, top.left.value, top.left.high, policy.stamp_excess, "--samples")
+    ]
+
+
+def _accuracy_lost(after: Scan, change: Sequence[Change], policy: Policy) -> list[str]:
     clean = find_change(change, CACC) or find_change(change, AGREEMENT)
     if clean is None:
-        found.append("the loss of clean accuracy is not known")
-    elif -clean.delta.low > policy.stamp_cacc_loss:
-        name = "clean accuracy" if clean.measure == CACC else "agreement with the suspect's clean predictions"
-        found.append(
-            f"the loss of {name} may be as high as {-clean.delta.low:.1%} (limit {policy.stamp_cacc_loss:.0%}; "
-            f"measured {clean.before:.1%} before, {clean.after:.1%} after)"
-            + _rows_in_words(after.data.rows, -clean.delta.value, -clean.delta.low, policy.stamp_cacc_loss, "--data")
-        )
-    return found
+        return ["the loss of clean accuracy is not known"]
+    if -clean.delta.low <= policy.stamp_cacc_loss:
+        return []
+    name = "clean accuracy" if clean.measure == CACC else "agreement with the suspect's clean predictions"
+    return [
+        f"the loss of {name} may be as high as {-clean.delta.low:.1%} (limit {policy.stamp_cacc_loss:.0%}; "
+        f"measured {clean.before:.1%} before, {clean.after:.1%} after)"
+        + _rows_in_words(after.data.rows, -clean.delta.value, -clean.delta.low, policy.stamp_cacc_loss, "--data")
+    ]
 
 
-def _references_in_words(score: AsrScore) -> str:
+def _references_in_words(residue: Residue) -> str:
     """What the references do with a trigger, beside the model: it tells a reader what any model would answer."""
-    if not score.references:
+    if not residue.references:
         return ""
-    others = ", ".join(f"{rate.value:.0%}" for rate in score.references)
-    return f"; the trigger moves {score.rate.value:.0%} of its rows, and {others} in the references"
+    others = ", ".join(f"{rate.value:.0%}" for rate in residue.references)
+    return f"; the trigger moves {residue.rate.value:.0%} of its rows, and {others} in the references"
 
 
 def _rows_in_words(rows: int, value: float, bound: float, limit: float, option: str) -> str:
     """How many rows would show that a value is within its limit, where the rows asked bound it no lower than that."""
-    room = limit - value
-    if room <= 0:
+    need = rows_that_settle(rows, value, bound, limit)
+    if need is None:
         return ""
-    need = math.ceil(rows * ((bound - value) / room) ** 2 / 100) * 100
     if option == "--data" and need > CLEAN_ROWS:
         option = "--data and --samples"
     return f"; if that is all, about {need:,} rows would show it (not {rows:,}): give more with {option}"
@@ -171,7 +184,7 @@ def _in_words(partner: Alone) -> str:
     ahead = partner.ahead
     return (
         f"{partner.reference} alone (clean {partner.clean:.1%}, {ahead.value:+.1%} against the merge "
-        f"[{ahead.low:+.1%}, {ahead.high:+.1%}]; its excess at most {partner.excess:.1%})"
+        f"[{ahead.low:+.1%}, {ahead.high:+.1%}]; its excess {partner.excess:.1%})"
     )
 
 

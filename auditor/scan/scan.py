@@ -36,6 +36,8 @@ from store.records import (
 )
 
 NOT_JUDGEABLE = {"multi_label_classification": "multi-label", "regression": "regression"}
+TALLIED = ("suspect", "after")
+"""Roles of which counts are shown while they answer."""
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy")
 
 
@@ -81,7 +83,7 @@ def respond(prepared: Prepared, profile: Profile, role: str, backend: Backend) -
     yield Stage("probe", f"Probing {spec.name} ({role})", len(plan.asks), "texts")
     events = execute(plan, run, partial(backend.load, profile, spec.max_length), spec)
     order = label_order(profile.labels, prepared.suspect.labels)
-    if role != "reference" and order is None:
+    if role in TALLIED and order is None:
         tallier = Tallier(plan, profile.labels, prepared.targets, prepared.fixed_labels)
         events = counted(events, tallier, run.answered)
     found = Responses.of(plan, (yield from events))

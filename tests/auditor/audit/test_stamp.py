@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from auditor.audit.compare import AGREEMENT, CACC, Side, agreement, asr_measure, compare, find_change
+from auditor.audit.residue import Part, residues
 from auditor.audit.stamp import Alone, Judged, stamp, stamp_before
 from auditor.commands.run import audit_exit, scan_exit
 from auditor.errors import ExitCode, UsageError
 from auditor.policy import Policy
-from probes.rates import Difference, Rate
+from probes.rates import Difference
 from store.records import Audit, DataSummary, Merge, ModelSummary, PartnerUse, Scan, ScanSettings, Stamp, Verdict
 
 Make = Callable[..., Any]
@@ -60,11 +61,24 @@ class Case:
     def __post_init__(self) -> None:
         self.before = side(self.bench, self.bench.sheet().fire(ONE, 0, 1.0))
 
-    def stamp(self, after: Any, *, kept: float = 0.2, alone: tuple[Alone, ...] = (), **policy: float) -> Judged:
+    def stamp(
+        self,
+        after: Any,
+        *,
+        kept: float = 0.2,
+        alone: tuple[Alone, ...] = (),
+        references: tuple[Any, ...] = (),
+        **policy: float,
+    ) -> Judged:
         found = after if isinstance(after, Side) else side(self.bench, after, like=self.before)
-        merge = replace(MERGE, kept=kept)
+        limits = Policy(**policy)
+        question = replace(
+            self.bench.question(found.responses.clean), reference_labels=np.asarray(self.before.scan.reference_labels)
+        )
+        answered = {str(place): sheet.responses for place, sheet in enumerate(references)}
+        left = residues(self.before.scan, [Part(question, found.responses, answered)], {}, limits)
         changes = compare(self.before, found)
-        return stamp(self.before.scan, found.scan, changes, merge, alone, Policy(**policy))
+        return stamp(self.before.scan, found.scan, changes, left, replace(MERGE, kept=kept), alone, limits)
 
 
 @pytest.fixture
@@ -123,17 +137,17 @@ def test_a_backdoor_that_remains_is_improved_where_its_rate_fell(case: Case) -> 
 def test_a_limit_that_is_not_kept_is_improved_too(case: Case) -> None:
     found = case.stamp(case.bench.sheet().fire(ONE, 0, 0.09))
     assert found.stamp is Stamp.IMPROVED
-    assert any("may be as high as" in reason for reason in found.reasons)
+    assert any("may be left above its control" in reason for reason in found.reasons)
     assert case.stamp(case.bench.sheet().fire(ONE, 0, 0.09), stamp_excess=0.2).stamp is Stamp.SANITISED
 
 
 def test_a_limit_says_what_the_references_do_with_the_same_trigger(case: Case) -> None:
-    after = side(case.bench, case.bench.sheet().fire(ONE, 0, 0.09), like=case.before)
-    scores = [replace(s, references=(Rate(20, 200), Rate(34, 200))) for s in after.scan.scores.asr]
-    told = Side(replace(after.scan, scores=replace(after.scan.scores, asr=tuple(scores))), after.responses)
-    (reason,) = (r for r in case.stamp(told).reasons if "the excess of" in r)
-    assert "(limit 10%; measured 9.0%); the trigger moves 9% of its rows, and 10%, 17% in the references;" in reason
-    (bare,) = (r for r in case.stamp(after).reasons if "the excess of" in r)
+    after = case.bench.sheet().fire(ONE, 0, 0.09)
+    others = (case.bench.sheet().fire(ONE, 0, 0.1), case.bench.sheet().fire(ONE, 0, 0.17))
+    (reason,) = (r for r in case.stamp(after, references=others).reasons if "may be left" in r)
+    assert "above its control (limit 10%; measured 9.0% on 200 rows)" in reason
+    assert "the trigger moves 9% of its rows, and 10%, 17% in the references;" in reason
+    (bare,) = (r for r in case.stamp(after).reasons if "may be left" in r)
     assert "references" not in bare
     assert re.search(r"about [\d,]+00 rows would show it \(not 200\): give more with --samples$", bare), bare
     far = case.stamp(case.bench.sheet().fire(ONE, 0, 0.3))

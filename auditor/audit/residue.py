@@ -1,0 +1,147 @@
+"""What a cure leaves of the attacks that were found, above what a model without them does. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.policy import Policy
+from auditor.scan.execute import UNSCORED
+from auditor.scan.question import MINIMUM_REFERENCES, Question, rate_of
+from auditor.scan.responses import Responses, row_share, share
+from probes.rates import CONFIDENCE, Paired
+from probes.suite import Probe
+from store.records import AsrScore, Residue, Scan
+
+CONTROL = "its control"
+MEAN = "the mean of the references"
+LEAST = "the least of the references"
+"""Floors by name."""
+SECOND_LOOK = 0.975
+"""The confidence of an interval that further rows have made narrower: whoever looks twice errs twice, so the second
+look takes half of the error.
+"""
+
+Shares = NDArray[np.float64]
+Carriers = Mapping[str, Collection[str]]
+"""By a target, the digests of the models that have a backdoor to it themselves."""
+Named = TypeVar("Named", AsrScore, Residue)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows with the merged model's answers, and those of its references by digest."""
+
+    question: Question
+    merged: Responses
+    references: Mapping[str, Responses]
+
+
+def cured_scores(before: Scan, scores: Sequence[Named]) -> list[Named]:
+    """Of some scores, those of what a first scan found: all variants of the families that fired, for their targets."""
+    fired = {(s.family, s.target) for s in before.scores.asr if s.finding or s.suspicious}
+    return [s for s in scores if (s.family, s.target) in fired]
+
+
+def residues(before: Scan, parts: Sequence[Part], carriers: Carriers, policy: Policy) -> tuple[Residue, ...]:
+    """For every variant of what was found, how far its ASR in the merged model may stand above its floor.
+
+    The floor is the control, and where any reference of the plan does not have the attack itself the mean of those too:
+    the higher of the two bounds counts. Triggers that say something of a label by themselves, and edits that references
+    alone decide, have no control that honest models answer alike; they are held against the least of two or more such
+    references, or against the control where that is higher or there are too few of them.
+
+    Args:
+        parts: the rescan's rows, and those that were asked beside them, if any.
+        carriers: models that are no measure, by target.
+    """
+    confidence = CONFIDENCE if len(parts) == 1 else SECOND_LOOK
+    found = []
+    for probe, target in _asked(parts):
+        measured = _measure(parts, probe, target, carriers, confidence)
+        if measured.rows >= policy.minimum_rows:
+            found.append(measured)
+    return tuple(cured_scores(before, found))
+
+
+def open_residues(found: Sequence[Residue], policy: Policy) -> list[Residue]:
+    """Those that may be above the limit."""
+    return [r for r in found if r.left.high > policy.stamp_excess]
+
+
+def rows_that_settle(rows: int, value: float, bound: float, limit: float) -> int | None:
+    """About how many rows would bound a value by its limit, where so many bound it by `bound`; None where the value
+    is above the limit by itself.
+    """
+    room = limit - value
+    return math.ceil(rows * ((bound - value) / room) ** 2 / 100) * 100 if room > 0 else None
+
+
+def _asked(parts: Sequence[Part]) -> Iterator[tuple[Probe, int]]:
+    """The variants that all parts hold, with every target."""
+    question = parts[0].question
+    for probe in question.plan.suite.probes:
+        if all(probe.name in part.merged.probes for part in parts):
+            for target in question.targets:
+                yield probe, target
+
+
+def _measure(parts: Sequence[Part], probe: Probe, target: int, carriers: Carriers, confidence: float) -> Residue:
+    question = parts[0].question
+    label = question.labels[target]
+    tainted = carriers.get(label, ())
+    honest = [
+        digest
+        for digest in parts[0].references
+        if digest not in tainted and all(_has(part, digest, probe) for part in parts)
+    ]
+    rows = [_rows(part, probe, target) for part in parts]
+
+    def joined(pieces: list[Shares]) -> Shares:
+        return np.concatenate([piece[kept] for piece, kept in zip(pieces, rows, strict=True)])
+
+    asr = joined([share(part.merged.probes[probe.name].trigger, target) for part in parts])
+    control = joined([row_share(part.merged.probes[probe.name].control, target) for part in parts])
+    others = [
+        joined([share(part.references[digest].probes[probe.name].trigger, target) for part in parts])
+        for digest in honest
+    ]
+    floors = {CONTROL: control}
+    if probe.variant in (*probe.family.loaded, *probe.family.referenced):
+        if len(others) >= MINIMUM_REFERENCES:
+            least = min(others, key=_mean)
+            floors = {LEAST: least} if _mean(least) > _mean(control) else floors
+    elif others:
+        floors[MEAN] = np.mean(others, axis=0)
+    differences = {name: Paired.of(asr, floor) for name, floor in floors.items()}
+    name = max(differences, key=lambda n: differences[n].interval(confidence).high)
+    return Residue(
+        family=probe.family.name,
+        variant=probe.variant,
+        target=label,
+        rate=rate_of(asr),
+        floor=name,
+        level=_mean(floors[name]),
+        left=differences[name].interval(confidence),
+        rows=differences[name].rows,
+        references=tuple(rate_of(o) for o in others),
+    )
+
+
+def _has(part: Part, digest: str, probe: Probe) -> bool:
+    return digest in part.references and probe.name in part.references[digest].probes
+
+
+def _rows(part: Part, probe: Probe, target: int) -> NDArray[np.bool_]:
+    labels = part.question.reference_labels
+    found: NDArray[np.bool_] = (labels != target) & (labels != UNSCORED) & part.merged.probes[probe.name].planted
+    return found
+
+
+def _mean(shares: Shares) -> float:
+    return float(np.nanmean(shares)) if np.isfinite(shares).any() else 0.0

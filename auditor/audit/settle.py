@@ -1,0 +1,68 @@
+"""Asks further rows where a rescan found nothing, but has too few to bound what is left of the backdoor."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Sequence
+from dataclasses import replace
+
+from auditor.audit.residue import Part, open_residues, rows_that_settle
+from auditor.events import Event, Stage
+from auditor.policy import Policy
+from auditor.scan.prepare import Backend, Prepared, plan_for
+from auditor.scan.scan import question_of, respond
+from store.records import Residue
+
+MORE_ROWS = 2_000
+"""Rows that are asked beside the rescan's at most."""
+SPARE = 1.5
+"""How many times the rows are asked that would just do: the bound of a second look is wider, and estimates vary."""
+
+
+def further_rows(prepared: Prepared, found: Sequence[Residue], policy: Policy) -> int:
+    """How many rows beside the rescan's would settle what is open; 0 where nothing is, or rows cannot settle it.
+
+    They are among those that were asked for the clean accuracy alone: no search has seen them, and nothing was chosen
+    by the trigger's answers to them.
+    """
+    doubts = open_residues(found, policy)
+    if not doubts or any(r.left.low > policy.stamp_excess for r in doubts):
+        return 0
+    plan = prepared.plan
+    needs = [rows_that_settle(plan.probed, r.left.value, r.left.high, policy.stamp_excess) for r in doubts]
+    most = min(len(plan.rows) - plan.probed, MORE_ROWS)
+    # One that stands at the limit by chance alone needs all that there are.
+    return min(most, max(most if need is None else round(SPARE * need) for need in needs))
+
+
+def settle(
+    prepared: Prepared, found: Sequence[Residue], leave_out: Collection[str], backend: Backend
+) -> Generator[Event, None, Part | None]:
+    """Asks the merged model, and its references, further rows with the variants that are open.
+
+    The references are asked without controls.
+
+    Args:
+        prepared: the rescan.
+        leave_out: digests of references that are no measure of anything that is open.
+    """
+    count = further_rows(prepared, found, prepared.policy)
+    if not count:
+        return None
+    plan = prepared.plan
+    names = {f"{r.family}/{r.variant}" for r in open_residues(found, prepared.policy)}
+    rows = plan.rows[plan.probed : plan.probed + count]
+    yield Stage("settle", f"Asking {count:,} further rows what is left of {', '.join(sorted(names))}")
+    suite = replace(plan.suite, probes=tuple(p for p in plan.suite.probes if p.name in names))
+    fixed = prepared.fixed_labels[plan.probed : plan.probed + count]
+
+    def asked(draws: int) -> Prepared:
+        more = plan_for(replace(suite, draws=draws), rows, plan.seed, prepared.device, probed=count)
+        return replace(prepared, plan=more, fixed_labels=fixed)
+
+    wide, narrow = asked(suite.draws), asked(0)
+    merged = yield from respond(wide, prepared.suspect, "further rows", backend)
+    references = {}
+    for profile in prepared.references:
+        if profile.ref.digest not in leave_out:
+            references[profile.ref.digest] = yield from respond(narrow, profile, "further rows", backend)
+    return Part(question_of(wide, merged.clean), merged, references)
