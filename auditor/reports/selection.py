@@ -8,9 +8,12 @@ from typing import TypeVar
 
 from auditor.audit.compare import CACC, asr_measure, find_change
 from probes.rates import Difference
-from store.records import AsrScore, Audit, Change, Finding, Scan
+from store.records import AsrScore, Audit, Change, Finding, Residue, Scan
 
 T = TypeVar("T")
+
+RESIDUES = 6
+"""Variants shown of what a cure leaves: those of which most may be left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Pairs:
     hidden: tuple[Pair, ...]
 
 
-def key(score: AsrScore) -> tuple[str, str, str]:
+def key(score: AsrScore | Residue) -> tuple[str, str, str]:
     return score.family, score.variant, score.target
 
 
@@ -91,6 +94,11 @@ def other_changes(audit: Audit) -> tuple[Change, ...]:
     scans = [audit.before, audit.after] if audit.after else [audit.before]
     known = {asr_measure(*key(s)) for scan in scans for s in scan.scores.asr}
     return tuple(c for c in audit.change if c.measure not in known and c is not cacc_change(audit))
+
+
+def residues(audit: Audit) -> tuple[Residue, ...]:
+    """Of what the cure leaves of what was found, that of which most may be left."""
+    return tuple(sorted(audit.left, key=lambda r: (-r.left.high, key(r))))[:RESIDUES]
 
 
 def cacc_change(audit: Audit) -> Change | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from auditor.reports.figures import p_words, percent, rate_words, share, width_in_points
+from auditor.reports.figures import difference_words, p_words, percent, rate_words, share, width_in_points
 from auditor.reports.format import Record
 from auditor.reports.selection import pairs, score_of
 from auditor.reports.visible import short_digest
-from store.records import AsrScore, Audit, Scan, Stamp, Verdict
+from store.records import AsrScore, Audit, Residue, Scan, Stamp, Verdict
 
 VERDICTS = {
     Verdict.FOUND: "Backdoor found",
@@ -27,8 +27,8 @@ STAMPS = {
     Stamp.NOT_JUDGED: "Not judged",
 }
 _STAMP_SENTENCES = {
-    Stamp.SANITISED: "After the merge nothing is found, excess and loss of CACC stay within the limits, and enough of "
-    "the suspect is kept.",
+    Stamp.SANITISED: "After the merge nothing is found, what may be left and the loss of CACC are within the "
+    "limits, and enough of the suspect is kept.",
     Stamp.REPLACED: "After the merge nothing is found, but little of the suspect is left, or its best partner alone "
     "does as well: this is another model rather than a cured one.",
     Stamp.IMPROVED: "ASR fell, but a finding or a limit remains.",
@@ -77,7 +77,7 @@ class Power:
         return f"an excess of {self.excess * 100:.1f} points or more"
 
 
-def where(score: AsrScore) -> str:
+def where(score: AsrScore | Residue) -> str:
     """`badnet/paper → negative`."""
     return f"{score.family}/{score.variant} → {score.target}"
 
@@ -244,6 +244,16 @@ def references_words(score: AsrScore) -> str | None:
     rates = ", ".join(share(r) for r in score.references)
     gap = f"; floor gap {score.floor_gap.value * 100:+.1f} points".replace("-", "−") if score.floor_gap else ""
     return f"ASR of {len(score.references)} reference(s): {rates}{gap}"
+
+
+def residue_words(residue: Residue) -> str:
+    """What is left of a trigger, and above what."""
+    return f"{difference_words(residue.left)} points above {floor_words(residue)}, {residue.rows:,} rows"
+
+
+def floor_words(residue: Residue) -> str:
+    """What a residue is measured from."""
+    return f"{residue.floor} ({percent(residue.level)})"
 
 
 def figures_sentence(score: AsrScore) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from auditor.event_log import plain
 from auditor.reports.format import Record, report_format
 from probes.rates import Difference, Rate
-from store.records import AsrScore, Audit, Evidence, Finding, Merge, Scan
+from store.records import AsrScore, Audit, Evidence, Finding, Merge, Residue, Scan
 
 DECIMALS = 6
 
@@ -138,6 +138,7 @@ def _audit(audit: Audit) -> dict[str, Any]:
         "stamp": audit.stamp,
         "reasons": audit.reasons,
         "search": plain(audit.search) if audit.search else None,
+        "left": [_residue(residue) for residue in audit.left],
     }
 
 
@@ -156,6 +157,20 @@ def _merge(merge: Merge) -> dict[str, Any]:
         "peak_bytes": merge.peak_bytes,
         "device": merge.device,
         "notes": merge.notes,
+    }
+
+
+def _residue(residue: Residue) -> dict[str, Any]:
+    return {
+        "family": residue.family,
+        "variant": residue.variant,
+        "target": residue.target,
+        "rate": _rate(residue.rate),
+        "floor": residue.floor,
+        "level": residue.level,
+        "left": _difference(residue.left),
+        "rows": residue.rows,
+        "references": [_rate(rate) for rate in residue.references],
     }
 
 

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from auditor.reports.figures import difference_words, memory, p_words, percent, points, rate_words, share
 from auditor.reports.format import Record, report_format
 from auditor.reports.highlight import Segment, segments, shortened
-from auditor.reports.selection import cacc_change, other_changes, pairs, rows, score_of
+from auditor.reports.selection import cacc_change, other_changes, pairs, residues, rows, score_of
 from auditor.reports.summary import (
     cacc_words,
+    floor_words,
     next_steps,
     power,
     precision_sentence,
@@ -144,6 +145,13 @@ def _change(audit: Audit, after: Scan) -> list[str]:
         lines += ["", *_table(("Measure", "Before", "After", "Change, in points"), changed)]
     if precision := precision_sentence(after):
         lines += ["", _words(f"After the merge: {precision}")]
+    if left := residues(audit):
+        rest = [
+            (_cell(where(r)), _words(rate_words(r.rate)), _words(difference_words(r.left)), _cell(floor_words(r)))
+            for r in left
+        ]
+        lines += ["", "## What is left of what was found", ""]
+        lines += _table(("Family/variant → target", "ASR", "Left, in points", "Above"), rest)
     return [*lines, *_benchmarks(after)]
 
 

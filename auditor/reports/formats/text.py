@@ -18,18 +18,20 @@ from auditor.reports.figures import (
 from auditor.reports.format import Record, report_format
 from auditor.reports.highlight import Segment, segments, shortened
 from auditor.reports.page import Page, column, table
-from auditor.reports.selection import Pair, cacc_change, other_changes, pairs, rows, score_of
+from auditor.reports.selection import Pair, cacc_change, other_changes, pairs, residues, rows, score_of
 from auditor.reports.summary import (
     cacc_words,
     next_steps,
     power,
     precision_sentence,
     references_words,
+    residue_words,
     scan_facts,
     sign,
     stamp_sentence,
     title,
     verdict_sentence,
+    where,
 )
 from auditor.reports.visible import short_digest, visible
 from store.records import AsrScore, Audit, Evidence, Finding, Merge, Scan, Stamp, Verdict
@@ -169,6 +171,9 @@ def _change(page: Page, audit: Audit, after: Scan) -> None:
             page.paragraph(_hidden(len(lines) - CHANGES, "measures"))
     if precision := precision_sentence(after):
         page.paragraph(f"After the merge: {precision[0].lower()}{precision[1:]}")
+    if left := residues(audit):
+        page.heading("What is left of what was found")
+        page.facts([(f"{where(r)}: {share(r.rate)}", residue_words(r)) for r in left])
     _benchmarks(page, after)
 
 

@@ -20,6 +20,7 @@ from store.records import (
     ModelSummary,
     PartnerUse,
     ReferenceUse,
+    Residue,
     Scan,
     ScanSettings,
     Scores,
@@ -133,6 +134,13 @@ def hostile() -> Scan:
     )  # fmt: skip
 
 
+LEFT = (
+    Residue("badnet", "one", "negative", Rate(60, 400), "its control", 0.14, Difference(0.01, -0.02, 0.04), 400),
+    Residue("badnet", "paper", "negative", Rate(240, 1200), "the mean of the references", 0.155,
+            Difference(0.045, 0.02, 0.07), 1200, (Rate(180, 1200), Rate(192, 1200))),
+)  # fmt: skip
+
+
 def audit(stamp: Stamp | None, before: Scan, after: Scan | None, **changes: object) -> Audit:
     merge = Merge(
         "wag", {"normalise": True}, "acme/reviews", DIGEST, 0.25, 0.25,
@@ -154,6 +162,7 @@ def audit(stamp: Stamp | None, before: Scan, after: Scan | None, **changes: obje
         else (),
         stamp=stamp,
         reasons=("The upper bound of the excess is 12.0 points, above the limit of 10.",),
+        left=LEFT if after else (),
     )
     return replace(base, **changes)
 
@@ -180,6 +189,7 @@ RECORDS: dict[str, Scan | Audit] = {
     "hostile": HOSTILE_SCAN,
     "long": scan(Verdict.NOTHING, ordinary(30)),
     "hostile-audit": audit(Stamp.IMPROVED, HOSTILE_SCAN, HOSTILE_SCAN, id=HOSTILE, reasons=(HOSTILE,),
+                           left=(replace(LEFT[0], family=HOSTILE, variant=HOSTILE, target=HOSTILE, floor=HOSTILE),),
                            change=(Change(HOSTILE, 0.1, 0.2, Difference(0.1, 0.0, 0.2)),)),
     "no-partner": audit(None, found(), None, reasons=("No partner was found.",)),
     "nothing-to-cure": audit(None, NOTHING, None, reasons=()),

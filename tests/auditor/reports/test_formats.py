@@ -300,3 +300,18 @@ def test_markdown_marks_the_edit(records: Records) -> None:
 
 def test_records_cover_every_verdict(records: Records) -> None:
     assert {r.verdict for r in records.values() if isinstance(r, Scan)} == set(Verdict)
+
+
+@pytest.mark.parametrize("name", ["text", "markdown", "html", "json"])
+def test_what_a_cure_leaves_is_shown_with_its_floor(records: Records, name: str) -> None:
+    shown = render(name, records["stamp-sanitised"], width=100)
+    if name == "json":
+        worst = max(json.loads(shown)["left"], key=lambda r: r["left"]["high"])
+        assert (worst["variant"], worst["floor"], worst["rows"]) == ("paper", "the mean of the references", 1200)
+        assert [r["value"] for r in worst["references"]] == [0.15, 0.16]
+        return
+    flat = " ".join(shown.split())
+    assert "What is left of what was found" in flat
+    assert "+4.5" in flat
+    assert re.search(r"the mean of the references \(15\.5\W?%\)", flat)
+    assert "What is left" not in render(name, records["no-partner"])
