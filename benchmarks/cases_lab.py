@@ -267,7 +267,7 @@ class Bench:
         try:
             audit = self._audit(case, models, seed, search, merged)
             stamp = str(audit.stamp) if audit.stamp else "no partner"
-            why, kept = " ".join(audit.reasons[:1]), audit.merge.kept if audit.merge else None
+            why, kept = "\n".join(audit.reasons), audit.merge.kept if audit.merge else None
         except IncompatibleError as error:
             stamp, why, kept = "refused", error.message, None
         after = merged if merged.exists() else None

@@ -78,8 +78,8 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
 def _first_scan(
     prepared: Prepared, partners: Sequence[Profile], backend: Backend
 ) -> Generator[Event, None, ScanResult]:
-    """The suspect's scan. The partners are asked first what references alone decide, and everything where there is
-    something to cure.
+    """The suspect's scan. The partners are asked everything where there is something to cure; where that is not known
+    without them, they are asked first what references alone decide.
     """
     if not_judgeable(prepared.suspect):
         return (yield from scan(prepared, backend))
@@ -91,7 +91,9 @@ def _first_scan(
     for profile in prepared.references:
         references.append((yield from respond(prepared, profile, "reference", backend)))
     shown, few = prepared, list(references)
-    narrow = _for_references(prepared) if partners and len(references) < MINIMUM_REFERENCES else None
+    asks_first = partners and len(references) < MINIMUM_REFERENCES
+    known = asks_first and _found_alone(conclude(prepared, started, suspect, references))
+    narrow = _for_references(prepared) if asks_first and not known else None
     if narrow is not None:
         shown = _with_references(prepared, partners, model=prepared.request.model)
         for profile in shown.references[len(references) :]:
@@ -106,6 +108,12 @@ def _first_scan(
         yield ScoreReady(score)
     yield ScanReady(result.record)
     return result
+
+
+def _found_alone(result: ScanResult) -> bool:
+    """Whether a scan has something to cure that is not for references alone to decide."""
+    scores = result.record.scores.asr
+    return any((s.finding or s.suspicious) and s.variant not in FAMILIES[s.family].referenced for s in scores)
 
 
 def _for_references(prepared: Prepared) -> Plan | None:
