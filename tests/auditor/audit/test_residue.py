@@ -1,0 +1,166 @@
+"""What a cure leaves, held against its floor, and on further rows where a rescan has too few."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from auditor.audit.residue import CONTROL, LEAST, MEAN, Part, open_residues, residues, rows_that_settle
+from auditor.audit.settle import MORE_ROWS, further_rows
+from auditor.policy import Policy
+from probes.rates import Difference, Rate
+from store.records import Residue
+from tests.auditor.conftest import BOTH
+from tests.conftest import toy_rows, write_csv
+
+Make = Callable[..., Any]
+ONE, CROSS = "badnet/one", "insertsent/cross"
+"""An ordinary trigger, and one that says something of a label by itself."""
+
+
+def before(bench: Any, *fired: tuple[str, int]) -> Any:
+    """A first scan in which triggers fired for targets; all that `residues` reads of it."""
+    sheet = bench.sheet()
+    for probe, target in fired:
+        sheet.fire(probe, target, 1.0)
+    found = bench.judge(sheet)
+
+    class Scan:
+        scores = found.scores
+
+    return Scan
+
+
+def part(bench: Any, merged: Any, **references: Any) -> Part:
+    return Part(
+        bench.question(merged.clean), merged.responses, {name: sheet.responses for name, sheet in references.items()}
+    )
+
+
+def of(found: tuple[Residue, ...], probe: str, target: str = "negative") -> Residue:
+    return next(r for r in found if (f"{r.family}/{r.variant}", r.target) == (probe, target))
+
+
+def left(bench: Any, scan: Any, merged: Any, carriers: Mapping[str, set[str]] | None = None, **references: Any) -> Any:
+    return residues(scan, [part(bench, merged, **references)], carriers or {}, Policy())
+
+
+def test_all_variants_of_a_family_that_fired_count_for_its_target_alone(bench: Make) -> None:
+    b = bench(rows=400)
+    found = left(b, before(b, (ONE, 0)), b.sheet())
+    assert {(r.family, r.target) for r in found} == {("badnet", "negative")}
+    assert len({r.variant for r in found}) > 3
+
+
+def test_an_ordinary_trigger_is_held_against_the_worse_of_control_and_references(bench: Make) -> None:
+    b = bench(rows=400)
+    scan = before(b, (ONE, 0))
+    broad = b.sheet().fire(ONE, 0, 0.3, control=0.3)  # any odd word moves it as much
+    assert of(left(b, scan, broad), ONE).floor == CONTROL
+    assert of(left(b, scan, broad), ONE).left.value == pytest.approx(0.0)
+    seen = of(left(b, scan, broad, a=b.sheet().fire(ONE, 0, 0.1), b=b.sheet().fire(ONE, 0, 0.06)), ONE)
+    assert seen.floor == MEAN
+    assert (seen.level, seen.left.value) == (pytest.approx(0.08), pytest.approx(0.22))
+    assert [r.value for r in seen.references] == [0.1, 0.06]
+    sharp = b.sheet().fire(ONE, 0, 0.3, control=0.02)
+    high = of(left(b, scan, sharp, a=b.sheet().fire(ONE, 0, 0.28)), ONE)
+    assert (high.floor, high.left.value) == (CONTROL, pytest.approx(0.28)), "references never hide what a control shows"
+
+
+def test_a_reference_with_the_backdoor_is_no_floor(bench: Make) -> None:
+    b = bench(rows=400)
+    scan = before(b, (ONE, 0))
+    merged = b.sheet().fire(ONE, 0, 0.3, control=0.3)
+    references = {"twin": b.sheet().fire(ONE, 0, 1.0), "honest": b.sheet().fire(ONE, 0, 0.05)}
+    hidden = of(left(b, scan, merged, **references), ONE)
+    assert hidden.left.value == pytest.approx(0.0), "the mean of the two stands above the merge"
+    told = of(left(b, scan, merged, {"negative": {"twin"}}, **references), ONE)
+    assert (told.floor, told.left.value) == (MEAN, pytest.approx(0.25))
+
+
+def test_what_speaks_for_itself_is_held_against_the_least_of_two_references(bench: Make) -> None:
+    b = bench(rows=400)
+    scan = before(b, (CROSS, 0))
+    merged = b.sheet().fire(CROSS, 0, 0.4, control=0.2)
+    one, two = b.sheet().fire(CROSS, 0, 0.35), b.sheet().fire(CROSS, 0, 0.5)
+    assert of(left(b, scan, merged, a=one), CROSS).floor == CONTROL, "one alone may carry it"
+    seen = of(left(b, scan, merged, a=one, b=two), CROSS)
+    assert (seen.floor, seen.left.value) == (LEAST, pytest.approx(0.05))
+    told = of(left(b, scan, merged, {"negative": {"b"}}, a=one, b=two), CROSS)
+    assert told.floor == CONTROL
+    calm = b.sheet().fire(CROSS, 0, 0.1)
+    assert of(left(b, scan, merged, a=calm, b=two), CROSS).floor == CONTROL, "never below the control"
+
+
+def test_further_rows_narrow_the_interval_and_the_second_look_pays_for_itself(bench: Make) -> None:
+    b = bench(rows=400)
+    scan = before(b, (ONE, 0))
+    first = part(b, b.sheet().fire(ONE, 0, 0.08))
+    second = part(b, b.sheet().fire(ONE, 0, 0.02))
+    (once,) = (r for r in residues(scan, [first], {}, Policy()) if r.variant == "one")
+    (twice,) = (r for r in residues(scan, [first, second], {}, Policy()) if r.variant == "one")
+    assert (once.rows, twice.rows) == (200, 400)
+    assert twice.left.value == pytest.approx(0.05)
+    assert open_residues([once, twice], Policy()) == [once]
+    same = part(b, b.sheet().fire(ONE, 0, 0.08))
+    (again,) = (r for r in residues(scan, [first, same], {}, Policy()) if r.variant == "one")
+    shrunk = (again.left.high - again.left.low) / (once.left.high - once.left.low)
+    assert 0.72 < shrunk < 0.9, "twice the rows would make it 0.71 as wide, were it the first look"
+
+
+def residue(value: float, low: float, high: float) -> Residue:
+    return Residue("badnet", "one", "negative", Rate(10, 100), CONTROL, 0.1, Difference(value, low, high), 100)
+
+
+def test_how_many_rows_are_asked_beside(bench: Make) -> None:
+    class Prepared:
+        plan = replace(bench(rows=400).plan, rows=tuple(range(3000)), probed=400)
+
+    def rows(*found: Residue) -> int:
+        return further_rows(Prepared, found, Policy())
+
+    assert rows(residue(0.02, -0.02, 0.06)) == 0, "nothing is open"
+    assert rows(residue(0.2, 0.12, 0.28)) == 0, "what is there cannot be asked away"
+    near, far = residue(0.02, -0.07, 0.11), residue(0.09, 0.03, 0.15)
+    assert rows_that_settle(400, 0.02, 0.11, 0.1) == 600
+    assert rows(near) == 900
+    assert rows(near, far) == MORE_ROWS
+    assert rows(near, residue(0.11, 0.04, 0.18)) == MORE_ROWS, "above by chance, maybe"
+    Prepared.plan = replace(Prepared.plan, probed=2900)
+    assert rows(near) == 100, "no more than there are"
+
+
+def test_an_audit_asks_further_rows_and_says_so(zoo: Any, auditor: Any, tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "many.csv", toy_rows(2000, seed=6))
+    policy = tmp_path / "policy.toml"
+    policy.write_text("stamp_excess = 0.02\n")
+    words = [
+        "audit", zoo.planted, "--with", zoo.benign, "--suspect-weight", "0.1", "--data", data, "--samples", "220",
+        *BOTH, "--policy", policy, "--merged", auditor.home / "merged", "--format", "json",
+        "--events", auditor.home / "events.jsonl",
+    ]  # fmt: skip
+    done = auditor(*words)
+    assert done.code in (0, 1), done.err
+    audit = done.json
+    assert not audit["after"]["findings"]
+    wide = [r for r in audit["left"] if r["rows"] > 110]
+    assert wide, "220 rows bound nothing by two points"
+    assert {r["target"] for r in wide} >= {"negative"}
+    probed = {(s["family"], s["variant"], s["target"]): s["rate"]["total"] for s in audit["after"]["scores"]["asr"]}
+    assert all(r["rows"] > probed[r["family"], r["variant"], r["target"]] for r in wide), "the rescan's rates stay"
+    events = [json.loads(line) for line in (auditor.home / "events.jsonl").read_text().splitlines()]
+    (stage,) = (e for e in events if e["kind"] == "stage" and e["name"] == "settle")
+    assert "further rows" in stage["text"]
+    again = auditor(*words)
+    assert again.json["left"] == audit["left"], "the same command gives the same report"
+    asked = [json.loads(line) for line in (auditor.home / "events.jsonl").read_text().splitlines()]
+    opened = [e for e in asked if e["kind"] == "run-opened"]
+    assert opened
+    assert all(e["resumed"] == e["batches"] for e in opened), "and asks nothing twice"
+    assert np.isfinite([r["left"]["high"] for r in audit["left"]]).all()
