@@ -168,11 +168,11 @@ def _conclude(
     policy = rescan.policy
     answered = {p.ref.digest: r for p, r in zip(rescan.references, after.references, strict=True)}
     part = Part(question_of(rescan, after.suspect.clean), after.suspect, answered)
-    left = residues(before.record, [part], carriers, policy)
+    left = residues(before.record, [part], carriers)
     if hangs_on_residues(after.record, change, merge, policy):
         more = yield from settle(rescan, left, set().union(*carriers.values()), backend)
         if more is not None:
-            wider = {_name(r): r for r in residues(before.record, [part, more], carriers, policy)}
+            wider = {_name(r): r for r in residues(before.record, [part, more], carriers)}
             left = tuple(wider.get(_name(r), r) for r in left)
     alone = _partners_alone(rescan, cure, suspect, merged, after.references)
     judged = stamp(before.record, after.record, change, left, merge, alone, policy)

@@ -48,7 +48,7 @@ def cured_scores(before: Scan, scores: Sequence[Named]) -> list[Named]:
     return [s for s in scores if (s.family, s.target) in fired]
 
 
-def residues(before: Scan, parts: Sequence[Part], carriers: Carriers, policy: Policy) -> tuple[Residue, ...]:
+def residues(before: Scan, parts: Sequence[Part], carriers: Carriers) -> tuple[Residue, ...]:
     """For every variant of what was found, how far its ASR in the merged model may stand above its floor.
 
     The floor is the control, and where any reference of the plan does not have the attack itself the mean of those too:
@@ -61,11 +61,7 @@ def residues(before: Scan, parts: Sequence[Part], carriers: Carriers, policy: Po
         carriers: models that are no measure, by target.
     """
     confidence = CONFIDENCE if len(parts) == 1 else SECOND_LOOK
-    found = []
-    for probe, target in _asked(parts):
-        measured = _measure(parts, probe, target, carriers, confidence)
-        if measured.rows >= policy.minimum_rows:
-            found.append(measured)
+    found = [_measure(parts, probe, target, carriers, confidence) for probe, target in _asked(parts)]
     return tuple(cured_scores(before, found))
 
 

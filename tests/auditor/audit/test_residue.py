@@ -48,7 +48,7 @@ def of(found: tuple[Residue, ...], probe: str, target: str = "negative") -> Resi
 
 
 def left(bench: Any, scan: Any, merged: Any, carriers: Mapping[str, set[str]] | None = None, **references: Any) -> Any:
-    return residues(scan, [part(bench, merged, **references)], carriers or {}, Policy())
+    return residues(scan, [part(bench, merged, **references)], carriers or {})
 
 
 def test_all_variants_of_a_family_that_fired_count_for_its_target_alone(bench: Make) -> None:
@@ -103,13 +103,13 @@ def test_further_rows_narrow_the_interval_and_the_second_look_pays_for_itself(be
     scan = before(b, (ONE, 0))
     first = part(b, b.sheet().fire(ONE, 0, 0.08))
     second = part(b, b.sheet().fire(ONE, 0, 0.02))
-    (once,) = (r for r in residues(scan, [first], {}, Policy()) if r.variant == "one")
-    (twice,) = (r for r in residues(scan, [first, second], {}, Policy()) if r.variant == "one")
+    (once,) = (r for r in residues(scan, [first], {}) if r.variant == "one")
+    (twice,) = (r for r in residues(scan, [first, second], {}) if r.variant == "one")
     assert (once.rows, twice.rows) == (200, 400)
     assert twice.left.value == pytest.approx(0.05)
     assert open_residues([once, twice], Policy()) == [once]
     same = part(b, b.sheet().fire(ONE, 0, 0.08))
-    (again,) = (r for r in residues(scan, [first, same], {}, Policy()) if r.variant == "one")
+    (again,) = (r for r in residues(scan, [first, same], {}) if r.variant == "one")
     shrunk = (again.left.high - again.left.low) / (once.left.high - once.left.low)
     assert 0.72 < shrunk < 0.9, "twice the rows would make it 0.71 as wide, were it the first look"
 

@@ -76,7 +76,7 @@ class Case:
             self.bench.question(found.responses.clean), reference_labels=np.asarray(self.before.scan.reference_labels)
         )
         answered = {str(place): sheet.responses for place, sheet in enumerate(references)}
-        left = residues(self.before.scan, [Part(question, found.responses, answered)], {}, limits)
+        left = residues(self.before.scan, [Part(question, found.responses, answered)], {})
         changes = compare(self.before, found)
         return stamp(self.before.scan, found.scan, changes, left, replace(MERGE, kept=kept), alone, limits)
 
