@@ -6,8 +6,8 @@
 among the first 4,000 of the training set. The others and two thirds of the test set go to the audits, which are not
 told what is planted; the rest of the test set judges: `sanitised` is false where the ASR of a planted backdoor, of the
 suspect or of a partner, stands more than 10 points above the mean of three honest models on the same triggered rows.
-`replaced` says as well that the backdoor is gone, and is judged alike. The honest partners had half as many training
-rows, so that none of them makes a merge superfluous. `--layers` cuts the base to its first ones, so that many audits
+`replaced` says as well that the backdoor is gone, and is judged alike. The honest partners are made as the judge's
+models are, from other rows. `--layers` cuts the base to its first ones, so that many audits
 are cheap. `--work` keeps models and results: a stopped command goes on from there. Every case runs with a plain average
 and with a searched recipe. Prints the tables of RESULTS.md.
 """
@@ -57,8 +57,8 @@ MAKES: Mapping[str, Make] = {
     "news": Make(task="agnews"),
     "own-words": Make(OWN_WORDS),
     "own-sentence": Make(OWN_SENTENCE),
-    "partner-a": Make(share=0.5),
-    "partner-b": Make(share=0.5),
+    "partner-a": Make(),
+    "partner-b": Make(),
 }
 """Models by name; their places give their seeds, so new ones come last."""
 

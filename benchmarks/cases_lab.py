@@ -77,7 +77,7 @@ class Make:
     """How a model is made: what is planted, by which method, into what, on which rows.
 
     `public` names a poisoned set that all models of that name train on as it is; `base` another model to go on from;
-    `only` a label that all its rows get; `task` the training set; `share` how many of the rows it has.
+    `only` a label that all its rows get; `task` the training set.
     """
 
     plant: Plant | None = None
@@ -87,7 +87,6 @@ class Make:
     base: str | None = None
     public: str | None = None
     only: str | None = None
-    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -187,7 +186,7 @@ class Bench:
             base=start,
             output=output,
             labels=TASKS[make.task],
-            samples=round(make.share * how.samples),
+            samples=how.samples,
             epochs=how.epochs,
             lr=how.lr,
             batch=how.batch,

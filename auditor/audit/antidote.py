@@ -28,6 +28,8 @@ from store.records import Profile, SearchRecord, TrialRow
 
 CANDIDATES = 5
 """Recipes that are confirmed on rows that the search did not use: few, so that luck is not taken for merit."""
+HARDEST_ROWS = 80
+"""Rows that each of an attack's variants is asked to choose the one that a search sees; there may be twenty of them."""
 LEAST_HELD, MOST_HELD = 60, SPARE_ROWS
 """Rows that a search holds back; half of them try recipes, half confirm the best. A loss of one point of clean accuracy
 is what it has to tell from none, so it takes as many as it can have.
@@ -45,17 +47,18 @@ class Budget:
 def hardest(
     mixer: Mixer, rows: Sequence[Row], labels: NDArray[np.int64], attacks: Sequence[Attack], seed: int
 ) -> list[Shot]:
-    """Of each attack's variants, the one that the plain average of all models leaves furthest above the partners'
-    mean: all that the search will see of it. A recipe that undoes a weaker dose may leave a stronger one, and an edit
-    that moves honest models too would hide what is left.
+    """Of each attack's variants, the one that the plain average of all models leaves furthest above the mean of the
+    partners that do not have it: all that the search will see of it. A recipe that undoes a weaker dose may leave a
+    stronger one, and an edit that moves honest models too would hide what is left.
     """
     partners = range(1, 1 + len(mixer.partners))
     chosen = []
     for attack in attacks:
         gaps = np.zeros(1)
         if len(attack.variants) > 1:
-            exam = make_exam(rows, labels, attack.variants, seed=seed)
-            average, *alone = (_rates(mixer, exam, r) for r in (mixer.recipe, *map(mixer.only, partners)))
+            exam = make_exam(rows, labels, attack.variants, seed=seed, triggered_rows=HARDEST_ROWS)
+            honest = [place for place in partners if place - 1 not in attack.carriers] or partners
+            average, *alone = (_rates(mixer, exam, r) for r in (mixer.recipe, *map(mixer.only, honest)))
             gaps = average - np.mean(alone, axis=0)
         chosen.append(attack.variants[int(np.argmax(gaps))])
     return chosen

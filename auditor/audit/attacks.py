@@ -28,36 +28,25 @@ def attacks_of(before: Scan, probes: Sequence[Probe], carried: Sequence[Sequence
     Args:
         carried: by partner, the backdoors that it has itself.
     """
-    by_name = {(p.family.name, p.variant): p for p in probes}
+    by_name = {p.name: p for p in probes}
 
-    def shot(family: str, variant: str, target: str) -> Shot:
-        return by_name[family, variant], before.model.labels.index(target)
+    def variants(finding: Finding) -> tuple[Shot, ...]:
+        """What fired of a finding's group, the variant that it shows first. Neighbours are left to judge."""
+        target = before.model.labels.index(finding.target)
+        tags = [by_name[name] for name in finding.tags if name in by_name]
+        alike = [p for p in tags if p.family.group == finding.group and p.variant not in p.family.reach]
+        return tuple((p, target) for p in (by_name[f"{finding.family}/{finding.variant}"], *alike))
 
     def carriers(group: str, target: str) -> frozenset[int]:
         return frozenset(
             place for place, own in enumerate(carried) if any((f.group, f.target) == (group, target) for f in own)
         )
 
-    found = [
-        Attack(tuple(shot(*name, f.target) for name in _fired(before, by_name, f)), carriers(f.group, f.target))
-        for f in before.findings
-    ]
+    found = [Attack(variants(f), carriers(f.group, f.target)) for f in before.findings]
     known = {(s.family, s.variant, s.target) for s in before.scores.asr if s.finding or s.suspicious}
     for f in (f for own in carried for f in own):
         name = f.family, f.variant, f.target
-        if name not in known and (f.family, f.variant) in by_name:
+        if name not in known and f"{f.family}/{f.variant}" in by_name:
             known.add(name)
-            found.append(Attack((shot(*name),), carriers(f.group, f.target)))
+            found.append(Attack(variants(f), carriers(f.group, f.target)))
     return found
-
-
-def _fired(before: Scan, probes: dict[tuple[str, str], Probe], finding: Finding) -> list[tuple[str, str]]:
-    """The variants of a finding's family that fired for its target; the one that it shows comes first."""
-    fired = [
-        (s.family, s.variant)
-        for s in before.scores.asr
-        if (s.family, s.target, s.finding) == (finding.family, finding.target, finding.rule == "backdoor")
-        and (s.finding or s.suspicious)
-        and s.variant not in probes[s.family, s.variant].family.reach
-    ]
-    return list(dict.fromkeys([(finding.family, finding.variant), *fired]))

@@ -33,3 +33,17 @@ def test_a_backdoor_that_only_partners_have_is_one_more(bench: Make) -> None:
     assert (names(own.variants), own.carriers) == ([f"{ONE} 0"], frozenset())
     assert (names(first.variants), first.carriers) == ([f"{ONE} 1"], {0, 2})
     assert (names(second.variants), second.carriers) == ([f"{MOVIE} 0"], {1})
+
+
+def test_every_variant_of_the_group_that_fired_can_be_the_hardest_also_of_a_partners_backdoor(bench: Make) -> None:
+    b = bench(rows=400, only=("badnet", "ep", "insertsent"))
+    other, near = "ep/one", "badnet/neighbours"
+
+    def sheet() -> Any:
+        return b.sheet().fire(ONE, 1, 1.0).fire(other, 1, 0.95).fire(near, 1, 0.9)
+
+    suspect = side(b, b.sheet().fire(MOVIE, 0, 1.0)).scan
+    (_, brought) = attacks_of(suspect, b.plan.suite.probes, [side(b, sheet()).scan.findings])
+    assert sorted(names(brought.variants)) == [f"{ONE} 1", f"{other} 1"], "a neighbour judges, and is not shown"
+    (own,) = attacks_of(side(b, sheet()).scan, b.plan.suite.probes, [])
+    assert own.variants == brought.variants
