@@ -129,7 +129,7 @@ def test_how_many_rows_are_asked_beside(bench: Make) -> None:
     assert rows(residue(0.2, 0.12, 0.28)) == 0, "what is there cannot be asked away"
     near, far = residue(0.02, -0.07, 0.11), residue(0.09, 0.03, 0.15)
     assert rows_that_settle(400, 0.02, 0.11, 0.1) == 600
-    assert rows(near) == 900
+    assert rows(near) == 1800
     assert rows(near, far) == MORE_ROWS
     assert rows(near, residue(0.11, 0.04, 0.18)) == MORE_ROWS, "above by chance, maybe"
     Prepared.plan = replace(Prepared.plan, probed=2900)
