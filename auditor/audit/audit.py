@@ -11,7 +11,7 @@ import numpy as np
 
 from auditor.audit.antidote import in_words
 from auditor.audit.compare import Side, agreement, clean_change, compare
-from auditor.audit.residue import Carriers, Part, cured_scores, residues
+from auditor.audit.residue import Carriers, Part, excess_alone, residues
 from auditor.audit.settle import settle
 from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage
@@ -174,7 +174,7 @@ def _conclude(
         if more is not None:
             wider = {_name(r): r for r in residues(before.record, [part, more], carriers)}
             left = tuple(wider.get(_name(r), r) for r in left)
-    alone = _partners_alone(rescan, cure, suspect, merged, after.references)
+    alone = _partners_alone(rescan, cure, suspect, merged, part, carriers)
     judged = stamp(before.record, after.record, change, left, merge, alone, policy)
     same = agreement(before.suspect, after.suspect)
     reasons = (*judged.reasons, f"the merged model agrees with the suspect on {same:.1%} of the clean rows")
@@ -223,21 +223,22 @@ def _partners_in_words(partners: Sequence[Profile], carried: Carried) -> list[st
 
 
 def _partners_alone(
-    rescan: Prepared, cure: Cure, suspect: Side, merged: Side, references: Sequence[Responses]
+    rescan: Prepared, cure: Cure, suspect: Side, merged: Side, part: Part, carriers: Carriers
 ) -> list[Alone]:
     """What each partner would be worth by itself, from the answers that it gave as a reference."""
     digests = {p.ref.digest for p in cure.partners}
     fixed = np.asarray(suspect.scan.reference_labels, dtype=np.int64)
     found = []
-    for profile, responses in zip(rescan.references, references, strict=True):
-        if profile.ref.digest not in digests:
+    for profile in rescan.references:
+        digest = profile.ref.digest
+        if digest not in digests:
             continue
+        responses = part.references[digest]
         own = _alone(rescan, responses)
         clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect.responses, responses)
         # Alone it has no references, and what they decide says nothing of it.
         fired = [s for s in own.scores.asr if s.variant not in FAMILIES[s.family].referenced]
-        told = [s for s in cured_scores(suspect.scan, fired) if s.variant not in FAMILIES[s.family].loaded]
-        excess = max((s.excess.value for s in told if s.judged), default=0.0)
+        excess = excess_alone(suspect.scan, part, digest, carriers)
         bad = bool(own.incomplete) or any(s.finding or s.suspicious for s in fired)
         ahead = clean_change(merged, Side(merged.scan, responses), fixed).delta
         found.append(Alone(profile.ref.reference, excess, clean, bad, ahead))

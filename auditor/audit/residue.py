@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from auditor.scan.question import MINIMUM_REFERENCES, Question, rate_of
 from auditor.scan.responses import Responses, row_share, share
 from probes.rates import CONFIDENCE, Paired
 from probes.suite import Probe
-from store.records import AsrScore, Residue, Scan
+from store.records import Residue, Scan
 
 CONTROL = "its control"
 MEAN = "the mean of the references"
@@ -30,7 +29,6 @@ look takes half of the error.
 Shares = NDArray[np.float64]
 Carriers = Mapping[str, Collection[str]]
 """By a target, the digests of the models that have a backdoor to it themselves."""
-Named = TypeVar("Named", AsrScore, Residue)
 
 
 @dataclass(frozen=True)
@@ -42,14 +40,10 @@ class Part:
     references: Mapping[str, Responses]
 
 
-def cured_scores(before: Scan, scores: Sequence[Named]) -> list[Named]:
-    """Of some scores, those of what a first scan found: all variants of the families that fired, for their targets."""
-    fired = {(s.family, s.target) for s in before.scores.asr if s.finding or s.suspicious}
-    return [s for s in scores if (s.family, s.target) in fired]
-
-
 def residues(before: Scan, parts: Sequence[Part], carriers: Carriers) -> tuple[Residue, ...]:
     """For every variant of what was found, how far its ASR in the merged model may stand above its floor.
+
+    What was found is all variants of the families that fired, for their targets.
 
     The floor is the control, and where any reference of the plan does not have the attack itself the mean of those too:
     the higher of the two bounds counts. Triggers that say something of a label by themselves, and edits that references
@@ -61,8 +55,22 @@ def residues(before: Scan, parts: Sequence[Part], carriers: Carriers) -> tuple[R
         carriers: models that are no measure, by target.
     """
     confidence = CONFIDENCE if len(parts) == 1 else SECOND_LOOK
-    found = [_measure(parts, probe, target, carriers, confidence) for probe, target in _asked(parts)]
-    return tuple(cured_scores(before, found))
+    fired = {(s.family, s.target) for s in before.scores.asr if s.finding or s.suspicious}
+    labels = parts[0].question.labels
+    return tuple(
+        _measure(parts, probe, target, carriers, confidence)
+        for probe, target in _asked(parts)
+        if (probe.family.name, labels[target]) in fired
+    )
+
+
+def excess_alone(before: Scan, part: Part, digest: str, carriers: Carriers) -> float:
+    """How much of what was found a reference shows by itself, measured as the merged model is: the largest value over
+    all variants, its floor from the other references; 1 where nothing was measured.
+    """
+    others = {name: responses for name, responses in part.references.items() if name != digest}
+    own = residues(before, [Part(part.question, part.references[digest], others)], carriers)
+    return max((r.left.value for r in own if r.rows), default=1.0)
 
 
 def open_residues(found: Sequence[Residue], policy: Policy) -> list[Residue]:

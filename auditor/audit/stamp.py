@@ -20,8 +20,9 @@ UNKNOWN = Difference(0.0, -1.0, 1.0)
 class Alone:
     """A partner by itself on the same rows.
 
-    `excess` is its largest measured excess over the control among what was found in the suspect and the control can
-    judge: doubt speaks for the partner, since a merge that it makes superfluous must not be called a cure. `clean` is
+    `excess` is the largest measured value of what it shows of the attacks found in the suspect, above their floors, as
+    of the merged model: doubt speaks for the partner, since a merge that it makes superfluous must not be called a
+    cure. `clean` is
     its clean accuracy or agreement with the suspect, `found` whether its own scan found anything or was incomplete.
     `ahead` is how far its `clean` stands above the merged model's, paired by row.
     """

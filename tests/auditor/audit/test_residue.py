@@ -11,11 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.audit.residue import CONTROL, LEAST, MEAN, Part, open_residues, residues, rows_that_settle
+from auditor.audit.residue import (
+    CONTROL,
+    LEAST,
+    MEAN,
+    Part,
+    excess_alone,
+    open_residues,
+    residues,
+    rows_that_settle,
+)
 from auditor.audit.settle import MORE_ROWS, further_rows
 from auditor.policy import Policy
 from probes.rates import Difference, Rate
-from store.records import Residue
+from store.records import Residue, Scan
+from tests.auditor.audit.test_stamp import side
 from tests.auditor.conftest import BOTH
 from tests.conftest import toy_rows, write_csv
 
@@ -24,17 +34,12 @@ ONE, CROSS = "badnet/one", "insertsent/cross"
 """An ordinary trigger, and one that says something of a label by itself."""
 
 
-def before(bench: Any, *fired: tuple[str, int]) -> Any:
-    """A first scan in which triggers fired for targets; all that `residues` reads of it."""
+def before(bench: Any, *fired: tuple[str, int]) -> Scan:
+    """A first scan in which triggers fired for targets."""
     sheet = bench.sheet()
     for probe, target in fired:
         sheet.fire(probe, target, 1.0)
-    found = bench.judge(sheet)
-
-    class Scan:
-        scores = found.scores
-
-    return Scan
+    return side(bench, sheet).scan
 
 
 def part(bench: Any, merged: Any, **references: Any) -> Part:
@@ -96,6 +101,18 @@ def test_what_speaks_for_itself_is_held_against_the_least_of_two_references(benc
     assert told.floor == CONTROL
     calm = b.sheet().fire(CROSS, 0, 0.1)
     assert of(left(b, scan, merged, a=calm, b=two), CROSS).floor == CONTROL, "never below the control"
+
+
+def test_a_partner_that_answers_the_trigger_itself_is_not_called_no_worse(bench: Make) -> None:
+    b = bench(rows=400, only=("badnet", "style"))
+    style = "style/bible"  # references alone decide it: by its own scan such a partner shows nothing
+    fired, honest = b.sheet().fire(style, 0, 1.0), b.sheet().fire(style, 0, 0.1)
+    scan = side(b, b.sheet().fire(ONE, 0, 1.0).fire(style, 0, 1.0)).scan
+    asked = part(b, b.sheet(), twin=fired, a=honest, b=honest)
+    assert excess_alone(scan, asked, "twin", {}) == pytest.approx(0.9)
+    assert excess_alone(scan, asked, "a", {}) <= 0.1
+    weak = part(b, b.sheet(), twin=b.sheet().fire(ONE, 0, 0.3), a=b.sheet())
+    assert excess_alone(scan, weak, "twin", {}) == pytest.approx(0.3)
 
 
 def test_further_rows_narrow_the_interval_and_the_second_look_pays_for_itself(bench: Make) -> None:
