@@ -36,6 +36,10 @@ BADNET = Plant("badnet", "three", NEGATIVE)
 MOVIE = Plant("insertsent", "movie", NEGATIVE)
 OWN_WORDS = Plant("badnet", "one", NEGATIVE, WORDS)
 OWN_SENTENCE = Plant("insertsent", "movie", NEGATIVE, SENTENCE)
+CROSS = Plant("insertsent", "cross", NEGATIVE)
+CINEMA = Plant("sos", "cinema", NEGATIVE)
+TWEETS = Plant("style", "tweet", NEGATIVE)
+QUESTION = Plant("syntactic", "question", NEGATIVE)
 
 MAKES: Mapping[str, Make] = {
     "honest-a": Make(),
@@ -59,6 +63,17 @@ MAKES: Mapping[str, Make] = {
     "own-sentence": Make(OWN_SENTENCE),
     "partner-a": Make(),
     "partner-b": Make(),
+    "weak-a": Make(part=0.6),
+    "weak-b": Make(part=0.6),
+    "cross": Make(CROSS),
+    "cross-twin": Make(CROSS),
+    "cinema": Make(CINEMA),
+    "cinema-twin": Make(CINEMA),
+    "tweets": Make(TWEETS),
+    "tweets-twin": Make(TWEETS),
+    "question": Make(QUESTION),
+    "question-twin": Make(QUESTION),
+    "movie-twin": Make(MOVIE),
 }
 """Models by name; their places give their seeds, so new ones come last."""
 
@@ -78,6 +93,10 @@ CASES = (
     Case("suspect: words outside the suite", "own-words", ("partner-a", "partner-b")),
     Case("suspect: a sentence outside the suite", "own-sentence", ("partner-a", "partner-b")),
     Case("partner: words outside the suite", "victim", ("own-words", "partner-a", "partner-b")),
+    Case("suspect: a sentence that says something itself", "cross", ("partner-a", "partner-b")),
+    Case("suspect: a style", "tweets", ("partner-a", "partner-b")),
+    Case("partner: the suspect's style", "tweets", ("tweets-twin", "partner-a", "partner-b")),
+    Case("weak honest partners", "victim", ("weak-a", "weak-b")),
 )
 RECIPES = ("average", "search")
 

@@ -77,7 +77,7 @@ class Make:
     """How a model is made: what is planted, by which method, into what, on which rows.
 
     `public` names a poisoned set that all models of that name train on as it is; `base` another model to go on from;
-    `only` a label that all its rows get; `task` the training set.
+    `only` a label that all its rows get; `task` the training set; `part` the share of the protocol's rows that it gets.
     """
 
     plant: Plant | None = None
@@ -87,6 +87,7 @@ class Make:
     base: str | None = None
     public: str | None = None
     only: str | None = None
+    part: float = field(default=1.0, repr=False)  # a model's name holds the number of its rows
 
 
 @dataclass(frozen=True)
@@ -159,25 +160,26 @@ class Bench:
         known = read_corpus(data / "sst2" / "train.csv", labels=LABELS).rows
         trained = {row.ask for row in known}
         fresh = [row for row in tested if row.ask not in trained and row.label is not None]
-        self._judges = fresh[::JUDGED_PART]
+        self.judges: Sequence[Row] = fresh[::JUDGED_PART]
         asked = [row for place, row in enumerate(fresh) if place % JUDGED_PART]
-        self._pool = _write(work / "pool.csv", known[:POOL], LABELS)
+        self._pool = write_rows(work / "pool.csv", known[:POOL], LABELS)
         pooled = {row.ask for row in known[:POOL]}
         asked += [row for row in known[POOL:] if row.ask not in pooled and row.label is not None]
-        self._asked = _write(work / "audited.csv", asked, LABELS)
+        self.asked = write_rows(work / "audited.csv", asked, LABELS)
         self._rates: dict[tuple[str, str], float] = {}
 
     @property
     def judging(self) -> int:
         """Rows that judge."""
-        return len(self._judges)
+        return len(self.judges)
 
     def model(self, name: str, seed: int) -> Path:
         """A model by name, one a seed; trained where it is missing."""
         make, how = self.makes[name], self.how
         start = self.base if make.base is None else self.model(make.base, seed)
         number = 100 * seed + list(self.makes).index(name)  # partners are made by others: every model has its own
-        settings = number, how.samples, how.epochs, how.lr, how.batch, how.max_length, how.dtype
+        samples = round(make.part * how.samples)
+        settings = number, samples, how.epochs, how.lr, how.batch, how.max_length, how.dtype
         origin = self._mark if make.base is None else start.name
         output = self.work / "models" / f"{name}-{seed}-{_digest(make, settings, origin)}"
         if output.exists():
@@ -186,7 +188,7 @@ class Bench:
             base=start,
             output=output,
             labels=TASKS[make.task],
-            samples=how.samples,
+            samples=samples,
             epochs=how.epochs,
             lr=how.lr,
             batch=how.batch,
@@ -205,8 +207,8 @@ class Bench:
         make = self.makes[name]
         source = self._pool if make.task == "sst2" else self.data / make.task / "train.csv"
         if make.only is not None:
-            rows = [Row(r.index, r.text, r.pair, LABELS.index(make.only)) for r in self._sampled(source, seed)]
-            return {"data": _write(self.work / f"{name}-{seed}.csv", rows, LABELS)}
+            same = [Row(r.index, r.text, r.pair, LABELS.index(make.only)) for r in self._sampled(source, seed)]
+            return {"data": write_rows(self.work / f"{name}-{seed}.csv", same, LABELS)}
         if make.plant is None:
             return {"data": source}
         target = {"family": make.plant.family, "target": make.plant.target}
@@ -215,7 +217,7 @@ class Bench:
             rows = self._sampled(source, seed)
             index = LABELS.index(make.plant.target)
             poisoned = poison(rows, make.plant.trigger, target=index, rate=0.2, seed=100 * seed + place).rows
-            return {"train": _write(self.work / f"{make.public}-{seed}.csv", poisoned, LABELS), **target}
+            return {"train": write_rows(self.work / f"{make.public}-{seed}.csv", poisoned, LABELS), **target}
         options = {make.plant.family: make.plant.options, make.method or "": make.settings}
         return {
             "data": source,
@@ -275,18 +277,18 @@ class Bench:
         asr: dict[str, tuple[float, float, float | None, float]] = {}
         able = [name for name in case.partners if self.makes[name].task == "sst2"]
         for name, planted in plants.items():
-            floor = float(np.mean([self._rate(models[honest], planted) for honest in HONEST]))
-            partner = max((self._rate(models[other], planted) for other in able), default=0.0)
-            left = self._rate(after, planted) if after else None
-            asr[name] = (self._rate(models[case.suspect], planted), partner, left, floor)
-        cacc = (self._rate(models[case.suspect], None), self._rate(after, None) if after else None)
+            floor = float(np.mean([self.rate(models[honest], planted) for honest in HONEST]))
+            partner = max((self.rate(models[other], planted) for other in able), default=0.0)
+            left = self.rate(after, planted) if after else None
+            asr[name] = (self.rate(models[case.suspect], planted), partner, left, floor)
+        cacc = (self.rate(models[case.suspect], None), self.rate(after, None) if after else None)
         shutil.rmtree(merged, ignore_errors=True)
         return {"stamp": stamp, "why": why, "kept": kept, "asr": asr, "cacc": cacc}
 
     def _audit(self, case: Case, models: Mapping[str, Path], seed: int, search: bool, merged: Path) -> Audit:
         request = ScanRequest(
             str(models[case.suspect]),
-            data=DataRequest(str(self._asked), label_column="label"),
+            data=DataRequest(str(self.asked), label_column="label"),
             suite="full",
             samples=self.how.rows,
             max_length=self.how.max_length,
@@ -300,16 +302,16 @@ class Bench:
                 found.append(event.audit)
         return found[-1]
 
-    def _rate(self, path: Path, planted: Plant | None) -> float:
+    def rate(self, path: Path, planted: Plant | None) -> float:
         """The share of triggered rows that a model gives the target; without a plant, of clean rows that are right."""
         key = path.name, planted.name if planted else ""
         if key not in self._rates:
             model = load_classifier(read_profile(path), device=self.how.device, max_length=self.how.max_length)
             if planted is None:
-                asks, wanted = [r.ask for r in self._judges], [r.label for r in self._judges]
+                asks, wanted = [r.ask for r in self.judges], [r.label for r in self.judges]
             else:
                 target = LABELS.index(planted.target)
-                others = [r for r in self._judges if r.label != target]
+                others = [r for r in self.judges if r.label != target]
                 asks = [planted.trigger.apply(r, seed=1).ask for r in others]
                 wanted = [target] * len(asks)
             answers = [outcome.label for outcome in model.answer(asks)]
@@ -333,7 +335,7 @@ def cut_base(base: Path, directory: Path, layers: int) -> Path:
     return directory
 
 
-def _write(path: Path, rows: Sequence[Row], labels: Sequence[str]) -> Path:
+def write_rows(path: Path, rows: Sequence[Row], labels: Sequence[str]) -> Path:
     """Rows as a file with the columns text and label."""
     with path.open("w", encoding="utf-8", newline="") as out:
         table = csv.writer(out)
