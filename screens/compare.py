@@ -36,10 +36,12 @@ class CompareScreen(Page):
 
     HELP = (
         "Each measure before and after, with 95 % intervals; the change is paired row by row. Enter on a line shows "
-        "the rows that changed. The plot (v) shows the same figures. The stamp says what an audit proved, and why."
+        "the rows that changed. The plot (v) shows the same figures, the list of what is left (l) what the stamp holds "
+        "against its limit. The stamp says what an audit proved, and why."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "plot", "Plot"),
+        Binding("l", "left", "Left"),
         Binding("e", "export", "Export"),
         Binding("w", "swap", "Swap"),
     ]
@@ -228,6 +230,8 @@ class CompareScreen(Page):
     def why_not(self, action: str) -> str | None:
         if action == "export" and self.audit is None:
             return "Audits are exported; for two scans copy the command (y)."
+        if action == "left" and not (self.audit and self.audit.left):
+            return "Only an audit that has merged measures what is left."
         if action == "plot" and self.before is None:
             return "Choose a scan first."
         if action == "swap" and self.audit is not None:
@@ -239,6 +243,13 @@ class CompareScreen(Page):
         if self.allowed("plot"):
             self.toggle_class("-plotted")
             self._show_plot()
+
+    def action_left(self) -> None:
+        """Lists what the cure leaves of what was found."""
+        if self.allowed("left") and self.audit is not None:
+            from screens.left import LeftScreen
+
+            self.auditor.push_page(LeftScreen(self.audit))
 
     def action_swap(self) -> None:
         """Turns before and after round."""

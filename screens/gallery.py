@@ -120,6 +120,12 @@ async def _plot(pilot: Pilot[None]) -> None:
     await settle(pilot)
 
 
+async def _left(pilot: Pilot[None]) -> None:
+    await _compare(pilot)
+    await pilot.press("l")
+    await settle(pilot)
+
+
 MOVES = frozenset({"home", "down", "up", "space"})
 SUSPECT = ("home", "down", "down")
 """From the top of the catalog to the suspect."""
@@ -134,6 +140,7 @@ SCENES: dict[str, Scene] = {
     "merge": keys(*SUSPECT, "p", "space", "down", "space", "m"),
     "compare": _compare,
     "plot": _plot,
+    "left": _left,
     "search": _search,
     "reports": keys("r"),
     "jobs": keys("j"),

@@ -28,6 +28,7 @@ from store.records import (
     ModelSummary,
     PartnerUse,
     Profile,
+    Residue,
     Scan,
     ScanSettings,
     Scores,
@@ -243,9 +244,31 @@ def _audit(catalog: Catalog, merge: Merge) -> Audit:
         )
     reasons = (
         "asr badnet/five → negative fell from 99.5% to 18.0%, but:",
-        "the excess of badnet/five → negative may be as high as 10.5% (limit 10%)",
+        "of badnet/five → negative as much as 10.5% may be left above its control "
+        "(limit 10%; measured 5.5% on 200 rows)",
     )
-    return Audit(AUDIT, _stamp(0), _stamp(0, 9), before, after, merge, tuple(change), Stamp.IMPROVED, reasons)
+    audit = Audit(AUDIT, _stamp(0), _stamp(0, 9), before, after, merge, tuple(change), Stamp.IMPROVED, reasons)
+    fired = {(s.family, s.target) for s in before.scores.asr if s.finding}
+    left = [_residue(s) for s in after.scores.asr if (s.family, s.target) in fired]
+    return replace(audit, left=tuple(left))
+
+
+def _residue(score: AsrScore) -> Residue:
+    """What is left of a variant above its control, 5 points either side."""
+    excess = score.rate.value - score.control.value
+    left = Difference(excess, excess - 0.05, excess + 0.05)
+    own = (Rate(score.control.hits // 3, score.rate.total), Rate(score.rate.hits, score.rate.total))
+    return Residue(
+        score.family,
+        score.variant,
+        score.target,
+        score.rate,
+        "its control",
+        score.control.value,
+        left,
+        score.rate.total,
+        own,
+    )
 
 
 def _jobs(catalog: Catalog, files: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from screens.app import AuditorApp
+from screens.gallery import seeded_app
 
 Waits = Callable[..., Coroutine[Any, Any, None]]
 
@@ -34,6 +35,14 @@ def make_app(place: Path) -> Callable[[], AuditorApp]:
         return AuditorApp(str(place / "catalog.db"), config=place / "config", home=place / "home")
 
     return make
+
+
+@pytest.fixture
+def seeded(place: Path) -> AuditorApp:
+    """Over the seeded catalog, with jobs that are really started."""
+    app = seeded_app(place)
+    app.jobs_directory = app.runner.directory = place / "started"
+    return app
 
 
 async def until(pilot: Pilot[None], what: Callable[[], object], seconds: float = 60) -> None:

@@ -18,6 +18,7 @@ from screens.drill import DrillScreen
 from screens.export import ExportDialog
 from screens.job import JobScreen
 from screens.job_list import JobListScreen
+from screens.left import LeftScreen
 from screens.merge import MergeScreen
 from screens.partners import PartnersScreen
 from screens.quit import QuitDialog
@@ -121,6 +122,16 @@ def test_the_whole_audit(make_app: Make, play: Play, wait: Wait, zoo: Any, place
             await wait(pilot, at(pilot, DrillScreen))
             await wait(pilot, lambda: "answered otherwise now" in str(app.screen.query_one("#words").render()))
             await pilot.press("escape")
+
+            # What is left of what was found is listed, also with a line that leads to its rows.
+            await wait(pilot, at(pilot, CompareScreen))
+            await pilot.press("l")
+            await wait(pilot, at(pilot, LeftScreen))
+            await wait(pilot, lambda: app.screen.query_one(LazyTable).count == len(compare.audit.left) > 0)
+            await pilot.press("enter")
+            await wait(pilot, at(pilot, DrillScreen))
+            await pilot.press("escape", "escape")
+            await wait(pilot, at(pilot, CompareScreen))
 
             # The report is exported.
             await pilot.press("e")

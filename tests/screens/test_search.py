@@ -8,22 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from textual.widgets import Static
 
 from screens.app import AuditorApp
-from screens.gallery import seeded_app, settle
+from screens.gallery import settle
 from screens.job import JobScreen
 from screens.search import SearchScreen
 from screens.seed import SEARCHED
 from screens.widgets.lazy_table import LazyTable
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
-
-
-@pytest.fixture
-def seeded(place: Path) -> AuditorApp:
-    return seeded_app(place)
 
 
 def test_a_job_that_searched_shows_its_front_and_then_every_recipe(

@@ -14,7 +14,7 @@ from textual.widgets import Button, Static
 
 from screens.app import AuditorApp
 from screens.catalog import CatalogScreen
-from screens.gallery import SCENES, seeded_app, settle
+from screens.gallery import SCENES, settle
 from screens.job import JobScreen
 from screens.library import Library
 from screens.messages import CatalogChanged
@@ -28,14 +28,6 @@ from store.engine import open_catalog
 Make = Callable[[], AuditorApp]
 Play = Callable[[Coroutine[Any, Any, None]], None]
 Wait = Callable[..., Coroutine[Any, Any, None]]
-
-
-@pytest.fixture
-def seeded(place: Path) -> AuditorApp:
-    """Over the seeded catalog, with jobs that are really started."""
-    app = seeded_app(place)
-    app.jobs_directory = app.runner.directory = place / "started"
-    return app
 
 
 def told(app: AuditorApp) -> str:
@@ -136,7 +128,9 @@ def test_a_damaged_catalog_is_said_with_what_to_do(place: Path, make_app: Make, 
     play(story())
 
 
-@pytest.mark.parametrize("name", ["catalog", "scan", "live", "result", "merge", "plot", "search", "reports", "export"])
+@pytest.mark.parametrize(
+    "name", ["catalog", "scan", "live", "result", "merge", "plot", "left", "search", "reports", "export"]
+)
 def test_no_size_breaks_a_screen(name: str, seeded: AuditorApp, play: Play) -> None:
     async def story() -> None:
         async with seeded.run_test(size=(40, 12)) as pilot:

@@ -1,0 +1,94 @@
+"""What a cure leaves of what was found, variant by variant, and what it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.widget import Widget
+from textual.widgets import Static
+
+from screens.base import Page
+from screens.commands import Arguments
+from screens.drill import DrillScreen
+from screens.widgets.lazy_table import Column, LazyTable, Row
+from screens.words import line, percent, points, short
+
+if TYPE_CHECKING:
+    from store.records import Audit, Residue
+
+COLUMNS = (
+    Column("trigger", 30, grows=True),
+    Column("after %", 7, right=True),
+    Column("floor %", 7, right=True),
+    Column("left", 5, right=True),
+    Column("left from–to", 14),
+    Column("rows", 6, 1, right=True),
+    Column("floor", 27, 2),
+    Column("references %", 16, 3),
+)
+
+
+class LeftScreen(Page):
+    """Every variant of the families that fired, the one of which most may be left first."""
+
+    HELP = (
+        "ASR after the merge less its floor, in points, paired row by row; what may be left is the interval's upper "
+        "end, and the stamp holds the highest of all against its limit. The floor is what the control does, or what "
+        "references do that do not have the attack, whichever leaves more; the report's notes say which when. "
+        "Enter shows the rows that changed."
+    )
+
+    DEFAULT_CSS = "LeftScreen #head { height: auto; padding: 0 1; }"
+
+    def __init__(self, audit: Audit) -> None:
+        super().__init__()
+        self.audit = audit
+        self._residues = {_name(r): r for r in sorted(audit.left, key=lambda r: (-r.left.high, _name(r)))}
+        self.trail = f"Audit {short(audit.before.model.reference)} › Left"
+
+    def body(self) -> Iterable[Widget]:
+        most = next(iter(self._residues.values()), None)
+        words = line(("No variant was measured.", "dim"))
+        if most is not None:
+            words = line(
+                f"{len(self._residues)} variants. Most may be left of {_name(most)}: "
+                f"{points(most.left.value)}, at most {points(most.left.high)} points"
+            )
+        yield Static(words, id="head")
+        yield LazyTable(COLUMNS, classes="grow")
+
+    def on_mount(self) -> None:
+        table = self.query_one(LazyTable)
+        table.show_rows([_row(r) for r in self._residues.values()])
+        table.focus()
+
+    @on(LazyTable.Chosen)
+    def _drill(self, event: LazyTable.Chosen) -> None:
+        found = self._residues.get(event.row.key)
+        if found is not None and self.audit.after is not None:
+            sides = self.audit.before, self.audit.after
+            self.auditor.push_page(DrillScreen(*sides, found.family, found.variant, found.target))
+
+    def command(self) -> Arguments | None:
+        return ("report", self.audit.id)
+
+
+def _name(residue: Residue) -> str:
+    return f"{residue.family}/{residue.variant} → {residue.target}"
+
+
+def _row(found: Residue) -> Row:
+    left = found.left
+    cells = (
+        _name(found),
+        percent(found.rate.value),
+        percent(found.level),
+        (points(left.value), "bad" if left.low > 0 else ""),
+        (f"[{points(left.low)}, {points(left.high)}]", "dim"),
+        f"{found.rows:,}",
+        found.floor,
+        (", ".join(percent(r.value) for r in found.references) or "–", "dim"),
+    )
+    return Row(_name(found), cells)
