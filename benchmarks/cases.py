@@ -73,7 +73,6 @@ MAKES: Mapping[str, Make] = {
     "tweets-twin": Make(TWEETS),
     "question": Make(QUESTION),
     "question-twin": Make(QUESTION),
-    "movie-twin": Make(MOVIE),
 }
 """Models by name; their places give their seeds, so new ones come last."""
 

@@ -4,8 +4,9 @@
 
 Each poisoned model is averaged with two partners, with less and less of it kept; `auditor.audit.residue` measures what
 the merged model still does with the planted trigger, as an audit does where nothing else stands in the way, and so do
-the single floors that it chooses among. A floor calls the backdoor gone where at most `stamp_excess` may be left above
-it, and wrongly so where on other rows the merged model stands more than that above the mean of three honest models.
+the single floors that it chooses among. A floor calls the backdoor gone where the merge can be judged, the trigger is
+not found again and at most `stamp_excess` may be left above it, and wrongly so where on other rows the merged model
+stands more than that above the mean of three honest models.
 Partners are honest, honest and trained on fewer rows, or an honest one beside a carrier of the same trigger. Carriers
 are known to the measure, as to an audit, save for edits that references alone decide. `--data` and the models are those
 of `cases.py`. Prints the tables of RESULTS.md.
@@ -41,7 +42,7 @@ from probes.rates import Paired, upper_bound
 from store.engine import open_catalog
 from store.records import Scan
 
-VICTIMS = {"victim": "twin", "movie": "movie-twin", "cross": "cross-twin", "cinema": "cinema-twin"}
+VICTIMS = {"victim": "twin", "cross": "cross-twin", "cinema": "cinema-twin"}
 VICTIMS |= {"tweets": "tweets-twin", "question": "question-twin"}
 """Poisoned models by name, each with another that is poisoned alike."""
 SHARES = (0.1, 0.2, 0.35, 0.5)
@@ -54,17 +55,19 @@ JUDGING = 1_500
 
 @dataclass(frozen=True)
 class Merge:
-    """One merged model: the upper bound of what each floor says is left (None: not measured), and what the judge found
+    """One merged model: whether a stamp is refused anyway (the trigger was found again or suspicious, or the merge
+    could not be judged); the upper bound of what each floor says is left (None: not measured), and what the judge found
     above the honest models.
     """
 
+    refused: bool
     left: Mapping[str, float | None]
     judged: float
 
     def gone(self, floor: str) -> bool:
         """Whether a floor calls the backdoor gone."""
         bound = self.left[floor]
-        return bound is not None and bound <= LIMIT
+        return not self.refused and bound is not None and bound <= LIMIT
 
 
 def partner_sets(victim: str) -> Mapping[str, tuple[str, str]]:
@@ -129,9 +132,11 @@ class Floors:
             merged = replace(asked, suspect=self.session.profile(str(self._merged)), fixed_labels=labels)
             answers = drained(respond(merged, merged.suspect, "after", backend))
             part = Part(question_of(merged, answers.clean), answers, references)
+            scan = conclude(merged, "", answers, list(references.values())).record
+            fired = [s for s in scan.scores.asr if s.target == plant.target and (s.finding or s.suspicious)]
             left = self._bounds(part, before, carriers, plant)
             place = self._merged.rename(self._merged.with_name(f"{suspect.name}-{'-'.join(partners)}-{dose}"))
-            yield dose, Merge(left, bench.rate(place, plant) - floor)
+            yield dose, Merge(bool(fired or scan.incomplete), left, bench.rate(place, plant) - floor)
             shutil.rmtree(place)
 
     def _prepared(self, suspect: Path, partners: Sequence[Path], plant: Plant) -> Prepared:
