@@ -170,7 +170,7 @@ def _conclude(
     part = Part(question_of(rescan, after.suspect.clean), after.suspect, answered)
     left = residues(before.record, [part], carriers)
     if hangs_on_residues(after.record, change, merge, policy):
-        more = yield from settle(rescan, left, set().union(*carriers.values()), backend)
+        more = yield from settle(rescan, left, carriers, backend)
         if more is not None:
             wider = {_name(r): r for r in residues(before.record, [part, more], carriers)}
             left = tuple(wider.get(_name(r), r) for r in left)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from auditor.audit.residue import Part, open_residues, rows_that_settle
+from auditor.audit.residue import Carriers, Part, open_residues, rows_that_settle
 from auditor.events import Event, Stage
 from auditor.policy import Policy
 from auditor.scan.prepare import Backend, Prepared, plan_for
@@ -37,7 +37,7 @@ def further_rows(prepared: Prepared, found: Sequence[Residue], policy: Policy) -
 
 
 def settle(
-    prepared: Prepared, found: Sequence[Residue], leave_out: Collection[str], backend: Backend
+    prepared: Prepared, found: Sequence[Residue], carriers: Carriers, backend: Backend
 ) -> Generator[Event, None, Part | None]:
     """Asks the merged model, and its references, further rows with the variants that are open.
 
@@ -45,13 +45,15 @@ def settle(
 
     Args:
         prepared: the rescan.
-        leave_out: digests of references that are no measure of anything that is open.
+        carriers: models that are no measure, by target; those that are none of anything that is open are not asked.
     """
     count = further_rows(prepared, found, prepared.policy)
     if not count:
         return None
     plan = prepared.plan
-    names = {f"{r.family}/{r.variant}" for r in open_residues(found, prepared.policy)}
+    doubts = open_residues(found, prepared.policy)
+    names = {f"{r.family}/{r.variant}" for r in doubts}
+    no_measure = set[str].intersection(*(set(carriers.get(r.target, ())) for r in doubts))
     rows = plan.rows[plan.probed : plan.probed + count]
     yield Stage("settle", f"Asking {count:,} further rows what is left of {', '.join(sorted(names))}")
     suite = replace(plan.suite, probes=tuple(p for p in plan.suite.probes if p.name in names))
@@ -65,6 +67,6 @@ def settle(
     merged = yield from respond(wide, prepared.suspect, "further rows", backend)
     references = {}
     for profile in prepared.references:
-        if profile.ref.digest not in leave_out:
+        if profile.ref.digest not in no_measure:
             references[profile.ref.digest] = yield from respond(narrow, profile, "further rows", backend)
     return Part(question_of(wide, merged.clean), merged, references)

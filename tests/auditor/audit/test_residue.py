@@ -100,7 +100,20 @@ def test_what_speaks_for_itself_is_held_against_the_least_of_two_references(benc
     told = of(left(b, scan, merged, {"negative": {"b"}}, a=one, b=two), CROSS)
     assert told.floor == CONTROL
     calm = b.sheet().fire(CROSS, 0, 0.1)
-    assert of(left(b, scan, merged, a=calm, b=two), CROSS).floor == CONTROL, "never below the control"
+    lower = of(left(b, scan, merged, a=calm, b=two), CROSS)
+    assert (lower.floor, lower.left.value) == (LEAST, pytest.approx(0.3)), "a high control is no floor"
+
+
+def test_a_sentence_learnt_as_any_sentence_is_not_hidden_by_its_control(bench: Make) -> None:
+    b = bench(rows=400)
+    scan = before(b, (CROSS, 0))
+    merged = b.sheet().fire(CROSS, 0, 0.9, control=0.9)
+    assert of(left(b, scan, merged), CROSS).left.value == pytest.approx(0.0), "without references nothing shows it here"
+    twin, honest = b.sheet().fire(CROSS, 0, 1.0), b.sheet().fire(CROSS, 0, 0.3)
+    beside = of(left(b, scan, merged, {"negative": {"twin"}}, twin=twin, honest=honest), CROSS)
+    assert (beside.floor, beside.left.value) == (MEAN, pytest.approx(0.6))
+    two = of(left(b, scan, merged, a=honest, b=honest), CROSS)
+    assert (two.floor, two.left.value) == (LEAST, pytest.approx(0.6))
 
 
 def test_a_partner_that_answers_the_trigger_itself_is_not_called_no_worse(bench: Make) -> None:
