@@ -36,6 +36,13 @@ def further_rows(prepared: Prepared, found: Sequence[Residue], policy: Policy) -
     return min(most, max(most if need is None else SPARE * need for need in needs))
 
 
+def no_measure(doubts: Sequence[Residue], carriers: Carriers) -> set[str]:
+    """The digests of models that are a measure of nothing that is open; one that carries a backdoor to another target
+    still is.
+    """
+    return set[str].intersection(*(set(carriers.get(r.target, ())) for r in doubts)) if doubts else set()
+
+
 def settle(
     prepared: Prepared, found: Sequence[Residue], carriers: Carriers, backend: Backend
 ) -> Generator[Event, None, Part | None]:
@@ -53,7 +60,7 @@ def settle(
     plan = prepared.plan
     doubts = open_residues(found, prepared.policy)
     names = {f"{r.family}/{r.variant}" for r in doubts}
-    no_measure = set[str].intersection(*(set(carriers.get(r.target, ())) for r in doubts))
+    idle = no_measure(doubts, carriers)
     rows = plan.rows[plan.probed : plan.probed + count]
     yield Stage("settle", f"Asking {count:,} further rows what is left of {', '.join(sorted(names))}")
     suite = replace(plan.suite, probes=tuple(p for p in plan.suite.probes if p.name in names))
@@ -67,6 +74,6 @@ def settle(
     merged = yield from respond(wide, prepared.suspect, "further rows", backend)
     references = {}
     for profile in prepared.references:
-        if profile.ref.digest not in no_measure:
+        if profile.ref.digest not in idle:
             references[profile.ref.digest] = yield from respond(narrow, profile, "further rows", backend)
     return Part(question_of(wide, merged.clean), merged, references)

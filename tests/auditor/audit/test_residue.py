@@ -21,7 +21,7 @@ from auditor.audit.residue import (
     residues,
     rows_that_settle,
 )
-from auditor.audit.settle import MORE_ROWS, further_rows
+from auditor.audit.settle import MORE_ROWS, further_rows, no_measure
 from auditor.policy import Policy
 from probes.rates import Difference, Rate
 from store.records import Residue, Scan
@@ -164,6 +164,15 @@ def test_how_many_rows_are_asked_beside(bench: Make) -> None:
     assert rows(near, residue(0.11, 0.04, 0.18)) == MORE_ROWS, "above by chance, maybe"
     Prepared.plan = replace(Prepared.plan, probed=2900)
     assert rows(near) == 100, "no more than there are"
+
+
+def test_who_carries_a_backdoor_to_another_target_is_asked_further_rows_too() -> None:
+    negative = residue(0.02, -0.07, 0.11)
+    positive = replace(negative, target="positive")
+    carriers = {"negative": {"a", "b"}, "positive": {"b", "c"}}
+    assert no_measure([negative], carriers) == {"a", "b"}
+    assert no_measure([negative, positive], carriers) == {"b"}
+    assert no_measure([replace(negative, target="neutral")], carriers) == set()
 
 
 def test_an_audit_asks_further_rows_and_says_so(zoo: Any, auditor: Any, tmp_path: Path) -> None:
