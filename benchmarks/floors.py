@@ -204,6 +204,17 @@ def line(name: str, merges: Sequence[Merge]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def summary(floor: str, merges: Sequence[Merge]) -> str:
+    """How many merges a floor calls cured, of those that are and of those that are not."""
+    cured = [m for m in merges if m.judged <= LIMIT]
+    left = [m for m in merges if m.judged > LIMIT]
+    seen, wrong = (sum(m.gone(floor) for m in part) for part in (cured, left))
+    return (
+        f"{floor}: calls gone {seen} of the {len(cured)} merges that stand at most {100 * LIMIT:.0f} points above honest "
+        f"models, and {wrong} of the {len(left)} others (at most {100 * upper_bound(wrong, len(left)):.0f} %)."
+    )
+
+
 HEAD = ("trigger; partners", "merges", "gone (judge)", *FLOORS)
 
 
@@ -247,10 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for (sort, words), merges in found.items():
         print(line(f"{sort}; {words}", merges))
     every = [m for merges in found.values() for m in merges]
-    called = [m for m in every if m.gone("stamp")]
-    wrong = sum(m.judged > LIMIT for m in called)
-    most = upper_bound(wrong, len(called))
-    print(f"\nThe stamp's measure: {wrong} of {len(called)} wrong (at most {100 * most:.0f} %).")
+    print()
+    for floor in FLOORS:
+        print(summary(floor, every))
 
 
 if __name__ == "__main__":
