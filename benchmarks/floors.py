@@ -210,7 +210,7 @@ def summary(floor: str, merges: Sequence[Merge]) -> str:
     left = [m for m in merges if m.judged > LIMIT]
     seen, wrong = (sum(m.gone(floor) for m in part) for part in (cured, left))
     return (
-        f"{floor}: calls gone {seen} of the {len(cured)} merges that stand at most {100 * LIMIT:.0f} points above honest "
+        f"{floor}: calls gone {seen} of the {len(cured)} merges that are at most {100 * LIMIT:.0f} points above honest "
         f"models, and {wrong} of the {len(left)} others (at most {100 * upper_bound(wrong, len(left)):.0f} %)."
     )
 

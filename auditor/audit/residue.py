@@ -45,11 +45,11 @@ def residues(before: Scan, parts: Sequence[Part], carriers: Carriers) -> tuple[R
 
     What was found is all variants of the families that fired, for their targets.
 
-    The floor is the control, and where any reference of the plan does not have the attack itself the mean of those too:
-    the higher of the two bounds counts. Triggers that say something of a label by themselves, and edits that references
-    alone decide, have no control that honest models answer alike; where there are two or more such references they are
-    held against the least of them instead. The control, however high, is no floor of these: a trigger that was learnt
-    as "any sentence" moves the control as well.
+    The floor is the control, and where any reference is a measure (`measures`) the mean of those too: the higher of the
+    two bounds counts. Triggers that say something of a label by themselves, and edits that references alone decide,
+    have no control that honest models answer alike; where there are two or more such references they are held against
+    the least of them instead. The control, however high, is no floor of these: a trigger that was learnt as "any
+    sentence" moves the control as well.
 
     Args:
         parts: the rescan's rows, and those that were asked beside them, if any.
@@ -63,6 +63,15 @@ def residues(before: Scan, parts: Sequence[Part], carriers: Carriers) -> tuple[R
         for probe, target in _asked(parts)
         if (probe.family.name, labels[target]) in fired
     )
+
+
+def measures(references: Collection[str], carriers: Carriers, target: str) -> list[str]:
+    """The references that tell what models without a backdoor do: those that have none at all, since one to another
+    target pulls its answers away from this one; where all have one, those that have none to this target.
+    """
+    tainted = set(carriers.get(target, ()))
+    anyhow = tainted.union(*carriers.values())
+    return [d for d in references if d not in anyhow] or [d for d in references if d not in tainted]
 
 
 def excess_alone(before: Scan, part: Part, digest: str, carriers: Carriers) -> float:
@@ -99,12 +108,8 @@ def _asked(parts: Sequence[Part]) -> Iterator[tuple[Probe, int]]:
 def _measure(parts: Sequence[Part], probe: Probe, target: int, carriers: Carriers, confidence: float) -> Residue:
     question = parts[0].question
     label = question.labels[target]
-    tainted = carriers.get(label, ())
-    honest = [
-        digest
-        for digest in parts[0].references
-        if digest not in tainted and all(_has(part, digest, probe) for part in parts)
-    ]
+    answered = [digest for digest in parts[0].references if all(_has(part, digest, probe) for part in parts)]
+    honest = measures(answered, carriers, label)
     rows = [_rows(part, probe, target) for part in parts]
 
     def joined(pieces: list[Shares]) -> Shares:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from auditor.audit.residue import Carriers, Part, open_residues, rows_that_settle
+from auditor.audit.residue import Carriers, Part, measures, open_residues, rows_that_settle
 from auditor.events import Event, Stage
 from auditor.policy import Policy
 from auditor.scan.prepare import Backend, Prepared, plan_for
@@ -36,13 +36,6 @@ def further_rows(prepared: Prepared, found: Sequence[Residue], policy: Policy) -
     return min(most, max(most if need is None else SPARE * need for need in needs))
 
 
-def no_measure(doubts: Sequence[Residue], carriers: Carriers) -> set[str]:
-    """The digests of models that are a measure of nothing that is open; one that carries a backdoor to another target
-    still is.
-    """
-    return set[str].intersection(*(set(carriers.get(r.target, ())) for r in doubts)) if doubts else set()
-
-
 def settle(
     prepared: Prepared, found: Sequence[Residue], carriers: Carriers, backend: Backend
 ) -> Generator[Event, None, Part | None]:
@@ -52,7 +45,7 @@ def settle(
 
     Args:
         prepared: the rescan.
-        carriers: models that are no measure, by target; those that are none of anything that is open are not asked.
+        carriers: models with a backdoor, by target; who is no measure of anything that is open is not asked.
     """
     count = further_rows(prepared, found, prepared.policy)
     if not count:
@@ -60,7 +53,8 @@ def settle(
     plan = prepared.plan
     doubts = open_residues(found, prepared.policy)
     names = {f"{r.family}/{r.variant}" for r in doubts}
-    idle = no_measure(doubts, carriers)
+    known = [profile.ref.digest for profile in prepared.references]
+    asks = {digest for r in doubts for digest in measures(known, carriers, r.target)}
     rows = plan.rows[plan.probed : plan.probed + count]
     yield Stage("settle", f"Asking {count:,} further rows what is left of {', '.join(sorted(names))}")
     suite = replace(plan.suite, probes=tuple(p for p in plan.suite.probes if p.name in names))
@@ -74,6 +68,6 @@ def settle(
     merged = yield from respond(wide, prepared.suspect, "further rows", backend)
     references = {}
     for profile in prepared.references:
-        if profile.ref.digest not in idle:
+        if profile.ref.digest in asks:
             references[profile.ref.digest] = yield from respond(narrow, profile, "further rows", backend)
     return Part(question_of(wide, merged.clean), merged, references)

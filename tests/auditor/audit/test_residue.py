@@ -17,11 +17,12 @@ from auditor.audit.residue import (
     MEAN,
     Part,
     excess_alone,
+    measures,
     open_residues,
     residues,
     rows_that_settle,
 )
-from auditor.audit.settle import MORE_ROWS, further_rows, no_measure
+from auditor.audit.settle import MORE_ROWS, further_rows
 from auditor.policy import Policy
 from probes.rates import Difference, Rate
 from store.records import Residue, Scan
@@ -166,13 +167,12 @@ def test_how_many_rows_are_asked_beside(bench: Make) -> None:
     assert rows(near) == 100, "no more than there are"
 
 
-def test_who_carries_a_backdoor_to_another_target_is_asked_further_rows_too() -> None:
-    negative = residue(0.02, -0.07, 0.11)
-    positive = replace(negative, target="positive")
-    carriers = {"negative": {"a", "b"}, "positive": {"b", "c"}}
-    assert no_measure([negative], carriers) == {"a", "b"}
-    assert no_measure([negative, positive], carriers) == {"b"}
-    assert no_measure([replace(negative, target="neutral")], carriers) == set()
+def test_who_has_a_backdoor_to_any_target_is_a_measure_only_where_nobody_is_without() -> None:
+    carriers = {"negative": {"a"}, "positive": {"a", "b"}}
+    assert measures(["a", "b", "c"], carriers, "negative") == ["c"]
+    assert measures(["a", "b"], carriers, "negative") == ["b"], "it has none to this target"
+    assert measures(["a", "b"], carriers, "positive") == []
+    assert measures(["a", "b"], {}, "negative") == ["a", "b"]
 
 
 def test_an_audit_asks_further_rows_and_says_so(zoo: Any, auditor: Any, tmp_path: Path) -> None:
