@@ -6,10 +6,10 @@ Each poisoned model is averaged with two partners, with less and less of it kept
 the merged model still does with the planted trigger, as an audit does where nothing else stands in the way, and so do
 the single floors that it chooses among. A floor calls the backdoor gone where the merge can be judged, the trigger is
 not found again and at most `stamp_excess` may be left above it, and wrongly so where on other rows the merged model
-stands more than that above the mean of three honest models.
-Partners are honest, honest and trained on fewer rows, or an honest one beside a carrier of the same trigger. Carriers
-are known to the measure, as to an audit, save for edits that references alone decide. `--data` and the models are those
-of `cases.py`. Prints the tables of RESULTS.md.
+stands more than that above the mean of three honest models. Partners are honest, honest and trained on fewer rows, or
+an honest one beside a carrier of the same trigger. Carriers are known to the measure, as to an audit, save for edits
+that references alone decide. `--data` and the models are those of `cases.py`. `--work` keeps models and results: a
+stopped command goes on from there. Prints the tables of RESULTS.md.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ class Floors:
 
     def merges(self, victim: str, partners: Sequence[str], seed: int) -> list[Merge]:
         """What the floors and the judge say of a poisoned model at every share that is kept."""
-        keys = {s: f"{victim}/{'+'.join(partners)}/{seed}/{s}/{self.rows}" for s in SHARES}
+        models = "+".join(self.bench.model(name, seed).name for name in (victim, *partners))
+        keys = {s: f"{models}/{s}/{self.rows}" for s in SHARES}
         if any(key not in self._known for key in keys.values()):
             for dose, found in self._measure(victim, partners, seed):
                 self._known[keys[dose]] = found
