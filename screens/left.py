@@ -36,8 +36,8 @@ class LeftScreen(Page):
     HELP = (
         "ASR after the merge less its floor, in points, paired row by row; what may be left is the interval's upper "
         "end, and the stamp holds the highest of all against its limit. The floor is what the control does, or what "
-        "references do that do not have the attack, whichever leaves more; the report's notes say which when. "
-        "Enter shows the rows that changed."
+        "references without a backdoor do, whichever leaves more; of triggers that say something by themselves, the "
+        "least of two or more such references. Enter shows the rows that changed."
     )
 
     DEFAULT_CSS = "LeftScreen #head { height: auto; padding: 0 1; }"

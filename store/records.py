@@ -353,8 +353,8 @@ class Residue:
     """What a cure leaves of a variant of what was found.
 
     `left` is the ASR less its floor, paired by row, over `rows` rows: more than the rescan's where further ones were
-    asked. `floor` says what that is, `level` its mean rate. `references` are the ASR of the references that do not have
-    the attack themselves.
+    asked. `floor` says what that is, `level` its mean rate. `references` are the ASR of the references that tell what
+    models without a backdoor do.
     """
 
     family: str
