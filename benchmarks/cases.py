@@ -16,11 +16,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from cases_lab import LABELS, Bench, Case, Make, Outcome, Plant, Protocol, cut_base
+from cases_lab import LABELS, Bench, Case, Make, Outcome, Plant, Protocol, base_of, lab_parser
 
-from auditor.embedded import minilm
 from auditor.errors import AuditorError
 from auditor.models.device import pick_device
 from auditor.session import Session
@@ -153,29 +151,15 @@ def chosen_cases(names: Sequence[str], parser: argparse.ArgumentParser) -> list[
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--base", type=Path, help="default: the embedded MiniLM")
-    parser.add_argument("--layers", type=int, help="of the base; default: all")
-    parser.add_argument("--device", default="auto")
+    parser = lab_parser(__doc__ or "")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the training's arithmetic")
     parser.add_argument("--scan-dtype", choices=("float32", "bfloat16"), help="of the audits' arithmetic")
-    parser.add_argument("--samples", type=int, default=1600, help="training rows")
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--lr", type=float, default=1e-4)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--rows", type=int, default=400, help="that an audit judges by; a search takes others")
     parser.add_argument("--trials", type=int, default=40)
-    parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2))
     parser.add_argument("--cases", nargs="+", default=(), metavar="TEXT", help="those whose name holds a text")
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=RECIPES)
     parser.add_argument("--only-models", action="store_true", help="train what the cases need, and audit nothing")
     options = parser.parse_args(arguments)
-    base = options.base or minilm()
-    if base is None:
-        parser.error("the embedded MiniLM is not installed: give a base with --base")
     how = Protocol(
         samples=options.samples,
         epochs=options.epochs,
@@ -188,9 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         dtype=options.dtype,
     )
     cases = chosen_cases(options.cases, parser)
-    options.work.mkdir(parents=True, exist_ok=True)
-    if options.layers is not None:
-        base = cut_base(base, options.work / f"{base.name}-{options.layers}", options.layers)
+    base = base_of(options, parser)
     url = catalog_url(str(options.work / "catalog.db"))
     runs = []
     try:

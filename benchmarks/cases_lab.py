@@ -5,6 +5,7 @@ The judge knows what was planted, which the audits are not told. It asks rows th
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
 import json
@@ -20,6 +21,7 @@ from safetensors.numpy import load_file, save_file
 
 from auditor.audit.antidote import Budget
 from auditor.audit.request import MergeRequest
+from auditor.embedded import minilm
 from auditor.errors import IncompatibleError
 from auditor.events import AuditReady
 from auditor.lab.plant import PlantRequest, plant
@@ -318,6 +320,34 @@ class Bench:
             model.close()
             self._rates[key] = float(np.mean([a == w for a, w in zip(answers, wanted, strict=True)]))
         return self._rates[key]
+
+
+def lab_parser(description: str) -> argparse.ArgumentParser:
+    """The options of every command that makes these models."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--base", type=Path, help="default: the embedded MiniLM")
+    parser.add_argument("--layers", type=int, help="of the base; default: all")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--samples", type=int, default=1600, help="training rows")
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--lr", type=float, default=1e-4)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--max-length", type=int, default=128)
+    parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2))
+    return parser
+
+
+def base_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Path:
+    """The base that the options name, cut to its first layers where they say so; the work directory is made."""
+    base: Path | None = options.base or minilm()
+    if base is None:
+        parser.error("the embedded MiniLM is not installed: give a base with --base")
+    options.work.mkdir(parents=True, exist_ok=True)
+    if options.layers is not None:
+        base = cut_base(base, options.work / f"{base.name}-{options.layers}", options.layers)
+    return base
 
 
 def cut_base(base: Path, directory: Path, layers: int) -> Path:

@@ -14,7 +14,6 @@ stopped command goes on from there. Prints the tables of RESULTS.md.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,11 +22,10 @@ from pathlib import Path
 
 import numpy as np
 from cases import MAKES
-from cases_lab import HONEST, LABELS, Bench, Plant, Protocol, cut_base, write_rows
+from cases_lab import HONEST, LABELS, Bench, Plant, Protocol, base_of, lab_parser, write_rows
 
 from auditor.audit.request import MergeRequest
 from auditor.audit.residue import Part, residues
-from auditor.embedded import minilm
 from auditor.models.device import pick_device
 from auditor.policy import Policy
 from auditor.scan.prepare import Prepared, plan_for
@@ -220,29 +218,13 @@ HEAD = ("trigger; partners", "merges", "gone (judge)", *FLOORS)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--base", type=Path, help="default: the embedded MiniLM")
-    parser.add_argument("--layers", type=int, help="of the base; default: all")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--samples", type=int, default=1600, help="training rows")
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--lr", type=float, default=1e-4)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--max-length", type=int, default=128)
+    parser = lab_parser(__doc__ or "")
     parser.add_argument("--rows", type=int, default=500, help="that a merged model is asked")
-    parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2))
     options = parser.parse_args(arguments)
-    base = options.base or minilm()
-    if base is None:
-        parser.error("the embedded MiniLM is not installed: give a base with --base")
     device = pick_device(options.device)
     shaped = (options.samples, options.epochs, options.lr, options.batch, options.max_length)
     how = Protocol(*shaped, rows=options.rows, trials=0, device=device, dtype=None)
-    options.work.mkdir(parents=True, exist_ok=True)
-    if options.layers is not None:
-        base = cut_base(base, options.work / f"{base.name}-{options.layers}", options.layers)
+    base = base_of(options, parser)
     url = catalog_url(str(options.work / "floors.db"))
     with open_catalog(url) as catalog:
         bench = Bench(Session(Settings(url, device=device), catalog), base, options.data, options.work, MAKES, how)

@@ -22,9 +22,8 @@ class Alone:
 
     `excess` is the largest measured value of what it shows of the attacks found in the suspect, above their floors, as
     of the merged model: doubt speaks for the partner, since a merge that it makes superfluous must not be called a
-    cure. `clean` is
-    its clean accuracy or agreement with the suspect, `found` whether its own scan found anything or was incomplete.
-    `ahead` is how far its `clean` stands above the merged model's, paired by row.
+    cure. `clean` is its clean accuracy or agreement with the suspect, `found` whether its own scan found anything or
+    was incomplete. `ahead` is how far its `clean` stands above the merged model's, paired by row.
     """
 
     reference: str

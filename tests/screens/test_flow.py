@@ -105,18 +105,24 @@ def test_the_whole_audit(make_app: Make, play: Play, wait: Wait, zoo: Any, place
             )
             await pilot.press("space", "m")
             await wait(pilot, at(pilot, MergeScreen))
-            await wait(pilot, lambda: "--data" in (app.screen.command() or ()))  # type: ignore[attr-defined]
-            app.screen.query_one("#weight-0", Input).value = "0.1"
+            merge = app.screen
+            assert isinstance(merge, MergeScreen)
+            await wait(pilot, lambda: "--data" in (merge.command() or ()))
+            merge.query_one("#weight-0", Input).value = "0.1"
             await pilot.press("ctrl+s")
             await wait(pilot, at(pilot, JobScreen))
             await wait(pilot, lambda: not app.running, 90)
-            assert isinstance(app.screen, JobScreen)
-            await wait(pilot, lambda: app.screen.progress.audit is not None)  # type: ignore[attr-defined]
+            ended = app.screen
+            assert isinstance(ended, JobScreen)
+            await wait(pilot, lambda: ended.progress.audit is not None)
             await pilot.press("enter")
 
             # The comparison has a stamp and paired changes; a line leads to the rows that changed.
             await wait(pilot, lambda: isinstance(app.screen, CompareScreen) and app.screen.audit is not None)
             compare = app.screen
+            assert isinstance(compare, CompareScreen)
+            audit = compare.audit
+            assert audit is not None
             await wait(pilot, lambda: compare.query_one(LazyTable).count > 2)
             await pilot.press("down", "enter")
             await wait(pilot, at(pilot, DrillScreen))
@@ -127,7 +133,7 @@ def test_the_whole_audit(make_app: Make, play: Play, wait: Wait, zoo: Any, place
             await wait(pilot, at(pilot, CompareScreen))
             await pilot.press("l")
             await wait(pilot, at(pilot, LeftScreen))
-            await wait(pilot, lambda: app.screen.query_one(LazyTable).count == len(compare.audit.left) > 0)
+            await wait(pilot, lambda: app.screen.query_one(LazyTable).count == len(audit.left) > 0)
             await pilot.press("enter")
             await wait(pilot, at(pilot, DrillScreen))
             await pilot.press("escape", "escape")
@@ -143,7 +149,7 @@ def test_the_whole_audit(make_app: Make, play: Play, wait: Wait, zoo: Any, place
             (report,) = place.glob("auditor-*.json")
             found = json.loads(report.read_text())
             assert found["schema"] == "auditor/audit/1"
-            assert found["stamp"] == str(compare.audit.stamp)  # type: ignore[attr-defined]
+            assert found["stamp"] == str(audit.stamp)
 
     play(story())
 
@@ -179,7 +185,8 @@ def test_a_job_outlives_the_application_and_is_cancelled_by_the_next_one(
             await pilot.press("g")
             await wait(pilot, lambda: isinstance(app.screen, JobScreen) and app.screen.job.id != job.id)
             again = app.screen
-            await wait(pilot, lambda: again.progress.resumed > 0)  # type: ignore[attr-defined]
+            assert isinstance(again, JobScreen)
+            await wait(pilot, lambda: again.progress.resumed > 0)
             await pilot.press("x")
             await wait(pilot, lambda: not app.running)
 
