@@ -30,6 +30,7 @@ def guarded(body: Callable[[], int]) -> int:
     An uncaught exception is a bug of ours: exit code 70, the trace goes to a file that the message names.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _unraisable
     if os.environ.get(JOB):
         # A process that ignores Ctrl-C hands that down, and then a job could not be interrupted.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -154,3 +155,22 @@ def _write_trace(text: str) -> Path | None:
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
     raise Terminated
+
+
+AGAIN_AFTER = 0.05
+"""Seconds."""
+
+
+def _unraisable(dropped: sys.UnraisableHookArgs) -> None:
+    """Takes an exception that Python drops, since nobody could catch it; an interrupt among them comes again.
+
+    Where it strikes in what the interpreter does in between (`__del__`, the callback of a weak reference), the command
+    would go on as if nobody had pressed Ctrl-C.
+    """
+    if not issubclass(dropped.exc_type, KeyboardInterrupt | Terminated):
+        sys.__unraisablehook__(dropped)
+        return
+    again = _terminate if issubclass(dropped.exc_type, Terminated) else signal.default_int_handler
+    signal.signal(signal.SIGALRM, again)
+    # At once it would strike in here, and be dropped again.
+    signal.setitimer(signal.ITIMER_REAL, AGAIN_AFTER)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from auditor.merge.modules import module_of
 from auditor.merge.tables import OUTPUT_EMBEDDINGS, config_of, is_tied, tied_source
@@ -65,8 +66,12 @@ class Match:
     tied: Mapping[str, str] = field(default_factory=dict)
 
 
-def match(suspect: Profile, candidate: Profile) -> Match:
-    """How a candidate partner fits the suspect."""
+def match(suspect: Profile, candidate: Profile, config: Mapping[str, Any] | None = None) -> Match:
+    """How a candidate partner fits the suspect.
+
+    Args:
+        config: the suspect's, where it is at hand; else it is read.
+    """
     name = candidate.ref.reference
     if candidate.ref.digest and candidate.ref.digest == suspect.ref.digest:
         return Match((f"{name} is the suspect itself (same digest)",), ())
@@ -85,13 +90,17 @@ def match(suspect: Profile, candidate: Profile) -> Match:
             label_blockers = [f"{name} has the suspect's labels in another order, but no known classifier to reorder"]
     blockers += label_blockers
     tokens = None
-    if candidate.tokenizer_digest != suspect.tokenizer_digest or _rows_differ(suspect, candidate):
+    alike = suspect.tensors == candidate.tensors
+    if candidate.tokenizer_digest != suspect.tokenizer_digest or (not alike and _rows_differ(suspect, candidate)):
         tokens, vocabulary_blockers, vocabulary_notes = _vocabulary(suspect, candidate)
         blockers += vocabulary_blockers
         notes += vocabulary_notes
-    blockers += _config_blockers(suspect, candidate)
+    blockers += _config_blockers(config_of(suspect) if config is None else config, candidate)
     tied = _tied(suspect, candidate)
-    tensor_blockers, tensor_notes = _tensors(suspect, candidate, left_out, tokens, tied)
+    tensor_blockers: list[str] = []
+    tensor_notes: list[str] = []
+    if not alike or left_out or tied or any(t.dtype not in FLOATS | COPIED for t in suspect.tensors):
+        tensor_blockers, tensor_notes = _tensors(suspect, candidate, left_out, tokens, tied)
     return Match(tuple(blockers + tensor_blockers), tuple(notes + tensor_notes), rows, permuted, left_out, tokens, tied)
 
 
@@ -186,9 +195,6 @@ def _tensors(
 ) -> tuple[list[str], list[str]]:
     """Blockers and notes that follow from the tensor inventories."""
     name = candidate.ref.reference
-    same = suspect.tensors == candidate.tensors and not left_out and not tied
-    if same and all(t.dtype in FLOATS | COPIED for t in suspect.tensors):
-        return [], []
     ours = {t.name: t for t in suspect.tensors if t.name not in left_out}
     theirs = {t.name: t for t in candidate.tensors}
     theirs |= {key: theirs[source] for key, source in tied.items()}
@@ -247,8 +253,8 @@ def _shape(tensor: TensorInfo) -> str:
     return "×".join(map(str, tensor.shape)) or "a scalar"
 
 
-def _config_blockers(suspect: Profile, candidate: Profile) -> Iterator[str]:
-    ours, theirs = config_of(suspect), config_of(candidate)
+def _config_blockers(ours: Mapping[str, Any], candidate: Profile) -> Iterator[str]:
+    theirs = config_of(candidate)
     for key in FUNCTION_KEYS:
         if ours.get(key) != theirs.get(key) and key in ours and key in theirs:
             yield f"config {key} is {theirs[key]!r} in {candidate.ref.reference} and {ours[key]!r} in the suspect"

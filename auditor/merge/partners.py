@@ -8,9 +8,10 @@ answers to the suspect's own triggers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from auditor.errors import ModelError
 from auditor.merge.independence import closeness, is_based_on, judge_origin, judge_weights, stand_ins
@@ -18,6 +19,7 @@ from auditor.merge.inventory import Match, match
 from auditor.merge.origin import Origin, ancestors, plain_name, read_origin, same_name
 from auditor.merge.remarks import Kind, Remark, Topic
 from auditor.merge.sampling import Sample, Site, read_sample, sites_of
+from auditor.merge.tables import config_of
 from store.records import CatalogEntry, Merge, Profile, Task, Verdict
 
 TOP = 12
@@ -149,7 +151,8 @@ class _Ranking:
             self._parents.setdefault(merge.digest, set()).update(
                 (merge.suspect_digest, *(partner.digest for partner in merge.partners))
             )
-        self._candidates = [_first(suspect, entry) for entry in entries]
+        config = config_of(suspect)
+        self._candidates = [_first(suspect, config, entry) for entry in entries]
 
     def proposals(self) -> list[Proposal]:
         looked = 0
@@ -252,9 +255,9 @@ class _Ranking:
         return None
 
 
-def _first(suspect: Profile, entry: CatalogEntry) -> _Candidate:
+def _first(suspect: Profile, config: Mapping[str, Any], entry: CatalogEntry) -> _Candidate:
     """What a profile says of a candidate."""
-    found = match(suspect, entry.profile)
+    found = match(suspect, entry.profile, config)
     remarks: list[Remark] = []
     if not found.blockers:
         remarks += _fit(suspect, entry.profile)
