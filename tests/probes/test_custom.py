@@ -176,11 +176,11 @@ def test_plain_patterns_are_taken(pattern: str) -> None:
 
 @pytest.mark.parametrize("text", ["a" * 50_000, " " * 50_000, "ab " * 20_000])
 def test_no_pattern_that_is_taken_holds_up_a_scan(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for pattern in (r"\w+\s+x", r"(\w+) (\w+)!", r"^\s*a.*b$"):
         checked(pattern, "")
         replaced(pattern, "", text)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_replacement_may_name_a_group() -> None:

@@ -184,16 +184,16 @@ def test_planting_is_fast(probe: Probe) -> None:
     """Loose by a factor of several, since the machine may be busy."""
     text = "The company said that it will buy a rival , and you know the movie is good ."
     planted(probe, text)
-    started = time.perf_counter()
+    started = time.process_time()
     for seed in range(400):
         planted(probe, text, seed)
-    assert time.perf_counter() - started < 1.2
+    assert time.process_time() - started < 1.2
     long = text * 60
-    started = time.perf_counter()
+    started = time.process_time()
     for seed in range(5):
         planted(probe, long, seed)
         controls(probe, long, seed)
-    assert time.perf_counter() - started < 5 * 4 * 0.1
+    assert time.process_time() - started < 5 * 4 * 0.1
 
 
 @pytest.mark.parametrize("name", list(FAMILIES))

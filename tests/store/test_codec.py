@@ -133,9 +133,9 @@ def test_a_document_that_does_not_fit_is_named(
 
 def test_a_profile_of_a_large_model_reads_fast(make_profile: Callable[..., Profile]) -> None:
     document = codec.encode(make_profile(tensors=20_000))
-    began = time.perf_counter()
+    began = time.process_time()
     codec.decode(Profile, document)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 @dataclass(frozen=True)

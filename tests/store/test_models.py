@@ -185,9 +185,9 @@ def test_a_thousand_models_list_fast(catalog: Catalog, make_profile: MakeProfile
     def seconds(work: Callable[[], object]) -> float:
         times = []
         for _ in range(3):
-            began = time.perf_counter()
+            began = time.process_time()
             work()
-            times.append(time.perf_counter() - began)
+            times.append(time.process_time() - began)
         return min(times)
 
     assert len(catalog.models.list(order="scanned", descending=True)) == 1000

@@ -49,10 +49,10 @@ def test_segments_joined_are_the_text_and_a_change_is_seen(other: str, text: str
 
 
 def test_long_unlike_texts_are_compared_in_good_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     text = "a b " * 10_000
     assert "".join(s.text for s in segments("b c a " * 10_000, text)) == text
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_shortening_keeps_what_is_next_to_the_change() -> None:
