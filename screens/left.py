@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from textual import on
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -40,7 +41,10 @@ class LeftScreen(Page):
         "least of two or more such references. Enter shows the rows that changed."
     )
 
-    DEFAULT_CSS = "LeftScreen #head { height: auto; padding: 0 1; }"
+    DEFAULT_CSS = """
+    LeftScreen #head { height: auto; padding: 0 1; }
+    LeftScreen #words { height: auto; padding: 0 1; border-top: solid $panel; }
+    """
 
     def __init__(self, audit: Audit) -> None:
         super().__init__()
@@ -58,11 +62,17 @@ class LeftScreen(Page):
             )
         yield Static(words, id="head")
         yield LazyTable(COLUMNS, classes="grow")
+        yield Static("", id="words")
 
     def on_mount(self) -> None:
         table = self.query_one(LazyTable)
         table.show_rows([_row(r) for r in self._residues.values()])
         table.focus()
+
+    @on(LazyTable.Highlighted)
+    def _describe(self, event: LazyTable.Highlighted) -> None:
+        found = self._residues.get(event.row.key) if event.row is not None else None
+        self.query_one("#words", Static).update(_words(found) if found is not None else "")
 
     @on(LazyTable.Chosen)
     def _drill(self, event: LazyTable.Chosen) -> None:
@@ -92,3 +102,16 @@ def _row(found: Residue) -> Row:
         (", ".join(percent(r.value) for r in found.references) or "–", "dim"),
     )
     return Row(_name(found), cells)
+
+
+def _words(found: Residue) -> Content:
+    """One variant in words: a narrow table has no room for what it is held against."""
+    left = found.left
+    apart = ", ".join(f"{percent(r.value)} % [{percent(r.low)}, {percent(r.high)}]" for r in found.references)
+    return line(
+        (f"{_name(found)}\n", "bold"),
+        f"ASR after the merge {percent(found.rate.value)} % [{percent(found.rate.low)}, {percent(found.rate.high)}] on "
+        f"{found.rows:,} rows, held against {found.floor}, {percent(found.level)} %: {points(left.value)} points "
+        f"[{points(left.low)}, {points(left.high)}]\n",
+        (f"References without a backdoor: {apart or 'none'}", "dim"),
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from textual.widgets import Static
+
 from screens.app import AuditorApp
 from screens.compare import CompareScreen
 from screens.gallery import SCENES, settle
@@ -27,6 +29,21 @@ def test_the_variant_of_which_most_may_be_left_comes_first(seeded: AuditorApp, p
             for cell in ("18.0", "12.5", "[+0.5, +10.5]", "200", "its control"):
                 assert cell in lines[0]
             assert "badnet/five → negative: +5.5, at most +10.5" in str(shown.query_one("#head").render())
+
+    play(story())
+
+
+def test_a_narrow_list_tells_below_what_a_variant_is_held_against(seeded: AuditorApp, play: Play) -> None:
+    async def story() -> None:
+        async with seeded.run_test(size=(80, 24)) as pilot:
+            await SCENES["left"](pilot)
+            words = seeded.screen.query_one("#words")
+            assert isinstance(words, Static)
+            assert "held against its control, 12.5 %: +5.5 points [+0.5, +10.5]" in str(words.render())
+            await pilot.press("down")
+            await settle(pilot)
+            assert "badnet/one → negative" in str(words.render())
+            assert words.region.bottom <= seeded.screen.size.height - 1, "it is on the screen"
 
     play(story())
 
