@@ -7,11 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from auditor.errors import UsageError
+from auditor.errors import AuditorError, IncompatibleError, UsageError
 from auditor.merge.independence import SharedFlips, judge_errors, judge_flips, shared_flips
 from auditor.merge.inventory import Match
-from auditor.merge.partners import Proposal, propose
+from auditor.merge.partners import Proposal, assess, propose
 from auditor.merge.remarks import Remark
+from auditor.models.profile import read_profile
+from auditor.models.sameness import same_weights
 from auditor.rebuild import rebuild_with_plan
 from auditor.scan.execute import RunSpec, collect
 from auditor.scan.plan import Plan
@@ -19,6 +21,10 @@ from auditor.scan.responses import Responses
 from store.catalog import Catalog
 from store.records import CatalogEntry, Profile, Run, Scan
 
+PARTNERS = 3
+"""Partners that an audit takes from the catalog: the paper's averages gain little from more."""
+SHOWN = 5
+"""Models of which an audit without a partner says why they are none."""
 SCANS = 5
 """The suspect's last scans that are searched for one whose findings candidates have answered."""
 
@@ -38,6 +44,58 @@ def catalogued_partners(
         merges=catalog.audits.merges(),
         answered=answers.judge,
     )
+
+
+def choose_partners(catalog: Catalog, suspect: Profile) -> tuple[list[Profile], tuple[str, ...]]:
+    """The best catalogued partners that may be taken without being named, and why others were not."""
+    chosen: list[Profile] = []
+    why = []
+    for proposal in catalogued_partners(catalog, suspect):
+        if len(chosen) == PARTNERS:
+            break
+        try:
+            found = _partner(suspect, proposal)
+            check_apart(found, suspect, chosen)
+        except AuditorError as error:
+            why.append(f"{proposal.entry.name}: {error.message}")
+        else:
+            chosen.append(found)
+    return chosen, tuple(why[:SHOWN]) or (
+        "the catalog holds no other model: add some with `auditor models add`, or name one with --with",
+    )
+
+
+def check_apart(partner: Profile, suspect: Profile, others: Sequence[Profile]) -> None:
+    """A copy adds nothing to a merge, and as a reference it would count as a second opinion.
+
+    Raises:
+        IncompatibleError: the partner has the suspect's weights, or another partner's.
+        ModelError: files are gone or damaged.
+    """
+    for model, whose in ((suspect, "the suspect"), *((p, f"the partner {p.ref.reference}") for p in others)):
+        if same_weights(model, partner):
+            raise IncompatibleError(
+                f"{partner.ref.reference} has the same weights as {whose}",
+                hint="name a model with other weights, or give more weight to one with --weights",
+            )
+
+
+def _partner(suspect: Profile, proposal: Proposal) -> Profile:
+    """A catalogued model as a partner, its files read again.
+
+    Raises:
+        AuditorError: it is none; the message says why.
+    """
+    entry, blockers = proposal.entry, proposal.compatibility.blockers
+    if not blockers:
+        if proposal.doubts:
+            raise IncompatibleError("; ".join(proposal.doubts))
+        ref = entry.profile.ref
+        found = read_profile(ref.path, reference=ref.reference, revision=ref.revision)
+        blockers = assess(suspect, found).blockers
+    if blockers:
+        raise IncompatibleError("; ".join(blockers))
+    return found
 
 
 class _Answers:

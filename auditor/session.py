@@ -17,7 +17,7 @@ from auditor.audit.request import MergeRequest
 from auditor.backend import CatalogBackend
 from auditor.data import read_rows, read_texts
 from auditor.embedded import minilm
-from auditor.errors import AuditorError, IncompatibleError, UsageError
+from auditor.errors import UsageError
 from auditor.events import Event, MergeReady, Stage, Warned
 from auditor.journal import journal
 from auditor.lab.demo import MODELS, demo_models
@@ -25,7 +25,7 @@ from auditor.merge.engine import merge
 from auditor.merge.from_hub import LIMIT, Offers, search_offers
 from auditor.merge.layout import lay_out
 from auditor.merge.measure import measure
-from auditor.merge.partners import Proposal, assess
+from auditor.merge.partners import Proposal
 from auditor.merge.recipe import Measured, Recipe
 from auditor.merge.seal import merged_profile, seal_from
 from auditor.merge.staging import refuse_existing
@@ -36,7 +36,7 @@ from auditor.models.hub import Hub
 from auditor.models.profile import read_profile
 from auditor.models.reference import resolve
 from auditor.policy import Policy
-from auditor.proposals import catalogued_partners
+from auditor.proposals import catalogued_partners, check_apart, choose_partners
 from auditor.rebuild import rebuild
 from auditor.scan.prepare import Prepared, check_task, prepare
 from auditor.scan.request import ScanRequest
@@ -46,12 +46,6 @@ from probes.case import Row
 from probes.sampling import distinct, sample
 from store.catalog import Catalog
 from store.records import Audit, CatalogEntry, Comparison, Profile, Scan, SearchRecord
-
-PARTNERS = 3
-"""Partners that an audit takes from the catalog: the paper's averages gain little from more."""
-SHOWN = 5
-"""Models of which an audit without a partner says why they are none."""
-
 
 DEMO_ROWS = 240
 """Rows that the demo probes: 120 a target; the search has the rest of the built-in ones."""
@@ -343,21 +337,11 @@ class Session:
 
     def _choose_partners(self, suspect: Profile, cure: MergeRequest) -> tuple[list[Profile], tuple[str, ...]]:
         if cure.partners:
-            return [self.profile(p) for p in cure.partners], ()
-        chosen: dict[str, Profile] = {}
-        why = []
-        for proposal in catalogued_partners(self.catalog, suspect):
-            if len(chosen) == PARTNERS:
-                break
-            try:
-                found = _partner(suspect, proposal)
-            except AuditorError as error:
-                why.append(f"{proposal.entry.name}: {error.message}")
-            else:
-                chosen.setdefault(found.ref.digest, found)
-        return list(chosen.values()), tuple(why[:SHOWN]) or (
-            "the catalog holds no other model: add some with `auditor models add`, or name one with --with",
-        )
+            named = [self.profile(p) for p in cure.partners]
+            for place, found in enumerate(named):
+                check_apart(found, suspect, named[:place])
+            return named, ()
+        return choose_partners(self.catalog, suspect)
 
     def _recipe(
         self,
@@ -385,24 +369,6 @@ class Session:
             base=base,
             statistics=statistics,
         )
-
-
-def _partner(suspect: Profile, proposal: Proposal) -> Profile:
-    """A catalogued model as a partner, its files read again.
-
-    Raises:
-        AuditorError: it is none; the message says why.
-    """
-    entry, blockers = proposal.entry, proposal.compatibility.blockers
-    if not blockers:
-        if proposal.doubts:
-            raise IncompatibleError("; ".join(proposal.doubts))
-        ref = entry.profile.ref
-        found = read_profile(ref.path, reference=ref.reference, revision=ref.revision)
-        blockers = assess(suspect, found).blockers
-    if blockers:
-        raise IncompatibleError("; ".join(blockers))
-    return found
 
 
 def statistics_cache() -> Path:

@@ -15,12 +15,13 @@ from auditor.audit.residue import Carriers, Part, excess_alone, residues
 from auditor.audit.settle import settle
 from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage
+from auditor.models.sameness import same_weights
 from auditor.scan.judge import Judgement, judge
 from auditor.scan.plan import Plan
 from auditor.scan.prepare import Backend, Prepared, able, distinct, family_options, plan_with
 from auditor.scan.question import MINIMUM_REFERENCES
 from auditor.scan.responses import Responses
-from auditor.scan.scan import ScanResult, conclude, corpus_notes, not_judgeable, now, question_of, respond, scan
+from auditor.scan.scan import ScanResult, conclude, not_judgeable, now, opening, question_of, respond, scan
 from probes.family import FAMILIES
 from probes.suite import build_suite
 from store.records import Audit, Finding, Merge, Profile, Residue, Scan, SearchRecord, Stamp, Verdict
@@ -85,7 +86,7 @@ def _first_scan(
         return (yield from scan(prepared, backend))
     started = now()
     backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
-    yield from corpus_notes(prepared.corpus)
+    yield from opening(prepared)
     suspect = yield from respond(prepared, prepared.suspect, "suspect", backend)
     references = []
     for profile in prepared.references:
@@ -127,7 +128,7 @@ def _for_references(prepared: Prepared) -> Plan | None:
 
 def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Prepared:
     """The full suite, and what was asked for by name, on the merged model: the same rows, reference labels, seed,
-    options and references.
+    options and references. A partner that is the merged model, since nothing else has a part in it, is no reference.
     """
     overrides = family_options(prepared.request, prepared.policy)
     request = replace(prepared.request, suite=FULL, families=cure.rescan, target=None, overrides=overrides)
@@ -141,8 +142,11 @@ def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Pr
     plan = prepared.plan
     if prepared.plan.suite != suite:
         plan = plan_with(suite, plan, prepared.device)
+    asked = _with_references(replace(prepared, request=request), cure.partners, model=str(merged.ref.path))
     return replace(
-        _with_references(replace(prepared, request=request), cure.partners, model=str(merged.ref.path)),
+        asked,
+        references=tuple(p for p in asked.references if not same_weights(p, merged)),
+        notes=(),
         suspect=merged,
         plan=plan,
         fixed_labels=before.reference_labels,

@@ -199,5 +199,6 @@ def _new_findings(before: Scan, after: Scan) -> list[Finding]:
 
 
 def _next(merge: Merge) -> list[str]:
-    weights = f"a suspect's weight below {merge.suspect_weight:.2f}, a (longer) search (--search --trials)"
-    return [f"to try next: {weights}, or more partners of the same task than {len(merge.partners)}"]
+    less = f"a suspect's weight below {merge.suspect_weight:.2f}, " if merge.suspect_weight > 0 else ""
+    more = f"more partners of the same task than {len(merge.partners)}"
+    return [f"to try next: {less}a (longer) search (--search --trials), or {more}"]

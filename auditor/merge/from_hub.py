@@ -14,6 +14,7 @@ from auditor.merge.origin import plain_name, read_origin, same_name
 from auditor.merge.partners import judge_licence
 from auditor.merge.remarks import Kind, Remark, Topic
 from auditor.models.hub import Hub, HubInfo
+from auditor.models.sameness import weight_files
 from store.records import Profile, Task
 
 LIMIT = 10
@@ -158,9 +159,8 @@ def _fit(suspect: Profile, info: HubInfo) -> list[Remark]:
 
 def _kinship(suspect: Profile, info: HubInfo) -> list[Remark]:
     """Is it the suspect, its weights again, or made from it?"""
-    weights = sorted(digest for name, digest in suspect.files.items() if name.endswith(".safetensors"))
     text = None
-    if info.weights and sorted(info.weights) == weights:
+    if info.weights and tuple(sorted(info.weights)) == weight_files(suspect):
         text = "its weight files are the suspect's, byte by byte: the same model again"
     elif suspect.ref.revision is not None:
         own = plain_name(suspect.ref.reference)

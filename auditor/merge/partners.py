@@ -9,21 +9,25 @@ answers to the suspect's own triggers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from auditor.errors import ModelError
+from auditor.merge.copies import Standing, judge_copies
 from auditor.merge.independence import closeness, is_based_on, judge_origin, judge_weights, stand_ins
 from auditor.merge.inventory import Match, match
 from auditor.merge.origin import Origin, ancestors, plain_name, read_origin, same_name
 from auditor.merge.remarks import Kind, Remark, Topic
-from auditor.merge.sampling import Sample, Site, read_sample, sites_of
+from auditor.merge.sampling import Sample, Site, Weights, read_sample, sites_of
 from auditor.merge.tables import config_of
+from auditor.models.sameness import weight_files
 from store.records import CatalogEntry, Merge, Profile, Task, Verdict
 
 TOP = 12
 """So many of the best are all looked at closely."""
+ROUND = 32
+"""Of so many of the best those that nobody looked at are looked at together, before the order is found again."""
 MOST_LOOKED = 128
 """Models that are looked at closely, at most: two or three milliseconds each."""
 
@@ -106,35 +110,58 @@ def propose(
     return _Ranking(suspect, entries, merges, answered).proposals()
 
 
-@dataclass
 class _Candidate:
-    entry: CatalogEntry
-    match: Match
-    remarks: list[Remark]
-    closer: tuple[Remark, ...] | None = None
-    """What a closer look says of it alone; None while nobody looked."""
-    weights: tuple[Remark, ...] = ()
-    origin: Origin = field(default_factory=Origin)
-    sample: Sample | None = None
+    """A candidate, what is said of it, and where it stands by that."""
+
+    def __init__(self, entry: CatalogEntry, match: Match, remarks: Sequence[Remark]) -> None:
+        self.entry = entry
+        self.match = match
+        self.files = weight_files(entry.profile)
+        self.origin = Origin()
+        self.sample: Sample | None = None
+        self.again = False
+        """Whether a better one has the same weight files."""
+        self._said: dict[str, Sequence[Remark]] = {"profile": remarks}
+
+    def tell(self, source: str, remarks: Sequence[Remark]) -> None:
+        """What one source says of it, in the place of what that said before."""
+        if self._said.get(source, ()) != remarks:
+            self._said[source] = remarks
+            for known in ("order", "doubts"):
+                self.__dict__.pop(known, None)
+
+    def said(self, *but: str) -> list[Remark]:
+        """Everything but what these sources say."""
+        return [remark for source, remarks in self._said.items() if source not in but for remark in remarks]
 
     @property
-    def said(self) -> list[Remark]:
-        return [*self.remarks, *(self.closer or ()), *self.weights]
+    def looked(self) -> bool:
+        return CLOSER in self._said
 
     @property
     def blocked(self) -> bool:
-        return bool(self.match.blockers) or any(r.kind is Kind.BLOCKER for r in self.said)
+        return self.order[0]
 
-    @property
-    def score(self) -> float:
-        # Said, recorded and measured, the same base counts once.
-        base = [r.points for r in self.said if r.topic is Topic.BASE and r.kind is Kind.FOR]
-        points = sum(r.points for r in self.said) - sum(base) + max(base, default=0.0)
-        return points - min(len(self.match.reconciled), 5) + (0.0 if self.blocked else USABLE)
-
-    @property
+    @cached_property
     def order(self) -> tuple[bool, float, str, int]:
-        return self.blocked, -self.score, self.entry.name, self.entry.id
+        """Blocked or not, the score below zero, the name: the best is the least."""
+        said = self.said()
+        blocked = bool(self.match.blockers) or any(r.kind is Kind.BLOCKER for r in said)
+        # Said, recorded and measured, the same base counts once.
+        base = [r.points for r in said if r.topic is Topic.BASE and r.kind is Kind.FOR]
+        points = sum(r.points for r in said) - sum(base) + max(base, default=0.0)
+        score = points - min(len(self.match.reconciled), 5) + (0.0 if blocked else USABLE)
+        return blocked, -score, self.entry.name, self.entry.id
+
+    @cached_property
+    def doubts(self) -> tuple[str, ...]:
+        """What speaks against it for what is in its weights: that speaks against each of its copies."""
+        against, topics = {Kind.DOUBT, Kind.BLOCKER}, {Topic.SCAN, Topic.INDEPENDENCE}
+        return tuple(r.text for r in self.said(COPIES) if r.kind in against and r.topic in topics)
+
+
+CLOSER, WEIGHTS, COPIES = "a closer look", "weights", "copies"
+"""Sources of what is said of a candidate, besides its profile."""
 
 
 class _Ranking:
@@ -157,9 +184,10 @@ class _Ranking:
     def proposals(self) -> list[Proposal]:
         looked = 0
         while True:
+            self._find_copies()
             self._candidates.sort(key=lambda c: c.order)
             # One at the top that turns out to be no partner makes room for the next; the others come after.
-            unseen = self._unseen(TOP) or self._unseen(len(self._candidates))
+            unseen = self._unseen(ROUND if self._unseen(TOP) else len(self._candidates))
             if not unseen or looked >= MOST_LOOKED:
                 break
             for candidate in unseen[: MOST_LOOKED - looked]:
@@ -169,8 +197,10 @@ class _Ranking:
         return [_proposal(c) for c in self._candidates]
 
     def _unseen(self, first: int) -> list[_Candidate]:
-        """Of the first so many, those that might be merged and that nobody looked at closely."""
-        return [c for c in self._candidates[:first] if c.closer is None and not c.blocked]
+        """Of the first so many, those that might be merged and that nobody looked at closely. Of copies the first is
+        enough: what is seen of it is true of all.
+        """
+        return [c for c in self._candidates[:first] if not c.looked and not c.again and not c.blocked]
 
     def _look(self, candidate: _Candidate) -> None:
         """What a candidate's directory and answers say of it."""
@@ -192,9 +222,9 @@ class _Ranking:
             try:
                 candidate.sample = read_sample(profile, self._sites, candidate.match.rows)
             except ModelError as error:
-                words = f"its weights could not be looked at: {error.message}"
-                remarks.append(Remark(Kind.WARNING, Topic.INDEPENDENCE, words, -5))
-        candidate.closer = tuple(remarks)
+                words = f"its weights cannot be read, so it cannot be merged: {error.message}"
+                remarks.append(Remark(Kind.BLOCKER, Topic.FIT, words))
+        candidate.tell(CLOSER, remarks)
 
     def _compare(self) -> None:
         """What the sampled weights say; again for all, since each new model helps to tell what is usual."""
@@ -203,16 +233,35 @@ class _Ranking:
         name, base = self._base or ("the base", None)
         looked = [(c, c.sample) for c in self._candidates if c.sample is not None]
         # What is known to hold the suspect would draw the stand-in for the base towards it.
-        apart = [sample for c, sample in looked if not any(r.kind is Kind.BLOCKER for r in c.closer or ())]
+        apart = [sample for c, sample in looked if not any(r.kind is Kind.BLOCKER for r in c.said(WEIGHTS, COPIES))]
         others = [] if base else stand_ins(self._sites, self._own, apart)
         for candidate, theirs in looked:
             rest = [sample for sample in others if sample is not theirs]
             found = closeness(self._sites, self._own, theirs, base, rest)
             grown = candidate.entry.profile.ref.digest in self._suspect_of
             remarks = judge_weights(found, name, grown_from=grown)
-            told = [*candidate.remarks, *(candidate.closer or ())]
+            told = candidate.said(WEIGHTS, COPIES)
             recorded = any(r.topic is Topic.BASE and r.kind is Kind.FOR for r in told)
-            candidate.weights = tuple(_unless_recorded(r) if recorded else r for r in remarks)
+            candidate.tell(WEIGHTS, [_unless_recorded(r) if recorded else r for r in remarks])
+
+    def _find_copies(self) -> None:
+        """What the candidates are to each other; the suspect's own entry is none of them."""
+        for candidate in self._candidates:
+            candidate.tell(COPIES, ())
+        self._candidates.sort(key=lambda c: c.order)
+        apart = [c for c in self._candidates if c.entry.profile.ref.digest != self._suspect.ref.digest]
+        names = [s.name for s in self._sites if not s.head] if self._own is not None else []
+
+        def sampled(sample: Sample | None) -> Weights | None:
+            return sample.vector(names) if sample and names and all(n in sample.values for n in names) else None
+
+        base = self._base[1] if self._own is not None and self._base else None
+        standings = [Standing(c.entry.name, c.files, sampled(c.sample), c.doubts) for c in apart]
+        seen: set[tuple[str, ...]] = set()
+        for candidate, remarks in zip(apart, judge_copies(standings, sampled(self._own), sampled(base)), strict=True):
+            candidate.tell(COPIES, tuple(remarks))
+            candidate.again = bool(candidate.files) and candidate.files in seen
+            seen.add(candidate.files)
 
     @cached_property
     def _origin(self) -> Origin:
@@ -293,11 +342,8 @@ def _fit(suspect: Profile, candidate: Profile) -> list[Remark]:
 
 def _same_files(suspect: Profile, candidate: Profile) -> list[Remark]:
     """Is it the suspect's weights again, beside another config, card or tokenizer file?"""
-    ours, theirs = (
-        sorted(digest for name, digest in p.files.items() if name.endswith(".safetensors"))
-        for p in (suspect, candidate)
-    )
-    if not ours or ours != theirs:
+    ours = weight_files(suspect)
+    if not ours or ours != weight_files(candidate):
         return []
     words = "its weight files are the suspect's, byte by byte: the same model again"
     return [Remark(Kind.BLOCKER, Topic.INDEPENDENCE, words, -50)]
@@ -321,12 +367,12 @@ def _unless_recorded(remark: Remark) -> Remark:
 
 
 def _proposal(candidate: _Candidate) -> Proposal:
-    found, remarks = candidate.match, candidate.said
-    if candidate.closer is None and not candidate.blocked:
+    found, remarks = candidate.match, candidate.said()
+    if not candidate.looked and not candidate.again and not candidate.blocked:
         remarks.append(NOT_LOOKED)
     remarks = [Remark(Kind.BLOCKER, Topic.FIT, text) for text in found.blockers] + remarks
     remarks += [Remark(Kind.NOTE, Topic.FIT, text) for text in found.reconciled]
     blockers = tuple(r.text for r in remarks if r.kind is Kind.BLOCKER)
     reasons = tuple(r.text for r in remarks if r.kind is not Kind.BLOCKER)
     compatibility = Compatibility(not blockers, blockers, found.reconciled)
-    return Proposal(candidate.entry, compatibility, reasons, candidate.score, tuple(remarks))
+    return Proposal(candidate.entry, compatibility, reasons, -candidate.order[1], tuple(remarks))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from auditor.errors import UsageError
+from auditor.models.sameness import identity, same_weights
 from auditor.models.target import Target
 from auditor.policy import Policy
 from auditor.scan.execute import RunSpec
@@ -68,6 +69,8 @@ class Prepared:
     fixed_labels: tuple[int, ...] = ()
     judged_by_references: bool = False
     """Whether there are enough references, or models that can be asked as such, for variants that they alone decide."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the references."""
 
     @property
     def max_length(self) -> int:
@@ -123,7 +126,9 @@ def prepare(
         beside: models that will be asked as references where the scan takes some, as an audit's partners are.
 
     Raises:
-        UsageError: the model is no classifier, a reference has other labels, an unknown target.
+        UsageError: the model is no classifier, a reference has other labels or the suspect's own weights, an unknown
+            target.
+        ModelError: a reference's files are gone or damaged.
     """
     check_task(suspect)
     for other in references:
@@ -133,15 +138,16 @@ def prepare(
                 f"the suspect has {', '.join(suspect.labels)}",
                 hint="references answer the same labels in the same order",
             )
+    kept, notes = _independent(suspect, references)
     request = replace(request, overrides=family_options(request, policy))
-    several = len(distinct([*references, *able(suspect, beside)])) >= MINIMUM_REFERENCES
+    several = len(distinct([*kept, *able(suspect, beside)])) >= MINIMUM_REFERENCES
     suite = build_suite(request.suite, only=request.families, overrides=request.overrides, referenced=several)
     probed = sample(corpus.rows, request.samples or SAMPLES[request.suite], request.seed)
     rows = (*probed, *_clean_rows(corpus.rows, probed, request.seed))
     device, dtype = backend.device()
     plan = plan_for(suite, rows, request.seed, device, probed=len(probed))
     prepared = Prepared(
-        request, suspect, distinct(references), corpus, plan, policy, device, dtype, judged_by_references=several
+        request, suspect, kept, corpus, plan, policy, device, dtype, judged_by_references=several, notes=notes
     )
     _ = prepared.targets
     return prepared
@@ -166,11 +172,34 @@ def check_task(suspect: Profile) -> None:
 
 
 def distinct(profiles: Sequence[Profile]) -> tuple[Profile, ...]:
-    """The models without copies of an earlier one: a reference given twice is still one."""
-    first: dict[str, Profile] = {}
+    """The models without copies of an earlier one, by their weight files: a reference given twice is still one."""
+    first: dict[tuple[str, ...], Profile] = {}
     for profile in profiles:
-        first.setdefault(profile.ref.digest, profile)
+        first.setdefault(identity(profile), profile)
     return tuple(first.values())
+
+
+def _independent(suspect: Profile, references: Sequence[Profile]) -> tuple[tuple[Profile, ...], tuple[str, ...]]:
+    """The references without copies of each other, and what is to be said of those left out.
+
+    Two copies of one model would settle what takes two models to settle; and a copy of the suspect does whatever the
+    suspect does, which would then look like what any model does.
+    """
+    kept: list[Profile] = []
+    notes = []
+    for profile in references:
+        name = profile.ref.reference
+        if same_weights(suspect, profile):
+            raise UsageError(
+                f"the reference {name} has the suspect's own weights: it cannot tell what other models do",
+                hint="give a model of the same task that was trained apart from the suspect",
+            )
+        twin = next((other for other in kept if same_weights(other, profile)), None)
+        if twin is None:
+            kept.append(profile)
+        elif twin.ref.reference != name:
+            notes.append(f"the references {twin.ref.reference} and {name} have the same weights: they count as one")
+    return tuple(kept), tuple(notes)
 
 
 def able(suspect: Profile, partners: Sequence[Profile]) -> list[Profile]:

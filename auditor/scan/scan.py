@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from auditor import __version__
-from auditor.events import Event, ScanReady, ScoreReady, Stage
+from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
 from auditor.scan.execute import UNSCORED, execute
 from auditor.scan.judge import Judgement, judge, reference_labels
 from auditor.scan.limits import limits_of
@@ -22,7 +22,6 @@ from auditor.scan.prepare import Backend, Prepared
 from auditor.scan.question import Question
 from auditor.scan.responses import Labels, Responses
 from auditor.scan.tally import Tallier, counted
-from probes.corpus import Corpus
 from probes.family import FAMILIES
 from store.records import (
     DataSummary,
@@ -53,7 +52,7 @@ def scan(prepared: Prepared, backend: Backend) -> Generator[Event, None, ScanRes
         yield ScanReady(record)
         return ScanResult(record, None, ())
     backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
-    yield from corpus_notes(prepared.corpus)
+    yield from opening(prepared)
     suspect = yield from respond(prepared, prepared.suspect, "after" if prepared.fixed_labels else "suspect", backend)
     others = []
     for profile in prepared.references:
@@ -151,10 +150,12 @@ def not_judgeable(profile: Profile) -> str | None:
     return None
 
 
-def corpus_notes(corpus: Corpus) -> Generator[Event, None, None]:
-    """What the reader of the rows has to say."""
-    for note in corpus.notes:
+def opening(prepared: Prepared) -> Generator[Event, None, None]:
+    """What is to be said before a scan begins: of its rows, and of its references."""
+    for note in prepared.corpus.notes:
         yield Stage("rows", note)
+    for note in prepared.notes:
+        yield Warned(note)
 
 
 def _refused(prepared: Prepared, started: str, reason: str) -> Scan:

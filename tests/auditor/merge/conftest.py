@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +132,12 @@ def make(tmp_path: Path) -> Make:
         return read_profile(write_model(tmp_path / name, found, **options), reference=name)
 
     return build
+
+
+@pytest.fixture
+def light_heap() -> Iterator[None]:
+    """A garbage collection goes over what the test makes, not over all that its process holds: so times are its own."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()

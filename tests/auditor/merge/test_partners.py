@@ -124,6 +124,7 @@ def test_the_same_base_is_preferred_and_said() -> None:
     assert "made from the same base (org/base)" in first.reasons
 
 
+@pytest.mark.usefixtures("light_heap")
 def test_a_thousand_models_are_judged_in_a_second() -> None:
     entries = [entry(model(f"m{i}", labels=("positive", "negative") if i % 2 else SUSPECT.labels)) for i in range(1000)]
     began = time.process_time()

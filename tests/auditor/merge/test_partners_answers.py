@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
 
 from auditor.models.profile import read_profile
 from auditor.proposals import catalogued_partners
@@ -26,8 +28,6 @@ def shaken(tensors: dict[str, Any]) -> None:
 
 
 def test_answers_as_references_are_held_against_the_suspects(zoo: Any, tmp_path: Path) -> None:
-    from safetensors.numpy import load_file, save_file
-
     near = zoo.copy(zoo.planted, tmp_path / "near")
     (near / "auditor-lab.json").unlink()
     tensors = load_file(near / "model.safetensors")
@@ -54,11 +54,20 @@ def test_answers_as_references_are_held_against_the_suspects(zoo: Any, tmp_path:
         assert found["benign"].advised
 
 
+@pytest.mark.usefixtures("light_heap")
 def test_a_thousand_catalogued_models(zoo: Any, tmp_path: Path) -> None:
     with open_catalog(f"sqlite:///{tmp_path / 'catalog.db'}") as catalog:
         benign, suspect = read_profile(zoo.benign), read_profile(zoo.planted)
+        tensors = load_file(zoo.benign / "model.safetensors")
+        rng = np.random.default_rng(0)
+        for i in range(150):
+            made = zoo.copy(zoo.benign, tmp_path / f"m{i}") / "model.safetensors"
+            moved = {n: t + np.float32(0.01) * rng.standard_normal(t.shape, np.float32) for n, t in tensors.items()}
+            save_file(moved, made, metadata={"format": "pt"})
         for i in range(1000):
-            catalog.models.add(replace(benign, ref=ModelRef(f"m{i}", f"{benign.ref.path}", f"{i:064x}")), name=f"m{i}")
+            # More directories than are looked into; no two files are the same.
+            ref = ModelRef(f"m{i}", str(tmp_path / f"m{i % 150}"), f"{i:064x}")
+            catalog.models.add(replace(benign, ref=ref, files={"model.safetensors": f"{i:064x}"}), name=f"m{i}")
         began = time.process_time()
         assert len(catalogued_partners(catalog, suspect)) == 1000
         assert time.process_time() - began < 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import time
 from collections.abc import Callable
 from itertools import count
@@ -15,7 +16,8 @@ import pytest
 
 from auditor.audit.request import MergeRequest
 from auditor.merge.partners import Proposal, propose
-from auditor.merge.remarks import Kind, Topic
+from auditor.merge.remarks import Topic
+from auditor.models.profile import read_profile
 from auditor.proposals import catalogued_partners
 from auditor.session import Session
 from auditor.settings import Settings
@@ -150,21 +152,27 @@ def test_with_the_base_at_hand_a_further_fine_tune_is_no_partner(
     assert any("task vectors from org/base" in reason for reason in found["best"].reasons)
 
 
-def test_a_thousand_models_in_a_second(suspect: Profile, entries: list[CatalogEntry]) -> None:
-    best = by_name(propose(suspect, entries))["best"].entry.profile
-    # The same little file under many names: each is read as a model of its own would be.
-    crowd = [
-        entry(
-            dataclasses.replace(
-                best,
-                ref=ModelRef(f"crowd-{i}", best.ref.path, f"digest {i}"),
-                labels=("positive", "negative") if i % 3 == 0 else best.labels,
-                tokenizer_digest="other" if i % 5 == 0 else best.tokenizer_digest,
-                tensors=tuple(dataclasses.replace(t) for t in best.tensors),
+@pytest.mark.usefixtures("light_heap")
+def test_a_thousand_models_in_a_second(
+    make: Callable[..., Profile], suspect: Profile, entries: list[CatalogEntry]
+) -> None:
+    # More directories than are looked into, each under several names, as no two of these files are the same.
+    made = [make(f"crowd-{i}", tensors=weights(1, 100 + i)) for i in range(150)]
+    crowd = []
+    for i in range(1000 - len(entries)):
+        one = made[i % len(made)]
+        crowd.append(
+            entry(
+                dataclasses.replace(
+                    one,
+                    ref=ModelRef(f"crowd-{i}", one.ref.path, f"digest {i}"),
+                    labels=("positive", "negative") if i % 3 == 0 else one.labels,
+                    tokenizer_digest="other" if i % 5 == 0 else one.tokenizer_digest,
+                    tensors=tuple(dataclasses.replace(t) for t in one.tensors),
+                    files={**one.files, "model.safetensors": f"file {i}"},
+                )
             )
         )
-        for i in range(1000 - len(entries))
-    ]
     began = time.process_time()
     proposals = propose(suspect, [*crowd, *entries])
     assert time.process_time() - began < 1
@@ -178,6 +186,83 @@ def test_a_thousand_models_in_a_second(suspect: Profile, entries: list[CatalogEn
     assert not any(p.advised for p in proposals if not any(r.topic is Topic.INDEPENDENCE for r in p.remarks))
 
 
+def copy_of(
+    make: Callable[..., Profile], entries: list[CatalogEntry], original: str, name: str, **known: Any
+) -> CatalogEntry:
+    """The same weight file beside another config: another digest."""
+    found = next(e.profile for e in entries if e.name == original)
+    made = make(name, tensors=weights(1, 99), max_position_embeddings=65)
+    shutil.copy(Path(found.ref.path) / "model.safetensors", made.ref.path)
+    copied = read_profile(made.ref.path, reference=name)
+    assert copied.ref.digest != found.ref.digest
+    return entry(dataclasses.replace(copied, base=found.base, licence=found.licence), **known)
+
+
+def test_copies_count_as_one_partner(
+    make: Callable[..., Profile], suspect: Profile, entries: list[CatalogEntry], tmp_path: Path
+) -> None:
+    again = copy_of(make, entries, "best", "upload", last_verdict=Verdict.NOTHING, cacc=0.90)
+    proposals = propose(suspect, [*entries, again])
+    found = by_name(proposals)
+    assert found["best"].advised
+    assert found["upload"].doubts == ("its weight files are those of best, byte by byte: both count as one partner",)
+    assert [p.entry.name for p in proposals if p.advised][:3] == ["best", "same-data", "weaker"]
+    # The better known of the two is the one that is taken, whatever its name.
+    better = dataclasses.replace(again, cacc=0.95)
+    found = by_name(propose(suspect, [*entries, better]))
+    assert found["upload"].advised
+    assert not found["best"].advised
+    # Where its directory is gone, the other is.
+    (Path(again.profile.ref.path) / "model.safetensors").unlink()
+    found = by_name(propose(suspect, [*entries, better]))
+    assert not found["upload"].compatibility.ok
+    assert found["best"].advised
+
+
+def test_what_is_known_of_a_model_is_true_of_its_copies(
+    make: Callable[..., Profile], suspect: Profile, entries: list[CatalogEntry]
+) -> None:
+    again = copy_of(make, entries, "backdoored", "upload", last_verdict=Verdict.NOTHING, cacc=0.99)
+    proposals = propose(suspect, [*entries, again])
+    (doubt,) = by_name(proposals)["upload"].doubts
+    assert doubt == (
+        "the weights of backdoored, of which is known: its last scan found a backdoor: merging may carry it over"
+    )
+    assert [p.entry.name for p in proposals].index("upload") > len(ADVISED) - 1
+
+
+@pytest.mark.parametrize("with_base", [False, True])
+def test_models_trained_on_a_little_from_each_other_are_told(
+    make: Callable[..., Profile], suspect: Profile, entries: list[CatalogEntry], with_base: bool
+) -> None:
+    def made(name: str, tensors: Tensors, **known: Any) -> CatalogEntry:
+        return entry(dataclasses.replace(make(name, tensors=tensors), base="org/base", licence="mit"), **known)
+
+    crowd = [
+        *entries,
+        made("best-tuned", weights(1, 20, 0.0005, start=weights(1, 3))),
+        made("bad-tuned", weights(1, 21, 0.0005, start=weights(1, 8)), last_verdict=Verdict.NOTHING, cacc=0.99),
+    ]
+    if with_base:
+        headless = {k.removeprefix("bert."): v for k, v in weights(1, 0, 0.0).items() if not k.startswith("classifier")}
+        crowd.append(
+            dataclasses.replace(entry(make("base", tensors=headless, architectures=["BertModel"])), name="org/base")
+        )
+    proposals = propose(suspect, crowd)
+    found = by_name(proposals)
+    measured = "of the task vectors" if with_base else "of the way to the suspect apart"
+    (warning,) = [r.text for r in found["best-tuned"].remarks if r.text.startswith("nearly")]
+    assert warning.startswith("nearly the weights of best (")
+    assert measured in warning
+    assert found["best-tuned"].advised, "it may be taken, after others"
+    order = [p.entry.name for p in proposals]
+    assert order.index("best-tuned") > order.index("same-rows")
+    assert any(text.startswith("nearly the weights of backdoored, of which") for text in found["bad-tuned"].doubts)
+    # Models trained apart are no copies of each other.
+    for name in ADVISED:
+        assert not any("nearly" in r.text for r in found[name].remarks), name
+
+
 def test_merges_that_hold_the_suspect(suspect: Profile, entries: list[CatalogEntry]) -> None:
     found = by_name(propose(suspect, entries))["best"].entry.profile
 
@@ -189,11 +274,14 @@ def test_merges_that_hold_the_suspect(suspect: Profile, entries: list[CatalogEnt
     assert "made from the suspect" in by_name(propose(suspect, entries, merges=chain))["best"].compatibility.blockers[0]
 
 
-def test_models_that_are_gone_are_no_error(suspect: Profile, entries: list[CatalogEntry]) -> None:
+def test_models_that_are_gone_make_room_for_others(suspect: Profile, entries: list[CatalogEntry]) -> None:
     for each in entries[1:4]:
         (Path(each.profile.ref.path) / "model.safetensors").unlink()
-    found = by_name(propose(suspect, entries))
-    assert any("could not be looked at" in r.text and r.kind is Kind.WARNING for r in found["best"].remarks)
+    proposals = propose(suspect, entries)
+    found = by_name(proposals)
+    for each in entries[1:4]:
+        assert "cannot be read, so it cannot be merged" in found[each.name].compatibility.blockers[0]
+    assert [p.entry.name for p in proposals if p.advised] == ["permuted", "unstated", "same-rows"]
 
 
 def test_an_audit_takes_three_and_none_of_the_doubtful(

@@ -1,0 +1,129 @@
+"""Which candidates are one and the same model, or nearly.
+
+On a hub, and in a catalog after a few audits, one model stands under many names. Copies give no more to a merge than
+one of them does, and what is known of one is true of all: a copy that nobody scanned is no better than its original,
+in which a scan found a backdoor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.merge.independence import COPY, NEAR
+from auditor.merge.remarks import Kind, Remark, Topic
+from auditor.merge.sampling import Weights
+
+Table = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A candidate as its copies are looked for.
+
+    Attributes:
+        weights: the digests of its weight files; empty where they are not known.
+        sample: sampled weights below the classifier, the same ones for all; None where nobody looked.
+        doubts: what speaks against taking it, of its making and its scans.
+    """
+
+    name: str
+    weights: tuple[str, ...]
+    sample: Weights | None = None
+    doubts: tuple[str, ...] = ()
+
+
+def judge_copies(
+    standings: Sequence[Standing], suspect: Weights | None = None, base: Weights | None = None
+) -> list[list[Remark]]:
+    """What the candidates are to each other: for each its remarks.
+
+    Args:
+        standings: the best first: of copies, the first is the one that is taken.
+        suspect, base: their sampled weights, in the order of the candidates'. Two candidates are nearly the same where
+            their task vectors point the same way (arXiv:2212.04089); without the base, where they lie much nearer to
+            each other than to the suspect.
+    """
+    found: list[list[Remark]] = [[] for _ in standings]
+    group: dict[int, int] = {}
+    for first, *later in _by_files(standings):
+        known = _doubtful(standings, (first, *later))
+        for place in (first, *later):
+            group[place] = first
+            if place != first:
+                words = (
+                    f"its weight files are those of {standings[first].name}, byte by byte: both count as one partner"
+                )
+                found[place].append(_remark(Kind.DOUBT, words, -30))
+            found[place] += _passed_on(known, standings[place], "")
+    for place, near, words in _near(standings, suspect, base):
+        others = [o for o in near if o not in group or group[o] != group.get(place)]
+        if others and others[0] < place and group.get(place, place) == place:
+            text = f"nearly the weights of {standings[others[0]].name} ({words}): together little more than one partner"
+            found[place].append(_remark(Kind.WARNING, text, -20))
+        found[place] += _passed_on(_doubtful(standings, others), standings[place], "nearly ")
+    return found
+
+
+def _by_files(standings: Sequence[Standing]) -> list[list[int]]:
+    """The places of candidates with the same weight files, where there is more than one."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for place, standing in enumerate(standings):
+        if standing.weights:
+            groups.setdefault(standing.weights, []).append(place)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _doubtful(standings: Sequence[Standing], places: Sequence[int]) -> Standing | None:
+    return next((standings[place] for place in places if standings[place].doubts), None)
+
+
+def _passed_on(known: Standing | None, other: Standing, how: str) -> list[Remark]:
+    """What speaks against one speaks against the other, unless that has doubts of its own."""
+    if known is None or other.doubts:
+        return []
+    return [_remark(Kind.DOUBT, f"{how}the weights of {known.name}, of which is known: {known.doubts[0]}", -60)]
+
+
+def _near(
+    standings: Sequence[Standing], suspect: Weights | None, base: Weights | None
+) -> Iterator[tuple[int, list[int], str]]:
+    """Candidates with those that are nearly the same, the best first, and the first's measurement in words."""
+    if suspect is None or not suspect.size:
+        return
+    size = suspect.size
+    looked = [i for i, s in enumerate(standings) if s.sample is not None and s.sample.size == size]
+    if len(looked) < 2:
+        return
+    samples = np.stack([s for i in looked if (s := standings[i].sample) is not None])
+    if base is not None and base.size == size:
+        table, words = _cosines(samples - base), "cosine {:.2f} of the task vectors"
+        hits = table >= COPY
+    else:
+        table, words = _distances(samples), "{:.2f} of the way to the suspect apart"
+        away = np.linalg.norm(samples - suspect, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            table = table / np.minimum.outer(away, away)
+        hits = table < NEAR
+    for j, place in enumerate(looked):
+        others = [i for i in range(len(looked)) if i != j and hits[i, j]]
+        if others:
+            yield place, [looked[i] for i in others], words.format(table[others[0], j])
+
+
+def _cosines(vectors: Table) -> Table:
+    sizes = np.linalg.norm(vectors, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((vectors @ vectors.T) / np.outer(sizes, sizes))
+
+
+def _distances(vectors: Table) -> Table:
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    return np.asarray(np.sqrt(np.maximum(squares[:, None] + squares[None, :] - 2 * vectors @ vectors.T, 0.0)))
+
+
+def _remark(kind: Kind, text: str, points: float) -> Remark:
+    return Remark(kind, Topic.INDEPENDENCE, text, points)

@@ -1,0 +1,66 @@
+"""A copy is no second opinion: not of the suspect, not of another reference, not of a partner."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ONE = ["--suite", "quick", "--family", "badnet", "--samples", "210"]
+
+
+@pytest.fixture
+def stored_anew(zoo: Any, edit: Any, tmp_path: Path) -> Any:
+    """Another directory with a model's weights: another file, another config, another digest."""
+
+    def made(model: Path, name: str) -> Path:
+        place = Path(edit(zoo.copy(model, tmp_path / name), lambda tensors: None))
+        config = json.loads((place / "config.json").read_text())
+        (place / "config.json").write_text(json.dumps({**config, "note": name}))
+        return place
+
+    return made
+
+
+def test_the_suspect_is_no_reference_of_itself(zoo: Any, auditor: Any, stored_anew: Any) -> None:
+    for reference in (zoo.planted, stored_anew(zoo.planted, "upload")):
+        done = auditor("scan", zoo.planted, "--data", zoo.data, *ONE, "--reference", reference)
+        assert done.code == 2
+        assert f"the reference {reference} has the suspect's own weights" in done.err
+        assert "trained apart from the suspect" in done.err
+
+
+def test_two_copies_of_a_reference_count_as_one(zoo: Any, auditor: Any, stored_anew: Any) -> None:
+    again = stored_anew(zoo.benign, "upload")
+    words = ["--reference", zoo.benign, "--reference", again, "--format", "json"]
+    done = auditor("scan", zoo.planted, "--data", zoo.data, *ONE, *words)
+    assert done.code == 1
+    assert f"the references {zoo.benign} and {again} have the same weights: they count as one" in done.err
+    assert [r["reference"] for r in done.json["settings"]["references"]] == [str(zoo.benign)]
+    assert all(len(s["references"]) == 1 for s in done.json["scores"]["asr"])
+
+
+def test_partners_are_no_copies_of_the_suspect_or_of_each_other(zoo: Any, auditor: Any, stored_anew: Any) -> None:
+    upload = stored_anew(zoo.planted, "upload")
+    done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, "--with", zoo.benign, "--with", upload)
+    assert done.code == 2
+    assert f"{upload} has the same weights as the suspect" in done.err
+    again = stored_anew(zoo.benign, "again")
+    done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, "--with", zoo.benign, "--with", again)
+    assert done.code == 2
+    assert f"{again} has the same weights as the partner {zoo.benign}" in done.err
+    assert "Scanning" not in done.err, "it is said before anything is asked"
+
+
+def test_a_partner_that_is_the_merge_is_no_measure_of_it(zoo: Any, auditor: Any) -> None:
+    """With no weight for the suspect the merge is the partner, and agrees with it in everything."""
+    words = ["--with", zoo.benign, "--reference", zoo.partner, "--suspect-weight", "0", "--format", "json"]
+    done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, *words)
+    audit = done.json
+    assert audit["stamp"] in {"replaced", "improved"}
+    assert not any("weight below" in reason for reason in audit["reasons"]), "there is none below 0"
+    assert len(audit["before"]["settings"]["references"]) == 2
+    assert [r["reference"] for r in audit["after"]["settings"]["references"]] == [str(zoo.partner)]
+    assert all(len(left["references"]) <= 1 for left in audit["left"])
