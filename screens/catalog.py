@@ -23,7 +23,7 @@ from screens.naming import name_for
 from screens.widgets.filter_bar import FilterBar
 from screens.widgets.lazy_table import Column, LazyTable, Row
 from screens.widgets.welcome import Welcome
-from screens.words import age, count, line, percent, size, verdict
+from screens.words import age, count, line, percent, size, standing
 
 if TYPE_CHECKING:
     from store.catalog import Catalog
@@ -51,8 +51,9 @@ class CatalogScreen(Page):
     """The first screen."""
 
     HELP = (
-        "All models that are known, with the verdict of their last scan. Choose one with the arrows, then scan it, "
-        "look for partners, merge it, or compare two scans. Enter shows all that is known of it."
+        "All models that are known, with the verdict of their last scan; what an earlier one found stands. Choose one "
+        "with the arrows, then scan it, look for partners, merge it, or compare two scans. Enter shows all that is "
+        "known of it."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add", "Add"),
@@ -170,7 +171,7 @@ class CatalogScreen(Page):
         revision = f"@{profile.ref.revision[:8]}" if profile.ref.revision else ""
         cells = (
             entry.name,
-            verdict(entry.last_verdict),
+            standing(entry),
             percent(entry.worst_asr),
             percent(entry.cacc),
             age(entry.last_scanned, self.auditor.clock()),

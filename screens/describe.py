@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from screens.words import age, count, line, percent, short, size, spark, verdict
+from screens.words import age, count, line, percent, short, size, spark, standing, verdict
 
 if TYPE_CHECKING:
     from store.catalog import Catalog
@@ -77,7 +77,7 @@ def _parents(merge: Merge, merges: Callable[[str], Sequence[Merge]], depth: int)
 def describe(dossier: Dossier, now: datetime) -> Content:
     """The details pane's text."""
     entry, profile = dossier.entry, dossier.entry.profile
-    words, tone = verdict(entry.last_verdict)
+    words, tone = standing(entry)
     parts: list[str | tuple[str, str]] = [(f"{entry.name}\n", "bold")]
     parts += [(words, tone), f"  ASR {percent(entry.worst_asr)}  CACC {percent(entry.cacc)}\n"]
     revision = f"@{profile.ref.revision[:10]}" if profile.ref.revision else ""

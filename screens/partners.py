@@ -18,7 +18,7 @@ from screens.commands import Arguments
 from screens.messages import CatalogChanged
 from screens.naming import name_for
 from screens.widgets.lazy_table import Cell, Column, LazyTable, Row
-from screens.words import line, percent, verdict
+from screens.words import line, percent, standing
 
 if TYPE_CHECKING:
     from auditor.merge.partners import Proposal
@@ -104,7 +104,7 @@ class PartnersScreen(Page):
         why = proposal.reasons if ok else proposal.compatibility.blockers
         cells = (
             name,
-            verdict(entry.last_verdict),
+            standing(entry),
             percent(entry.cacc),
             percent(entry.worst_asr),
             ("; ".join(why), "dim"),

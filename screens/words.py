@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
 from auditor.reports.visible import visible
+
+if TYPE_CHECKING:
+    from store.records import CatalogEntry
 
 TONES = {"bad": "$error", "warn": "$warning", "good": "$success", "dim": "$dim", "accent": "$accent"}
 """Colours of the theme by what they mean."""
@@ -49,6 +53,13 @@ EXIT_WORDS = {
 def verdict(value: object) -> tuple[str, str]:
     """A verdict as sign and word, with its tone."""
     return VERDICTS.get(str(value), ("· not scanned", "dim")) if value else ("· not scanned", "dim")
+
+
+def standing(entry: CatalogEntry) -> tuple[str, str]:
+    """What a model's scans say of it, with its tone: a finding stands, also where the last scan has none."""
+    if entry.found_by is not None and entry.found_by != entry.last_scan:
+        return "✖ found earlier", "bad"
+    return verdict(entry.last_verdict)
 
 
 def stamp(value: object) -> tuple[str, str]:

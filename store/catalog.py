@@ -261,13 +261,17 @@ def _filtered(query: Select[Any], text: str, task: Task | str | None) -> Select[
 
 
 def _order_key(order: str) -> ColumnElement[Any]:
-    ascending = (Verdict.NOTHING, Verdict.INCOMPLETE, Verdict.SUSPICIOUS, Verdict.FOUND)
+    ascending = (Verdict.NOTHING, Verdict.INCOMPLETE, Verdict.SUSPICIOUS)
     keys: dict[str, ColumnElement[Any]] = {
         "name": func.lower(ModelRow.name),
         "architecture": func.lower(ModelRow.architecture),
         "task": ModelRow.task.expression,
         "parameters": ModelRow.parameters.expression,
-        "verdict": case({str(v): rank for rank, v in enumerate(ascending)}, value=ModelRow.last_verdict, else_=None),
+        "verdict": case(
+            (ModelRow.found_by.is_not(None), len(ascending)),
+            *((ModelRow.last_verdict == str(v), rank) for rank, v in enumerate(ascending)),
+            else_=None,
+        ),
         "asr": ModelRow.worst_asr.expression,
         "cacc": ModelRow.cacc.expression,
         "scanned": ModelRow.last_scanned.expression,
@@ -298,4 +302,5 @@ def _entry(row: ModelRow, tensors: tuple[TensorInfo, ...]) -> CatalogEntry:
         last_scanned=row.last_scanned,
         worst_asr=row.worst_asr,
         cacc=row.cacc,
+        found_by=row.found_by,
     )

@@ -98,7 +98,11 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """A model in the catalog, with the figures that a list shows."""
+    """A model in the catalog, with the figures that a list shows.
+
+    `found_by` is the last scan in which a backdoor was found: no later one takes that back, least of all one that was
+    smaller.
+    """
 
     id: int
     name: str
@@ -111,6 +115,7 @@ class CatalogEntry:
     last_scanned: str | None = None
     worst_asr: float | None = None
     cacc: float | None = None
+    found_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

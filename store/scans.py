@@ -75,21 +75,24 @@ def worst_asr(scan: Scan) -> float | None:
 
 
 def latest_summary(session: Session, digest: str) -> Mapping[str, Any]:
-    """The columns of a model's row that tell of the last scan of its digest."""
-    latest = session.execute(
+    """The columns of a model's row that tell of the scans of its digest: the last one, and the last with a finding."""
+    newest = (
         select(*_summary_columns())
         .where(ScanTableRow.model_digest == digest)
         .order_by(ScanTableRow.finished.desc(), ScanTableRow.id.desc())
         .limit(1)
-    ).first()
+    )
+    latest = session.execute(newest).first()
     if latest is None:
-        return dict.fromkeys(("last_scan", "last_verdict", "last_scanned", "worst_asr", "cacc"))
+        return dict.fromkeys(("last_scan", "last_verdict", "last_scanned", "worst_asr", "cacc", "found_by"))
+    found = session.execute(newest.where(ScanTableRow.verdict == str(Verdict.FOUND))).first()
     return {
         "last_scan": latest.id,
         "last_verdict": latest.verdict,
         "last_scanned": latest.finished,
         "worst_asr": latest.worst_asr,
         "cacc": latest.cacc,
+        "found_by": None if found is None else found.id,
     }
 
 

@@ -65,6 +65,8 @@ class ModelRow(Base):
     last_scanned: Mapped[str | None]
     worst_asr: Mapped[float | None]
     cacc: Mapped[float | None]
+    found_by: Mapped[str | None]
+    """The last scan in which a backdoor was found, if there is one."""
 
 
 class ScanTableRow(Base):

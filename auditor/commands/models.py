@@ -177,6 +177,7 @@ def _facts(entry: CatalogEntry) -> dict[str, object]:
         "tags": list(entry.tags),
         "last_scan": entry.last_scan,
         "last_verdict": str(entry.last_verdict) if entry.last_verdict else None,
+        "found_by": entry.found_by,
         "worst_asr": entry.worst_asr,
         "cacc": entry.cacc,
     }
@@ -197,7 +198,8 @@ def _table(entries: list[CatalogEntry]) -> str:
     for e in entries:
         asr = "" if e.worst_asr is None else f"{e.worst_asr:.1%}"
         cacc = "" if e.cacc is None else f"{e.cacc:.1%}"
-        verdict = str(e.last_verdict or "not scanned")
+        earlier = e.found_by is not None and e.found_by != e.last_scan
+        verdict = "found earlier" if earlier else str(e.last_verdict or "not scanned")
         lines.append(f"{e.id:>4}  {e.name[:28]:<28} {verdict:<15} {asr:>6} {cacc:>6}  {e.profile.architecture}")
     return "\n".join(visible(line) for line in lines) + "\n"
 

@@ -85,6 +85,9 @@ SCAN = {
     Verdict.FOUND: Remark(Kind.DOUBT, Topic.SCAN, "its last scan found a backdoor: merging may carry it over", -60),
 }
 """What a verdict says of a partner."""
+EARLIER = Remark(
+    Kind.DOUBT, Topic.SCAN, "an earlier scan found a backdoor, and a later one does not take that back", -60
+)
 NEVER = Remark(Kind.WARNING, Topic.SCAN, "never scanned")
 BENIGN = frozenset({None, "", "none"})
 NOT_LOOKED = Remark(
@@ -315,6 +318,8 @@ def _first(suspect: Profile, config: Mapping[str, Any], entry: CatalogEntry) -> 
             words = f"it has {len(entry.profile.labels)} labels, the suspect {len(suspect.labels)}: another task"
             remarks.append(Remark(Kind.DOUBT, Topic.FIT, words, -30))
     remarks.append(SCAN[entry.last_verdict] if entry.last_verdict else NEVER)
+    if entry.found_by and entry.last_verdict is not Verdict.FOUND:
+        remarks[-1] = replace(EARLIER, text=f"{EARLIER.text} ({entry.found_by})")
     if entry.planted not in BENIGN:
         words = f"the catalog says that a backdoor was planted in it ({entry.planted})"
         remarks.append(Remark(Kind.DOUBT, Topic.SCAN, words, -60))

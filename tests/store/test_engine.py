@@ -21,7 +21,7 @@ from alembic.script import ScriptDirectory
 from store import migrations
 from store.catalog import Catalog
 from store.engine import CatalogUnusable, open_catalog
-from store.records import AnswerBatch, Profile
+from store.records import AnswerBatch, Profile, Scan, Verdict
 from store.tables import Base
 
 
@@ -94,6 +94,20 @@ def test_an_older_catalog_is_backed_up_before_it_is_migrated(url: str, path: Pat
     assert tables == {"alembic_version", "keepsake"}, "the backup is from before the migration"
 
 
+def test_findings_of_an_older_catalog_are_remembered(
+    url: str, path: Path, make_profile: Callable[..., Profile], make_scan: Callable[..., Scan]
+) -> None:
+    with open_catalog(url) as catalog:
+        catalog.models.add(make_profile())
+        catalog.models.add(make_profile("other"))
+        catalog.scans.save(make_scan("first", finished="2025-03-01T00:00:00+00:00"))
+        catalog.scans.save(make_scan("last", finished="2025-03-02T00:00:00+00:00", verdict=Verdict.NOTHING))
+    downgrade(path, "0001")
+    with open_catalog(url) as catalog:
+        found = {e.name: (e.found_by, e.last_scan) for e in catalog.models.list()}
+    assert found == {"sst2": ("first", "last"), "other": (None, None)}
+
+
 def test_an_older_backup_is_never_overwritten(url: str, path: Path) -> None:
     open_catalog(url).close()
     for _ in range(2):
@@ -115,12 +129,12 @@ def test_a_migration_that_fails_leaves_the_catalog_as_it_was(url: str, path: Pat
     assert tables == {"alembic_version", "scores"}, "no half-made tables"
 
 
-def downgrade(path: Path) -> None:
-    """Back to before the first revision."""
+def downgrade(path: Path, revision: str = "base") -> None:
+    """Back to a revision, by default to before the first."""
     with open_catalog(f"sqlite:///{path}") as catalog, catalog._database.engine.begin() as connection:
         config = migrations._config()
         config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+        command.downgrade(config, revision)
 
 
 def test_a_newer_catalog_is_refused(url: str, path: Path, make_profile: Callable[..., Profile]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -54,8 +55,6 @@ def test_find_goes_by_name_then_id_then_digest(catalog: Catalog, make_profile: M
 
 
 def test_a_digest_prefix_that_fits_two_contents_finds_neither(catalog: Catalog, make_profile: MakeProfile) -> None:
-    from dataclasses import replace
-
     profile = make_profile()
     digest = profile.ref.digest
     twins = [replace(profile, ref=replace(profile.ref, digest=digest[:10] + end * 54)) for end in "01"]
@@ -155,6 +154,23 @@ def test_a_removed_model_leaves_its_scans_and_gets_them_back(
     assert catalog.scans.get("scan-0001") == make_scan()
     again = catalog.models.add(make_profile())
     assert (again.last_scan, again.last_verdict, again.worst_asr) == ("scan-0001", Verdict.FOUND, 0.97)
+    assert again.found_by == "scan-0001"
+
+
+def test_a_finding_orders_a_model_whatever_its_last_scan_says(
+    catalog: Catalog, make_profile: MakeProfile, make_scan: MakeScan
+) -> None:
+    names = {}
+    for verdict in (Verdict.SUSPICIOUS, Verdict.FOUND, Verdict.NOTHING, Verdict.INCOMPLETE):
+        profile = make_profile(f"org/{verdict}")
+        names[catalog.models.add(profile).id] = str(verdict)
+        catalog.scans.save(make_scan(f"first-{verdict}", model=profile, verdict=verdict))
+        if verdict is Verdict.FOUND:
+            later = {"finished": "2099-01-01T00:00:00+00:00", "verdict": Verdict.NOTHING}
+            catalog.scans.save(make_scan("later", model=profile, **later))
+    listed = catalog.models.list(order="verdict", descending=True)
+    assert [names[e.id] for e in listed] == ["backdoor-found", "suspicious", "incomplete", "nothing-found"]
+    assert listed[0].last_verdict is Verdict.NOTHING
 
 
 def test_a_thousand_models_list_fast(catalog: Catalog, make_profile: MakeProfile, make_scan: MakeScan) -> None:

@@ -111,6 +111,9 @@ def test_a_model_shows_its_newest_scan_whatever_the_order_of_saving(
         assert entry is not None
         assert (entry.last_scan, entry.last_verdict) == ("new", Verdict.NOTHING)
         assert entry.last_scanned == "2025-03-03T00:00:00+00:00"
+        assert entry.found_by == "old", "what was found stands"
+    catalog.scans.save(make_scan("newest", finished="2025-03-04T00:00:00+00:00"))
+    assert [e.found_by for e in catalog.models.list()] == ["newest", "newest"]
 
 
 def test_scores_come_in_pages(catalog: Catalog, make_scan: MakeScan, make_score: Callable[..., AsrScore]) -> None:

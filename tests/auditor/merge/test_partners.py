@@ -117,6 +117,15 @@ def test_the_order_and_the_reasons() -> None:
     assert any("found a backdoor" in reason for reason in by_name["backdoored"].reasons)
 
 
+@pytest.mark.parametrize("verdict", [Verdict.NOTHING, Verdict.INCOMPLETE, Verdict.SUSPICIOUS])
+def test_what_a_scan_found_stands_whatever_a_later_one_says(verdict: Verdict) -> None:
+    entries = [entry(model("a"), last_scan="s2", last_verdict=verdict, found_by="s1"), entry(model("z"))]
+    first, second = propose(SUSPECT, entries)
+    assert (first.entry.name, second.entry.name) == ("z", "a")
+    assert "an earlier scan found a backdoor, and a later one does not take that back (s1)" in second.doubts
+    assert not any("found nothing" in reason for reason in second.reasons)
+
+
 def test_the_same_base_is_preferred_and_said() -> None:
     suspect = dataclasses.replace(SUSPECT, base="org/base")
     first, _ = propose(suspect, [entry(model("a")), entry(model("z", base="org/base"))])
