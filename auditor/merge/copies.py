@@ -27,12 +27,14 @@ class Standing:
     Attributes:
         weights: the digests of its weight files; empty where they are not known.
         sample: sampled weights below the classifier, the same ones for all; None where nobody looked.
+        head: those of the classifier, its rows in the order of the suspect's labels.
         doubts: what speaks against taking it, of its making and its scans.
     """
 
     name: str
     weights: tuple[str, ...]
     sample: Weights | None = None
+    head: Weights | None = None
     doubts: tuple[str, ...] = ()
 
 
@@ -49,14 +51,14 @@ def judge_copies(
     """
     found: list[list[Remark]] = [[] for _ in standings]
     group: dict[int, int] = {}
-    for first, *later in _by_files(standings):
+    for alike, (first, *later) in _groups(standings):
         known = _doubtful(standings, (first, *later))
         for place in (first, *later):
-            group[place] = first
+            if place in group:
+                continue
+            group[place] = group.get(first, first)
             if place != first:
-                words = (
-                    f"its weight files are those of {standings[first].name}, byte by byte: both count as one partner"
-                )
+                words = f"{alike.format(standings[first].name)}: both count as one partner"
                 found[place].append(_remark(Kind.DOUBT, words, -30))
             found[place] += _passed_on(known, standings[place], "")
     for place, near, words in _near(standings, suspect, base):
@@ -64,17 +66,22 @@ def judge_copies(
         if others and others[0] < place and group.get(place, place) == place:
             text = f"nearly the weights of {standings[others[0]].name} ({words}): together little more than one partner"
             found[place].append(_remark(Kind.WARNING, text, -20))
-        found[place] += _passed_on(_doubtful(standings, others), standings[place], "nearly ")
+        if not any(r.kind is Kind.DOUBT for r in found[place]):
+            found[place] += _passed_on(_doubtful(standings, others), standings[place], "nearly ")
     return found
 
 
-def _by_files(standings: Sequence[Standing]) -> list[list[int]]:
-    """The places of candidates with the same weight files, where there is more than one."""
-    groups: dict[tuple[str, ...], list[int]] = {}
+def _groups(standings: Sequence[Standing]) -> Iterator[tuple[str, list[int]]]:
+    """The places of candidates that are one model, with what they have in common."""
+    files: dict[tuple[str, ...], list[int]] = {}
+    samples: dict[bytes, list[int]] = {}
     for place, standing in enumerate(standings):
         if standing.weights:
-            groups.setdefault(standing.weights, []).append(place)
-    return [group for group in groups.values() if len(group) > 1]
+            files.setdefault(standing.weights, []).append(place)
+        if standing.sample is not None and standing.sample.size and standing.head is not None:
+            samples.setdefault(standing.sample.tobytes() + standing.head.tobytes(), []).append(place)
+    yield from (("its weight files are those of {}, byte by byte", same) for same in files.values() if len(same) > 1)
+    yield from (("its weights are those of {} wherever it was looked", s) for s in samples.values() if len(s) > 1)
 
 
 def _doubtful(standings: Sequence[Standing], places: Sequence[int]) -> Standing | None:

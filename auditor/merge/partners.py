@@ -253,15 +253,17 @@ class _Ranking:
             candidate.tell(COPIES, ())
         self._candidates.sort(key=lambda c: c.order)
         apart = [c for c in self._candidates if c.entry.profile.ref.digest != self._suspect.ref.digest]
-        names = [s.name for s in self._sites if not s.head] if self._own is not None else []
+        own, base = self._own, self._base[1] if self._own is not None and self._base else None
 
-        def sampled(sample: Sample | None) -> Weights | None:
+        def sampled(sample: Sample | None, *, head: bool = False) -> Weights | None:
+            names = [s.name for s in self._sites if s.head is head] if own is not None else []
             return sample.vector(names) if sample and names and all(n in sample.values for n in names) else None
 
-        base = self._base[1] if self._own is not None and self._base else None
-        standings = [Standing(c.entry.name, c.files, sampled(c.sample), c.doubts) for c in apart]
+        standings = [
+            Standing(c.entry.name, c.files, sampled(c.sample), sampled(c.sample, head=True), c.doubts) for c in apart
+        ]
         seen: set[tuple[str, ...]] = set()
-        for candidate, remarks in zip(apart, judge_copies(standings, sampled(self._own), sampled(base)), strict=True):
+        for candidate, remarks in zip(apart, judge_copies(standings, sampled(own), sampled(base)), strict=True):
             candidate.tell(COPIES, tuple(remarks))
             candidate.again = bool(candidate.files) and candidate.files in seen
             seen.add(candidate.files)

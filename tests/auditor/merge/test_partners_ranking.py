@@ -219,6 +219,22 @@ def test_copies_count_as_one_partner(
     assert found["best"].advised
 
 
+def test_a_copy_with_its_labels_in_another_order_is_one(
+    make: Callable[..., Profile], suspect: Profile, entries: list[CatalogEntry]
+) -> None:
+    turned = {k: (v[::-1].copy() if k.startswith("classifier") else v, d) for k, (v, d) in weights(1, 3).items()}
+    made = make("turned", tensors=turned, labels=("positive", "negative"))
+    found = by_name(propose(suspect, [*entries, entry(dataclasses.replace(made, base="org/base", licence="mit"))]))
+    assert found["best"].advised
+    assert found["turned"].doubts == (
+        "its weights are those of best wherever it was looked: both count as one partner",
+    )
+    # The same body under another classifier is another model.
+    other = {**weights(1, 3), "classifier.weight": weights(1, 50)["classifier.weight"]}
+    found = by_name(propose(suspect, [*entries, entry(make("other", tensors=other))]))
+    assert found["other"].advised
+
+
 def test_what_is_known_of_a_model_is_true_of_its_copies(
     make: Callable[..., Profile], suspect: Profile, entries: list[CatalogEntry]
 ) -> None:
