@@ -72,7 +72,7 @@ def check_apart(partner: Profile, suspect: Profile, others: Sequence[Profile]) -
         IncompatibleError: the partner has the suspect's weights, or another partner's.
         ModelError: files are gone or damaged.
     """
-    for model, whose in ((suspect, "the suspect"), *((p, f"the partner {p.ref.reference}") for p in others)):
+    for model, whose in ((suspect, "the suspect itself"), *((p, f"the partner {p.ref.reference}") for p in others)):
         if same_weights(model, partner):
             raise IncompatibleError(
                 f"{partner.ref.reference} has the same weights as {whose}",

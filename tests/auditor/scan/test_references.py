@@ -46,7 +46,7 @@ def test_partners_are_no_copies_of_the_suspect_or_of_each_other(zoo: Any, audito
     upload = stored_anew(zoo.planted, "upload")
     done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, "--with", zoo.benign, "--with", upload)
     assert done.code == 2
-    assert f"{upload} has the same weights as the suspect" in done.err
+    assert f"{upload} has the same weights as the suspect itself" in done.err
     again = stored_anew(zoo.benign, "again")
     done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, "--with", zoo.benign, "--with", again)
     assert done.code == 2
