@@ -86,6 +86,7 @@ def _json(proposals: list[Proposal], offers: Offers | None) -> str:
             "blockers": list(p.compatibility.blockers),
             "remarks": [{"kind": str(r.kind), "topic": str(r.topic), "text": r.text} for r in p.remarks],
             "last_verdict": str(p.entry.last_verdict) if p.entry.last_verdict else None,
+            "found_by": p.entry.found_by,
             "cacc": p.entry.cacc,
             "licence": p.entry.profile.licence,
             "base": p.entry.profile.base,
