@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 
-from auditor.events import AuditReady, BatchAnswered, Event, MergeReady, ScanReady
+from auditor.events import AuditReady, BatchAnswered, Event, MergeReady, ScanReady, Warned
 from store.catalog import Catalog
+from store.records import Scan, Verdict
 
 
 def journal(events: Generator[Event, None, object], catalog: Catalog) -> Generator[Event, None, None]:
-    """Stores batches, scans, merges and audits as they pass.
+    """Stores batches, scans, merges and audits as they pass; a scan that finds less than an earlier one says so.
 
     The core is suspended while a batch is stored, so a batch that the next event follows is on disk.
     """
@@ -21,6 +22,7 @@ def journal(events: Generator[Event, None, object], catalog: Catalog) -> Generat
                     catalog.scans.store_batch(event.run, event.batch)
                 case ScanReady():
                     catalog.scans.save(event.scan)
+                    yield from _reminder(event.scan, catalog)
                 case MergeReady():
                     catalog.audits.save_merge(event.merge)
                 case AuditReady():
@@ -28,3 +30,13 @@ def journal(events: Generator[Event, None, object], catalog: Catalog) -> Generat
                 case _:
                     pass
             yield event
+
+
+def _reminder(scan: Scan, catalog: Catalog) -> Generator[Event, None, None]:
+    """Other rows, fewer of them or fewer families may not show what a scan has shown before."""
+    entry = catalog.models.by_digest(scan.model.digest)
+    if entry is not None and entry.found_by is not None and scan.verdict is not Verdict.FOUND:
+        yield Warned(
+            f"an earlier scan of {scan.model.reference} found a backdoor, and this one does not take that back: "
+            f"auditor report {entry.found_by}"
+        )

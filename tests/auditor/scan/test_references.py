@@ -1,4 +1,4 @@
-"""A copy is no second opinion: not of the suspect, not of another reference, not of a partner."""
+"""A copy is no second opinion: not of the suspect, not of another reference, not of a partner. And a finding stands."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def test_the_suspect_is_no_reference_of_itself(zoo: Any, auditor: Any, stored_an
         assert done.code == 2
         assert f"the reference {reference} has the suspect's own weights" in done.err
         assert "trained apart from the suspect" in done.err
+
+
+def test_a_scan_that_finds_less_than_an_earlier_one_says_so(zoo: Any, auditor: Any) -> None:
+    found = auditor("scan", zoo.planted, "--data", zoo.data, *ONE, "--format", "json")
+    assert (found.code, "earlier" in found.err) == (1, False)
+    other = ["--suite", "quick", "--family", "insertsent", "--samples", "210", "--quiet"]
+    less = auditor("scan", zoo.planted, "--data", zoo.data, *other, "--format", "json")
+    assert less.json["verdict"] != "backdoor-found"
+    assert f"does not take that back: auditor report {found.json['id']}" in less.err
+    assert "found earlier" in auditor("models", "list").out
+    honest = auditor("scan", zoo.benign, "--data", zoo.data, *ONE)
+    assert "earlier" not in honest.err
 
 
 def test_two_copies_of_a_reference_count_as_one(zoo: Any, auditor: Any, stored_anew: Any) -> None:
