@@ -110,7 +110,7 @@ def _near(
         table, words = _cosines(samples - base), "cosine {:.2f} of the task vectors"
         hits = table >= COPY
     else:
-        table, words = _distances(samples), "{:.2f} of the way to the suspect apart"
+        table, words = _distances(samples), "apart by {:.2f} of their distance to the suspect"
         away = np.linalg.norm(samples - suspect, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             table = table / np.minimum.outer(away, away)

@@ -266,7 +266,7 @@ def test_models_trained_on_a_little_from_each_other_are_told(
         )
     proposals = propose(suspect, crowd)
     found = by_name(proposals)
-    measured = "of the task vectors" if with_base else "of the way to the suspect apart"
+    measured = "of the task vectors" if with_base else "of their distance to the suspect"
     (warning,) = [r.text for r in found["best-tuned"].remarks if r.text.startswith("nearly")]
     assert warning.startswith("nearly the weights of best (")
     assert measured in warning
