@@ -14,7 +14,8 @@ from auditor.audit.compare import Side, agreement, clean_change, compare
 from auditor.audit.residue import Carriers, Part, excess_alone, residues
 from auditor.audit.settle import settle
 from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_before
-from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage
+from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage, Warned
+from auditor.merge.copies import doubles
 from auditor.models.sameness import same_weights
 from auditor.scan.judge import Judgement, judge
 from auditor.scan.plan import Plan
@@ -66,11 +67,16 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
         record = Audit(_new_id(), started, now(), before.record, None, None, (), early.stamp, early.reasons)
         return (yield from _finish(record))
     carried = _carried(prepared, cure.partners, before)
+    alike = doubles(prepared.suspect, _with_references(prepared, cure.partners, model="").references)
+    for double in alike:
+        yield Warned(double.text)
+    carriers = _carriers(carried, prepared.suspect.labels, [double.digest for double in alike])
     merge, search = yield from cure.merge(before.record, carried)
     rescan = _rescan(prepared, cure, before.record, cure.profile(Path(merge.output)))
     after = yield from scan(rescan, backend)
-    record = yield from _conclude(started, rescan, cure, before, after, merge, _carriers(carried), backend)
-    record = replace(record, reasons=(*record.reasons, *_partners_in_words(cure.partners, carried)))
+    record = yield from _conclude(started, rescan, cure, before, after, merge, carriers, backend)
+    words = [*_partners_in_words(cure.partners, carried), *(double.text for double in alike)]
+    record = replace(record, reasons=(*record.reasons, *words))
     if search is not None:
         record = replace(record, search=search, reasons=(*record.reasons, in_words(search)))
     return (yield from _finish(record))
@@ -190,8 +196,9 @@ def _name(residue: Residue) -> tuple[str, str, str]:
     return residue.family, residue.variant, residue.target
 
 
-def _carriers(carried: Carried) -> Carriers:
-    found: dict[str, set[str]] = {}
+def _carriers(carried: Carried, labels: Sequence[str], doubles: Sequence[str]) -> Carriers:
+    """The models that are no measure of what others do, by target: those with a backdoor, and second copies."""
+    found: dict[str, set[str]] = {label: set(doubles) for label in labels} if doubles else {}
     for digest, findings in carried.items():
         for f in findings:
             found.setdefault(f.target, set()).add(digest)

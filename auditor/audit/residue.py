@@ -28,7 +28,7 @@ look takes half of the error.
 
 Shares = NDArray[np.float64]
 Carriers = Mapping[str, Collection[str]]
-"""By a target, the digests of the models that have a backdoor to it themselves."""
+"""By a target, the digests of the models that have a backdoor to it themselves, or are another's copy."""
 
 
 @dataclass(frozen=True)

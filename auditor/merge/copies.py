@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from auditor.errors import ModelError
 from auditor.merge.independence import COPY, NEAR
 from auditor.merge.remarks import Kind, Remark, Topic
-from auditor.merge.sampling import Weights
+from auditor.merge.sampling import Weights, read_sample, sites_of
+from store.records import Profile
 
 Table = NDArray[np.float64]
 
@@ -69,6 +71,41 @@ def judge_copies(
         if not any(r.kind is Kind.DOUBT for r in found[place]):
             found[place] += _passed_on(_doubtful(standings, others), standings[place], "nearly ")
     return found
+
+
+@dataclass(frozen=True)
+class Double:
+    """A model that is nearly an earlier one: together they are one opinion."""
+
+    digest: str
+    text: str
+
+
+def doubles(suspect: Profile, models: Sequence[Profile]) -> list[Double]:
+    """Of models that are asked beside the suspect, those that lie much nearer to an earlier one than to it.
+
+    Models whose weights cannot be sampled are left out: who needs them says why not.
+    """
+    sites = sites_of(suspect)
+    names = [site.name for site in sites if not site.head]
+
+    def sampled(profile: Profile) -> Weights | None:
+        try:
+            sample = read_sample(profile, sites)
+        except ModelError:
+            return None
+        return sample.vector(names) if all(name in sample.values for name in names) else None
+
+    standings = [Standing(model.ref.reference, (), sampled(model)) for model in models]
+    return [
+        Double(
+            models[place].ref.digest,
+            f"{standings[place].name} and {standings[near[0]].name} are nearly the same model ({words}): they are one "
+            "measure of what models without a backdoor do",
+        )
+        for place, near, words in _near(standings, sampled(suspect), None)
+        if near[0] < place
+    ]
 
 
 def _groups(standings: Sequence[Standing]) -> Iterator[tuple[str, list[int]]]:

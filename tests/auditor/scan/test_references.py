@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 ONE = ["--suite", "quick", "--family", "badnet", "--samples", "210"]
@@ -64,6 +65,22 @@ def test_partners_are_no_copies_of_the_suspect_or_of_each_other(zoo: Any, audito
     assert done.code == 2
     assert f"{again} has the same weights as the partner {zoo.benign}" in done.err
     assert "Scanning" not in done.err, "it is said before anything is asked"
+
+
+def test_partners_that_are_nearly_the_same_are_one_measure(zoo: Any, auditor: Any, edit: Any, tmp_path: Path) -> None:
+    def nudged(tensors: dict[str, Any]) -> None:
+        rng = np.random.default_rng(0)
+        tensors.update({n: t + 1e-3 * t.std() * rng.standard_normal(t.shape, "f4") for n, t in tensors.items()})
+
+    near = edit(zoo.copy(zoo.benign, tmp_path / "near"), nudged)
+    for second, measures in ((near, 1), (zoo.partner, 2)):
+        words = ["--with", zoo.benign, "--with", second, "--suspect-weight", "0.1", "--format", "json"]
+        done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, *words)
+        told = f"{second} and {zoo.benign} are nearly the same model"
+        assert (told in done.err) is (second is near)
+        assert any(reason.startswith(told) for reason in done.json["reasons"]) is (second is near)
+        assert done.json["left"]
+        assert {len(left["references"]) for left in done.json["left"]} == {measures}
 
 
 def test_a_partner_that_is_the_merge_is_no_measure_of_it(zoo: Any, auditor: Any) -> None:
