@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from auditor.merge.remarks import Kind
 from screens.background import in_background
 from screens.base import Page
 from screens.commands import Arguments
@@ -33,13 +34,23 @@ COLUMNS = (
     Column("why", 30, 2, grows=True),
 )
 
+SIGNS = {
+    Kind.BLOCKER: ("✗", "bad"),
+    Kind.DOUBT: ("?", "bad"),
+    Kind.WARNING: ("!", "warn"),
+    Kind.FOR: ("+", "good"),
+    Kind.NOTE: ("·", "dim"),
+}
+"""What is said of a partner, in the order in which one should read it."""
+
 
 class PartnersScreen(Page):
     """Proposals with reasons; blockers on request; several can be marked for a merge."""
 
     HELP = (
-        "Models of the catalog that can be merged with this one, best first, each with its reasons. Space marks "
-        "partners, Enter or m goes on to the merge. b shows the others too, and what forbids them."
+        "Models of the catalog that can be merged with this one, best first, each with its reasons: ? what makes it a "
+        "partner only for those who name it, ! what speaks against it, + what speaks for it. Space marks partners, "
+        "Enter or m goes on to the merge. b shows the others too, and what forbids them."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "merge", "Merge"),
@@ -88,7 +99,8 @@ class PartnersScreen(Page):
         usable = [p for p in self._proposals if p.compatibility.ok]
         shown = self._proposals if self._blocked else usable
         blocked = len(self._proposals) - len(usable)
-        words = f"{len(usable)} can be merged with {self.entry.name}, {blocked} cannot"
+        advised = sum(p.advised for p in usable)
+        words = f"{len(usable)} can be merged with {self.entry.name}, {advised} of them advised; {blocked} cannot"
         if not self._proposals:
             words = "The catalog holds no other model: add some, fine-tuned from the same base for the same labels."
         elif not usable and not self._blocked:
@@ -101,7 +113,10 @@ class PartnersScreen(Page):
         entry = proposal.entry
         ok = proposal.compatibility.ok
         name: Cell = entry.name if ok else (f"✗ {entry.name}", "dim")
-        why = proposal.reasons if ok else proposal.compatibility.blockers
+        if ok and not proposal.advised:
+            name = (f"? {entry.name}", "warn")
+        # What speaks against a model is what one must not miss in a column that is cut short.
+        why = [r.text for kind in SIGNS for r in proposal.remarks if r.kind is kind]
         cells = (
             name,
             standing(entry),
@@ -145,10 +160,8 @@ class PartnersScreen(Page):
         if found is None:
             return Content("")
         parts: list[str | tuple[str, str]] = [(f"{found.entry.name}\n", "bold")]
-        parts += [part for text in found.compatibility.blockers for part in (("✗ ", "bad"), f"{text}\n")]
-        parts += [part for text in found.compatibility.reconciled for part in (("~ ", "warn"), f"{text}\n")]
-        known = set(found.compatibility.reconciled)
-        parts += [part for text in found.reasons if text not in known for part in (("+ ", "good"), f"{text}\n")]
+        for kind, (sign, tone) in SIGNS.items():
+            parts += [part for r in found.remarks if r.kind is kind for part in ((f"{sign} ", tone), f"{r.text}\n")]
         return line(*parts)
 
     def on_catalog_changed(self, _: CatalogChanged) -> None:

@@ -11,6 +11,7 @@ from auditor.commands import options as o
 from auditor.commands.guard import guarded
 from auditor.commands.run import Common, Ending, check_output, emit, run
 from auditor.errors import ExitCode, UsageError
+from auditor.merge.remarks import Kind
 
 if TYPE_CHECKING:
     from auditor.events import Event
@@ -123,6 +124,10 @@ def _offer(offer: Offer) -> dict[str, Any]:
     }
 
 
+SIGNS = {Kind.BLOCKER: "-", Kind.DOUBT: "?", Kind.WARNING: "!", Kind.FOR: "+", Kind.NOTE: " "}
+"""What is said of a partner, in the order in which one should read it."""
+
+
 def _text(proposals: list[Proposal], offers: Offers | None) -> str:
     from auditor.reports.visible import visible
 
@@ -130,7 +135,8 @@ def _text(proposals: list[Proposal], offers: Offers | None) -> str:
     for p in proposals:
         mark = "-" if not p.compatibility.ok else ("+" if p.advised else "?")
         lines.append(f"{mark} {p.entry.name}  ({p.entry.profile.ref.digest[:12]})")
-        lines += [f"    {word}" for word in (p.reasons if p.compatibility.ok else p.compatibility.blockers)]
+        kinds = SIGNS if p.compatibility.ok else (Kind.BLOCKER,)
+        lines += [f"    {SIGNS[kind]} {r.text}" for kind in kinds for r in p.remarks if r.kind is kind]
     if not proposals:
         lines.append("The catalog holds no other model. Add some with `auditor models add`.")
     elif any(p.compatibility.ok and not p.advised for p in proposals):

@@ -3,6 +3,10 @@
 On a hub, and in a catalog after a few audits, one model stands under many names. Copies give no more to a merge than
 one of them does, and what is known of one is true of all: a copy that nobody scanned is no better than its original,
 in which a scan found a backdoor.
+
+Two models count as nearly the same where they lie much nearer to each other than to the suspect. Measured on MiniLM
+classifiers of one base, honest and not: any two that were trained apart 0.76 to 1.15 of their distance to a third, one
+and its copy with a thousandth of noise 0.04.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a scan found stands in the list, whatever later scans say."""
+"""What is known of a model against it is seen: what an earlier scan found, and what makes it a doubtful partner."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
+from textual.widgets import Static
+
 from screens.app import AuditorApp
 from screens.gallery import settle
+from screens.partners import PartnersScreen
 from screens.seed import SUSPECT_SCAN
 from screens.widgets.lazy_table import LazyTable
 from store.engine import open_catalog
@@ -31,5 +34,38 @@ def test_a_smaller_scan_does_not_wash_a_finding_away(seeded: AuditorApp, play: P
             (shown,) = [text for text in lines if text.startswith("reviews-minilm ")]
             assert "found earlier" in shown
             assert sum("incomplete" in text for text in lines) == 1, "that of another model"
+
+    play(story())
+
+
+def test_what_speaks_against_a_partner_is_seen_first(seeded: AuditorApp, play: Play) -> None:
+    with open_catalog(seeded.library.url) as catalog:
+        entry, suspect = (catalog.models.find(name) for name in ("sst2-honest", "reviews-minilm"))
+        assert entry is not None
+        assert suspect is not None
+        (row,) = catalog.scans.list(digest=entry.profile.ref.digest)
+        scan = catalog.scans.get(row.id)
+        assert scan is not None
+        catalog.scans.save(
+            replace(scan, id="bad5ca1ab1e0", verdict=Verdict.FOUND, finished="2099-01-01T00:00:00+00:00")
+        )
+
+    async def story() -> None:
+        async with seeded.run_test(size=(120, 36)) as pilot:
+            await settle(pilot)
+            seeded.push_page(PartnersScreen(suspect))
+            await settle(pilot)
+            head, words = (seeded.screen.query_one(name, Static) for name in ("#head", "#words"))
+            assert "2 can be merged with reviews-minilm, 1 of them advised" in str(head.render())
+            table = seeded.screen.query_one(LazyTable)
+            first, second = (table.render_line(i).text for i in (1, 2))
+            assert "yelp-honest" in first
+            assert "? sst2-honest" in second
+            assert "its last scan found a backdoor" in second
+            await pilot.press("down")
+            await settle(pilot)
+            lines = str(words.render()).splitlines()
+            assert lines[1] == "? its last scan found a backdoor: merging may carry it over"
+            assert "+ same architecture and task (text-classification)" in lines
 
     play(story())
