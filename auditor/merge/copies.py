@@ -4,9 +4,10 @@ On a hub, and in a catalog after a few audits, one model stands under many names
 one of them does, and what is known of one is true of all: a copy that nobody scanned is no better than its original,
 in which a scan found a backdoor.
 
-Two models count as nearly the same where they lie much nearer to each other than to the suspect. Measured on MiniLM
-classifiers of one base, honest and not: any two that were trained apart 0.76 to 1.15 of their distance to a third, one
-and its copy with a thousandth of noise 0.04.
+Two models count as nearly the same where they lie much nearer to each other than to the suspect: one was made from the
+other, or both were hardly trained and still do what their base does. Measured on MiniLM classifiers of one base, honest
+and not: any two that were trained apart 0.76 to 1.15 of their distance to a third, one and its copy with a thousandth of
+noise 0.04.
 """
 
 from __future__ import annotations
@@ -104,8 +105,8 @@ def doubles(suspect: Profile, models: Sequence[Profile]) -> list[Double]:
     return [
         Double(
             models[place].ref.digest,
-            f"{standings[place].name} and {standings[near[0]].name} are nearly the same model ({words}): they are one "
-            "measure of what models without a backdoor do",
+            f"{standings[place].name} and {standings[near[0]].name} have nearly the same weights ({words}): they are "
+            "one measure of what models without a backdoor do",
         )
         for place, near, words in _near(standings, sampled(suspect), None)
         if near[0] < place

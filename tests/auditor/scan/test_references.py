@@ -76,7 +76,7 @@ def test_partners_that_are_nearly_the_same_are_one_measure(zoo: Any, auditor: An
     for second, measures in ((near, 1), (zoo.partner, 2)):
         words = ["--with", zoo.benign, "--with", second, "--suspect-weight", "0.1", "--format", "json"]
         done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, *words)
-        told = f"{second} and {zoo.benign} are nearly the same model"
+        told = f"{second} and {zoo.benign} have nearly the same weights"
         assert (told in done.err) is (second is near)
         assert any(reason.startswith(told) for reason in done.json["reasons"]) is (second is near)
         assert done.json["left"]
