@@ -6,8 +6,8 @@ in which a scan found a backdoor.
 
 Two models count as nearly the same where they lie much nearer to each other than to the suspect: one was made from the
 other, or both were hardly trained and still do what their base does. Measured on MiniLM classifiers of one base, honest
-and not: any two that were trained apart 0.76 to 1.15 of their distance to a third, one and its copy with a thousandth of
-noise 0.04.
+and not: any two that were trained apart 0.76 to 1.15 of their distance to a third, one and its copy with a thousandth
+of noise 0.04.
 """
 
 from __future__ import annotations
