@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TextIO
 
-from auditor.events import AuditReady, BatchAnswered, Event, ScanReady, Started
+from auditor.events import AuditReady, BatchAnswered, Event, PartnerScanned, ScanReady, Started
 from probes.rates import Rate
 
 SCHEMA = "auditor/events/1"
@@ -47,7 +47,7 @@ def line_of(event: Event) -> dict[str, Any]:
             return {"kind": kind, "schema": SCHEMA, "command": list(event.command), "id": event.id}
         case BatchAnswered():
             return {"kind": kind, "run": event.run, "number": event.batch.number, "answers": len(event.batch.labels)}
-        case ScanReady():
+        case ScanReady() | PartnerScanned():
             scan = event.scan
             return {"kind": kind, "id": scan.id, "model": scan.model.digest, "verdict": str(scan.verdict)}
         case AuditReady():

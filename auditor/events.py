@@ -121,6 +121,13 @@ class ScanReady:
 
 
 @dataclass(frozen=True, slots=True)
+class PartnerScanned:
+    """A partner turned out to have a backdoor of its own: the scan that its answers beside the suspect's make."""
+
+    scan: Scan
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """A recipe of a search was tried; `front` holds the numbers of the trials that no other dominates by now."""
 
@@ -169,6 +176,7 @@ Event = (
     | ScoreReady
     | Warned
     | ScanReady
+    | PartnerScanned
     | Tried
     | MergeReady
     | AuditReady

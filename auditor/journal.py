@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 
-from auditor.events import AuditReady, BatchAnswered, Event, MergeReady, ScanReady, Warned
+from auditor.events import AuditReady, BatchAnswered, Event, MergeReady, PartnerScanned, ScanReady, Warned
 from store.catalog import Catalog
 from store.records import Scan, Verdict
 
@@ -23,6 +23,8 @@ def journal(events: Generator[Event, None, object], catalog: Catalog) -> Generat
                 case ScanReady():
                     catalog.scans.save(event.scan)
                     yield from _reminder(event.scan, catalog)
+                case PartnerScanned():
+                    catalog.scans.save(event.scan)
                 case MergeReady():
                     catalog.audits.save_merge(event.merge)
                 case AuditReady():

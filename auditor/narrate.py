@@ -27,6 +27,7 @@ from auditor.events import (
     Event,
     MergeReady,
     ModelReady,
+    PartnerScanned,
     Progress,
     RunOpened,
     ScanReady,
@@ -78,6 +79,9 @@ class Narrator:
                 self._say(f"going on from {event.resumed} of {event.batches} stored batches")
             case ScanReady():
                 self._say(f"scan {event.scan.id}: {event.scan.verdict}")
+            case PartnerScanned():
+                scan = event.scan
+                self._say(f"scan {scan.id} of the partner {scan.model.reference}: {scan.verdict}")
             case MergeReady():
                 self._say(f"merged into {event.merge.output} in {event.merge.seconds:.1f} s")
             case AuditReady():

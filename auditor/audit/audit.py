@@ -14,7 +14,7 @@ from auditor.audit.compare import Side, agreement, clean_change, compare
 from auditor.audit.residue import Carriers, Part, excess_alone, residues
 from auditor.audit.settle import settle
 from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_before
-from auditor.events import AuditReady, Event, MergeReady, ScanReady, ScoreReady, Stage, Warned
+from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, ScanReady, ScoreReady, Stage, Warned
 from auditor.merge.copies import doubles
 from auditor.models.sameness import same_weights
 from auditor.scan.judge import Judgement, judge
@@ -22,7 +22,7 @@ from auditor.scan.plan import Plan
 from auditor.scan.prepare import Backend, Prepared, able, distinct, family_options, plan_with
 from auditor.scan.question import MINIMUM_REFERENCES
 from auditor.scan.responses import Responses
-from auditor.scan.scan import ScanResult, conclude, not_judgeable, now, opening, question_of, respond, scan
+from auditor.scan.scan import ScanResult, conclude, label_order, not_judgeable, now, opening, question_of, respond, scan
 from probes.family import FAMILIES
 from probes.suite import build_suite
 from store.records import Audit, Finding, Merge, Profile, Residue, Scan, SearchRecord, Stamp, Verdict
@@ -67,6 +67,9 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
         record = Audit(_new_id(), started, now(), before.record, None, None, (), early.stamp, early.reasons)
         return (yield from _finish(record))
     carried = _carried(prepared, cure.partners, before)
+    scans = _scans_of_carriers(prepared, cure.partners, before, carried, started)
+    for scan_of_partner in scans:
+        yield PartnerScanned(scan_of_partner)
     alike = doubles(prepared.suspect, _with_references(prepared, cure.partners, model="").references)
     for double in alike:
         yield Warned(double.text)
@@ -75,7 +78,7 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     rescan = _rescan(prepared, cure, before.record, cure.profile(Path(merge.output)))
     after = yield from scan(rescan, backend)
     record = yield from _conclude(started, rescan, cure, before, after, merge, carriers, backend)
-    words = [*_partners_in_words(cure.partners, carried), *(double.text for double in alike)]
+    words = [*_partners_in_words(cure.partners, carried, scans), *(double.text for double in alike)]
     record = replace(record, reasons=(*record.reasons, *words))
     if search is not None:
         record = replace(record, search=search, reasons=(*record.reasons, in_words(search)))
@@ -225,9 +228,30 @@ def _alone(asked: Prepared, responses: Responses) -> Judgement:
     return judge(question_of(asked, responses.clean), responses, (), asked.policy)
 
 
-def _partners_in_words(partners: Sequence[Profile], carried: Carried) -> list[str]:
+def _scans_of_carriers(
+    prepared: Prepared, partners: Sequence[Profile], before: ScanResult, carried: Carried, started: str
+) -> list[Scan]:
+    """The scans of the partners with a backdoor: all that a scan of them asks they have answered beside the suspect.
+
+    A partner with its labels in another order is left out: its answers are stored in that order.
+    """
+    asked = _with_references(prepared, partners, model=prepared.request.model)
+    found = []
+    for profile, responses in zip(asked.references, before.references, strict=True):
+        if profile.ref.digest in carried and label_order(profile.labels, prepared.suspect.labels) is None:
+            # Its texts were cut where the suspect's were.
+            cut, name = prepared.max_length, profile.ref.reference
+            request = replace(prepared.request, model=name, references=(), max_length=cut)
+            own = replace(prepared, request=request, suspect=profile, references=())
+            found.append(conclude(own, started, responses, ()).record)
+    return found
+
+
+def _partners_in_words(partners: Sequence[Profile], carried: Carried, scans: Sequence[Scan]) -> list[str]:
+    named = {scan.model.digest: f" (scan {scan.id})" for scan in scans}
     return [
         f"the partner {p.ref.reference} has a backdoor itself: {f.group} edit {f.family}/{f.variant} → {f.target}"
+        f"{named.get(p.ref.digest, '')}"
         for p in partners
         for f in carried.get(p.ref.digest, ())
     ]

@@ -67,11 +67,37 @@ def test_partners_are_no_copies_of_the_suspect_or_of_each_other(zoo: Any, audito
     assert "Scanning" not in done.err, "it is said before anything is asked"
 
 
-def test_partners_that_are_nearly_the_same_are_one_measure(zoo: Any, auditor: Any, edit: Any, tmp_path: Path) -> None:
-    def nudged(tensors: dict[str, Any]) -> None:
-        rng = np.random.default_rng(0)
-        tensors.update({n: t + 1e-3 * t.std() * rng.standard_normal(t.shape, "f4") for n, t in tensors.items()})
+def nudged(tensors: dict[str, Any]) -> None:
+    """Nearly the same weights."""
+    rng = np.random.default_rng(0)
+    tensors.update({n: t + 1e-3 * t.std() * rng.standard_normal(t.shape, "f4") for n, t in tensors.items()})
 
+
+def test_a_partner_with_a_backdoor_is_remembered(zoo: Any, auditor: Any, edit: Any, tmp_path: Path) -> None:
+    """An audit finds it out: who looks for partners later is told."""
+    carrier = edit(zoo.copy(zoo.planted, tmp_path / "carrier"), nudged)
+    words = ["--with", zoo.benign, "--with", carrier, "--format", "json", "--events", tmp_path / "events"]
+    audit = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, *words).json
+    (said,) = [r for r in audit["reasons"] if "has a backdoor itself" in r]
+    assert said.startswith(f"the partner {carrier} has a backdoor itself: word edit badnet/")
+    events = [json.loads(text) for text in (tmp_path / "events").read_text().splitlines()]
+    (told,) = [e for e in events if e["kind"] == "partner-scanned"]
+    assert said.endswith(f"(scan {told['id']})")
+    assert told["verdict"] == "backdoor-found"
+
+    scan = auditor("report", told["id"], "--format", "json").json
+    assert scan["model"]["reference"] == str(carrier)
+    assert scan["findings"][0]["family"] == "badnet"
+    # The same scan, asked for, finds its answers stored.
+    again = auditor("scan", carrier, "--data", zoo.data, *ONE, "--format", "json")
+    assert "stored batches" in again.err
+    assert [s["rate"] for s in again.json["scores"]["asr"]] == [s["rate"] for s in scan["scores"]["asr"]]
+
+    listed = {p["name"]: p for p in auditor("partners", zoo.benign, "--format", "json").json["partners"]}
+    assert (listed["carrier"]["advised"], listed["carrier"]["last_verdict"]) == (False, "backdoor-found")
+
+
+def test_partners_that_are_nearly_the_same_are_one_measure(zoo: Any, auditor: Any, edit: Any, tmp_path: Path) -> None:
     near = edit(zoo.copy(zoo.benign, tmp_path / "near"), nudged)
     for second, measures in ((near, 1), (zoo.partner, 2)):
         words = ["--with", zoo.benign, "--with", second, "--suspect-weight", "0.1", "--format", "json"]
