@@ -80,6 +80,21 @@ def check_apart(partner: Profile, suspect: Profile, others: Sequence[Profile]) -
             )
 
 
+def check_no_copy(partner: Profile, references: Sequence[Profile]) -> None:
+    """A partner may be a reference too; under another digest it would be asked, and judged, as the reference alone.
+
+    Raises:
+        IncompatibleError: the partner is a reference's copy.
+        ModelError: files are gone or damaged.
+    """
+    for reference in references:
+        if reference.ref.digest != partner.ref.digest and same_weights(reference, partner):
+            raise IncompatibleError(
+                f"the partner {partner.ref.reference} has the same weights as the reference {reference.ref.reference}",
+                hint="leave that reference away: partners are asked what references are",
+            )
+
+
 def _partner(suspect: Profile, proposal: Proposal) -> Profile:
     """A catalogued model as a partner, its files read again.
 

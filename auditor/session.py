@@ -36,7 +36,7 @@ from auditor.models.hub import Hub
 from auditor.models.profile import read_profile
 from auditor.models.reference import resolve
 from auditor.policy import Policy
-from auditor.proposals import catalogued_partners, check_apart, choose_partners
+from auditor.proposals import catalogued_partners, check_apart, check_no_copy, choose_partners
 from auditor.rebuild import rebuild
 from auditor.scan.prepare import Prepared, check_task, prepare
 from auditor.scan.request import ScanRequest
@@ -133,6 +133,8 @@ class Session:
         check_task(suspect)
         partners, missing = self._choose_partners(suspect, cure)
         prepared, spare = self._prepare_audit(request, cure, partners)
+        for partner in partners:
+            check_no_copy(partner, prepared.references)
         base = self.profile(cure.base) if cure.base and partners else None
         # A search takes the base for some of its recipes only: the average that it starts from takes none.
         own_base = base if cure.search is None else None

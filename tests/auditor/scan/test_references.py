@@ -64,7 +64,11 @@ def test_partners_are_no_copies_of_the_suspect_or_of_each_other(zoo: Any, audito
     done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, "--with", zoo.benign, "--with", again)
     assert done.code == 2
     assert f"{again} has the same weights as the partner {zoo.benign}" in done.err
-    assert "Scanning" not in done.err, "it is said before anything is asked"
+    words = ["--with", again, "--reference", zoo.benign]
+    done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, *words)
+    assert done.code == 2
+    assert f"the partner {again} has the same weights as the reference {zoo.benign}" in done.err
+    assert "Probing" not in done.err, "it is said before anything is asked"
 
 
 def nudged(tensors: dict[str, Any]) -> None:
@@ -113,6 +117,7 @@ def test_a_partner_that_is_the_merge_is_no_measure_of_it(zoo: Any, auditor: Any)
     """With no weight for the suspect the merge is the partner, and agrees with it in everything."""
     words = ["--with", zoo.benign, "--reference", zoo.partner, "--suspect-weight", "0", "--format", "json"]
     done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, *words)
+    assert done.code == 1, done.err
     audit = done.json
     assert audit["stamp"] in {"replaced", "improved"}
     assert not any("weight below" in reason for reason in audit["reasons"]), "there is none below 0"
