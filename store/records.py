@@ -119,6 +119,29 @@ class CatalogEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelRead:
+    """What of a model's files was read for a scan, and how; the report's `model.read`.
+
+    Attributes:
+        weights: names of the weight files.
+        tokenizer: the class that was loaded and the file that its vocabulary is from.
+        padding: the pad token with its id, what states it, and the side on which it is put.
+        window: tokens that the model takes of an input.
+        window_from: what states them.
+        labels_from: whence the label names are.
+        notes: sentences on whatever else was decided in reading.
+    """
+
+    weights: tuple[str, ...] = ()
+    tokenizer: str = ""
+    padding: str = ""
+    window: int = 0
+    window_from: str = ""
+    labels_from: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSummary:
     """The part of a profile that a scan's report carries."""
 
@@ -130,6 +153,32 @@ class ModelSummary:
     labels: tuple[str, ...]
     parameters: int
     base: str | None
+    read: ModelRead = ModelRead()
+
+
+@dataclass(frozen=True, slots=True)
+class DataRead:
+    """What of a data file was read, and how; the report's `data.read`.
+
+    Attributes:
+        format: the kind of file with what was found out of it (separator, encoding, compression), in words.
+        columns: by use (`text`, `pair`, `label`), the column that serves it.
+        unused: columns that nothing was read from.
+        records: records in the file.
+        skipped: those without a text.
+        cut: rows that were longer than the model's window and were cut before they were edited.
+        cut_at: tokens at which they were cut; 0 where none was.
+        notes: sentences on whatever else was decided in reading.
+    """
+
+    format: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    records: int = 0
+    skipped: int = 0
+    cut: int = 0
+    cut_at: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +190,7 @@ class DataSummary:
     rows: int
     labelled: bool
     labels_from: str
+    read: DataRead = field(default_factory=DataRead)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ def _scan(scan: Scan) -> dict[str, Any]:
             "labels": model.labels,
             "parameters": model.parameters,
             "base": model.base,
+            "read": plain(model.read),
         },
         "data": {
             "source": data.source,
@@ -46,6 +47,7 @@ def _scan(scan: Scan) -> dict[str, Any]:
             "rows": data.rows,
             "labelled": data.labelled,
             "labels_from": data.labels_from,
+            "read": plain(data.read),
         },
         "settings": {
             "seed": settings.seed,
