@@ -77,8 +77,8 @@ RATE = {"hits", "total", "unscored", "value", "low", "high"}
 DIFF = {"value", "low", "high"}
 SCAN: dict[str, Any] = {
     "schema": str, "id": str, "started": str, "finished": str, "versions": dict,
-    "model": {"reference", "revision", "digest", "architecture", "task", "labels", "parameters", "base"},
-    "data": {"source", "digest", "rows", "labelled", "labels_from"},
+    "model": {"reference", "revision", "digest", "architecture", "task", "labels", "parameters", "base", "read"},
+    "data": {"source", "digest", "rows", "labelled", "labels_from", "read"},
     "settings": {"seed", "device", "dtype", "max_length", "suite", "samples", "families", "references"},
     "scores": {"cacc", "asr", "benchmarks"},
     "findings": list, "verdict": str, "limits": list,
