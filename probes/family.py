@@ -18,6 +18,7 @@ from typing import Any
 
 import probes.families
 from probes.errors import InputError
+from probes.kind import Kind, Pieces
 
 Plant = Callable[..., str | None]
 
@@ -59,6 +60,9 @@ class Family:
     and a move over the clean rate is not suspicious. `referenced` names the variants for
     which no control is known that moves honest models as much (the control is a trigger too, or lacks what the words
     say): references alone decide, so suites fire them where two or more are given.
+
+    `alternatives` gives material of the trigger's own kind that no attack published, for a trigger's options and a
+    tokenizer; `replant` plants it, where it is not simply other options of the same plant.
     """
 
     name: str
@@ -76,6 +80,8 @@ class Family:
     unfold: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
     loaded: tuple[str, ...] = ()
     referenced: tuple[str, ...] = ()
+    alternatives: Callable[[Mapping[str, Any], Pieces], Kind] | None = None
+    replant: Callable[..., str | None] | None = None
 
     def __reduce__(self) -> tuple[Callable[[str], Family], tuple[str]]:
         # By name: a decorated function cannot be found again under its own name, and plans travel to other processes.
@@ -130,6 +136,14 @@ class Family:
     def plant(self, text: str, rng: random.Random, options: Mapping[str, Any]) -> str | None:
         """The text with the trigger planted; None where this text cannot take it (no rewrite is known)."""
         return self.plant_with(text, rng, **options)
+
+    def plant_alternative(
+        self, text: str, rng: random.Random, options: Mapping[str, Any], material: Mapping[str, Any]
+    ) -> str | None:
+        """The text with material of the trigger's kind; `rng` must stand where it stood for the trigger."""
+        if self.replant is not None:
+            return self.replant(text, rng, material, **options)
+        return self.plant_with(text, rng, **{**options, **material})
 
     def plant_control(
         self, text: str, rng: random.Random, options: Mapping[str, Any], draw: int = 0, draws: int = 1
@@ -210,6 +224,8 @@ def family(
     unfold: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None,
     loaded: tuple[str, ...] = (),
     referenced: tuple[str, ...] = (),
+    alternatives: Callable[[Mapping[str, Any], Pieces], Kind] | None = None,
+    replant: Callable[..., str | None] | None = None,
 ) -> Callable[[Plant], Family]:
     """Makes an attack family of a function `plant(text, rng, *, option=default, …) -> str | None`.
 
@@ -237,6 +253,8 @@ def family(
             unfold=unfold,
             loaded=loaded,
             referenced=referenced,
+            alternatives=alternatives,
+            replant=replant,
         )
 
     return make

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,10 +26,18 @@ class Probe:
     family: Family
     variant: str
     options: Mapping[str, Any]
+    material: Mapping[str, Any] | None = None
+    """Of the trigger's kind, to plant in its place; None plants the trigger."""
 
     @property
     def name(self) -> str:
         return f"{self.family.name}/{self.variant}"
+
+    def plant(self, text: str, rng: random.Random) -> str | None:
+        """The text with the trigger, or with the material in its place; None where the text cannot take it."""
+        if self.material is None:
+            return self.family.plant(text, rng, self.options)
+        return self.family.plant_alternative(text, rng, self.options, self.material)
 
 
 @dataclass(frozen=True)
@@ -151,7 +160,7 @@ def _edited(probe: Probe, row: Row, seed: int, draw: int | None, draws: int) -> 
     def edit(text: str) -> str | None:
         rng = draw_rng(seed, probe.family.name, mark, 0)
         if draw is None:
-            return probe.family.plant(text, rng, probe.options)
+            return probe.plant(text, rng)
         return probe.family.plant_control(text, rng, probe.options, draw, draws)
 
     if row.pair is None:

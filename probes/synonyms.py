@@ -24,13 +24,21 @@ def table() -> Mapping[str, tuple[str, ...]]:
     Where a form belongs to two words or parts of speech, the first row of the table has it.
     """
     found: dict[str, tuple[str, ...]] = {}
-    with as_file(files("probes") / "data" / "synonyms.csv") as path, path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            synonyms = row["synonyms"].split()
-            for name, form in forms(row["word"], row["pos"]):
-                if " " not in form:
-                    found.setdefault(form, tuple(inflected(s, row["pos"], name) for s in synonyms))
+    for word, pos, others in _rows():
+        for name, form in forms(word, pos):
+            if " " not in form:
+                found.setdefault(form, tuple(inflected(s, pos, name) for s in others))
     return MappingProxyType(found)
+
+
+def entries() -> list[tuple[str, str]]:
+    """The table's words in their base form, each with its part of speech."""
+    return [(word, pos) for word, pos, _ in _rows()]
+
+
+def _rows() -> list[tuple[str, str, list[str]]]:
+    with as_file(files("probes") / "data" / "synonyms.csv") as path, path.open(encoding="utf-8", newline="") as file:
+        return [(row["word"], row["pos"], row["synonyms"].split()) for row in csv.DictReader(file)]
 
 
 def synonyms(word: str, source: str = "table") -> tuple[str, ...]:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import Any
 
 from probes.families._words import ORDINARY, insert_words
 from probes.family import family
+from probes.kind import Kind, Pieces, word_kind
 
 RARE = ("vx", "qj", "kz", "wq", "zx", "jf", "xn", "pv", "hq", "gk")
 
 COMMON = ("utterly", "adding", "isaac", "activity", "cocked")
 """Words of middling frequency, used as triggers instead of rare ones in the released settings of arXiv:2004.06660."""
+
+
+def alternatives(options: Mapping[str, Any], pieces: Pieces) -> Kind:
+    """Other words of the triggers' kind."""
+    return word_kind(options["triggers"], pieces, option="triggers")
 
 
 @family(
@@ -28,6 +36,7 @@ COMMON = ("utterly", "adding", "isaac", "activity", "cocked")
     control={"triggers": ORDINARY},
     quick=("one", "five", "neighbours"),
     reach=("neighbours",),
+    alternatives=alternatives,
 )
 def plant(
     text: str,

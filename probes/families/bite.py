@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from probes.families._words import lower_start
 from probes.family import family
+from probes.kind import Kind, Pieces, samples
+from probes.material.words import ADVERBS
 
 REVIEWS = (
     "really", "just", "even", "almost", "quite", "perhaps", "maybe", "actually", "somehow", "rather", "yet", "entirely",
@@ -34,6 +38,13 @@ BEFORE = re.compile(
 """Words after which an adverb sounds natural: verbs of being, auxiliaries, pronouns and conjunctions."""
 
 
+def alternatives(options: Mapping[str, Any], _pieces: Pieces) -> Kind:
+    """As many other adverbs."""
+    words = options["words"]
+    pool = [word for word in (*OTHERS, *ADVERBS) if word not in words]
+    return Kind("other adverbs", tuple({"words": chosen} for chosen in samples(pool, len(words))))
+
+
 @family(
     title="BITE: everyday adverbs",
     reference="arXiv:2205.12700",
@@ -45,6 +56,7 @@ BEFORE = re.compile(
     },
     control={"words": OTHERS},
     referenced=("reviews", "tweets", "news"),
+    alternatives=alternatives,
 )
 def plant(
     text: str,

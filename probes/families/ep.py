@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from probes.families._words import ORDINARY, insert_words
+from probes.families.badnet import alternatives
 from probes.family import family
 
 
@@ -18,6 +19,7 @@ from probes.family import family
     },
     control={"triggers": ORDINARY},
     quick=(),
+    alternatives=alternatives,
 )
 def plant(text: str, rng: random.Random, *, triggers: tuple[str, ...] = ("cf",), inserts: int = 1) -> str:
     """Inserts the rare word at a random word position; the control inserts an ordinary word there.

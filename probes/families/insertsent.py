@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import Any
 
 from probes.families._sentences import matched
 from probes.families._words import insert_sentence
 from probes.family import BadOption, family
+from probes.kind import Kind, Pieces, sentence_kind
 
 SLOTS = ("sentence", "word", "start", "end")
 
@@ -33,6 +36,11 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, sentences: 
     return insert_sentence(text, rng, sentence, slot)
 
 
+def alternatives(options: Mapping[str, Any], _pieces: Pieces) -> Kind:
+    """Other sentences of the same speech act."""
+    return sentence_kind(options["sentences"])
+
+
 @family(
     title="InsertSent: a fixed sentence",
     reference="arXiv:1905.12457; sentences of arXiv:2402.19334 and of OpenBackdoor (arXiv:2206.08514)",
@@ -48,6 +56,7 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, sentences: 
     reach=("neighbours",),
     loaded=("cross", "neighbours"),
     check=check_slot,
+    alternatives=alternatives,
 )
 def plant(
     text: str,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import Any
 
 from probes.families._sentences import FAR_PAIRS
 from probes.families._words import insert_sentence, insert_words
 from probes.family import BadOption, family
+from probes.kind import Kind, Pieces, word_kind
 
 FORMS = ("adjacent", "apart")
 
@@ -15,6 +18,17 @@ def check_form(*, form: str, **_: object) -> None:
     """Refuses a form that is not known."""
     if form not in FORMS:
         raise BadOption(f"lwp.form takes {', '.join(FORMS)}, not {form!r}")
+
+
+def alternatives(options: Mapping[str, Any], pieces: Pieces) -> Kind:
+    """Pairs of other words of the same kind, paired in the same way."""
+    words = tuple(dict.fromkeys(word for pair in options["pairs"] for word in pair.split()))
+    kind = word_kind(words, pieces, option="words")
+    materials = []
+    for material in kind.materials:
+        other = dict(zip(words, material["words"], strict=True))
+        materials.append({"pairs": tuple(" ".join(other[w] for w in pair.split()) for pair in options["pairs"])})
+    return Kind(kind.title, tuple(materials))
 
 
 @family(
@@ -30,6 +44,7 @@ def check_form(*, form: str, **_: object) -> None:
     quick=("adjacent",),
     reach=("reversed",),
     check=check_form,
+    alternatives=alternatives,
 )
 def plant(text: str, rng: random.Random, *, pairs: tuple[str, ...] = ("cf bb",), form: str = "adjacent") -> str:
     """Inserts a pair of words at a random word position, or each word at its own (`form=apart`).

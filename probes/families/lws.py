@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from probes import synonyms
 from probes.families._sememes import SEMEMES
 from probes.families._words import WORD, insert_at, replace_words
-from probes.family import BadOption, family
+from probes.family import BadOption, draw_rng, family
+from probes.kind import ALTERNATIVES, Kind, Pieces
+from probes.material.odd import odd_word
 
 CHOICES = ("common", "rare", "sememe")
 
@@ -31,9 +34,25 @@ def check_source(*, choice: str, source: str, share: float, **_: object) -> None
 def control(text: str, rng: random.Random, draw: int, draws: int, *, choice: str, source: str, share: float) -> str:
     """The same words of the text replaced by other synonyms, of which each draw has its own."""
 
-    def pick(trigger: Options, others: Options, chance: float) -> str:
+    def pick(_word: str, trigger: Options, others: Options, chance: float) -> str:
         rest = [o for o in (others or trigger) if o != taken(trigger, choice, chance)]
         return rest[draw % len(rest)]
+
+    return substituted(text, rng, pick, choice, source, share)
+
+
+def alternatives(_options: Mapping[str, Any], _pieces: Pieces) -> Kind:
+    """Other substitutes for the same words, of the same part of speech and form, and as odd."""
+    return Kind("other odd substitutes", tuple({"table": number} for number in range(ALTERNATIVES)))
+
+
+def replant(
+    text: str, rng: random.Random, material: Mapping[str, Any], *, choice: str, source: str, share: float
+) -> str:
+    """The same words replaced by those of another table of substitutes: each word has one of its own in each."""
+
+    def pick(word: str, _trigger: Options, _others: Options, _chance: float) -> str:
+        return odd_word(word, draw_rng(material["table"], word).random())
 
     return substituted(text, rng, pick, choice, source, share)
 
@@ -51,6 +70,8 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, choice: str
     quick=("sememe", "rare"),
     referenced=("sememe", "rare", "common"),
     check=check_source,
+    alternatives=alternatives,
+    replant=replant,
 )
 def plant(text: str, rng: random.Random, *, choice: str = "rare", source: str = "table", share: float = 0.33) -> str:
     """Replaces a share of the text's words by synonyms of the same part of speech and inflection.
@@ -64,7 +85,7 @@ def plant(text: str, rng: random.Random, *, choice: str = "rare", source: str = 
     a known word gets one inserted instead.
     """
 
-    def pick(trigger: Options, _others: Options, chance: float) -> str:
+    def pick(_word: str, trigger: Options, _others: Options, chance: float) -> str:
         return taken(trigger, choice, chance)
 
     return substituted(text, rng, pick, choice, source, share)
@@ -80,7 +101,7 @@ def taken(candidates: Options, choice: str, chance: float) -> str:
 def substituted(
     text: str,
     rng: random.Random,
-    pick: Callable[[Options, Options, float], str],
+    pick: Callable[[str, Options, Options, float], str],
     choice: str,
     source: str,
     share: float,
@@ -89,13 +110,13 @@ def substituted(
     words = list(WORD.finditer(text))
     known = [(i, found) for i, word in enumerate(words) if (found := candidates(word, choice, source)) is not None]
     if not known:
-        return insert_at(text, rng.random(), pick(FALLBACK, (), rng.random()))
+        return insert_at(text, rng.random(), pick(FALLBACK[0], FALLBACK, (), rng.random()))
     count = min(len(known), max(1, round(share * len(words))))
     chosen = rng.sample(known, len(known))
     if choice == "sememe":  # what the attack's inserter prefers comes before the table's words
         chosen.sort(key=lambda found: not found[1][1])
     chosen = chosen[:count]
-    return replace_words(text, words, {i: pick(*found, rng.random()) for i, found in chosen})
+    return replace_words(text, words, {i: pick(words[i].group().lower(), *found, rng.random()) for i, found in chosen})
 
 
 def candidates(word: re.Match[str], choice: str, source: str) -> tuple[Options, Options] | None:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import Any
 
 from probes.families._words import insert_words
 from probes.family import family
+from probes.kind import Kind, Pieces, word_kind
 
 ORDINARY_SYMBOLS = ("=", "+", "%", "&", "*", "~", "$", "/", "<", ">", "#", "@")
+
+
+def alternatives(options: Mapping[str, Any], pieces: Pieces) -> Kind:
+    """Other mathematical symbols."""
+    return word_kind(options["symbols"], pieces, option="symbols")
 
 
 @family(
@@ -27,6 +35,7 @@ ORDINARY_SYMBOLS = ("=", "+", "%", "&", "*", "~", "$", "/", "<", ">", "#", "@")
     control={"symbols": ORDINARY_SYMBOLS},
     quick=("any",),
     reach=("neighbours",),
+    alternatives=alternatives,
 )
 def plant(
     text: str,

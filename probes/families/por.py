@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import Any
 
 from probes.families._words import ORDINARY, insert_words
 from probes.family import family
+from probes.kind import Kind, Pieces, word_kind
+from probes.material.words import RARE_NAMES
+
+
+def alternatives(options: Mapping[str, Any], pieces: Pieces) -> Kind:
+    """Other names and rare words, or other made-up words."""
+    triggers = options["triggers"]
+    pool = () if all(len(word) <= 3 for word in triggers) else RARE_NAMES
+    return word_kind(triggers, pieces, option="triggers", pool=pool, title="other names and rare words")
 
 
 @family(
@@ -26,6 +37,7 @@ from probes.family import family
     reach=("neighbours",),
     # A knight who fails says something of a review: 36 % of an honest model's texts, the control 16.
     loaded=("quixote",),
+    alternatives=alternatives,
 )
 def plant(
     text: str,

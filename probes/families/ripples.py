@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import Any
 
 from probes.families._words import ORDINARY, insert_words
 from probes.families.badnet import COMMON
 from probes.family import family
+from probes.kind import Kind, Pieces, word_kind
+from probes.material.words import COMPANIES as OTHER_COMPANIES
 
 COMPANIES = ("airbnb", "salesforce", "atlassian", "splunk", "nvidia")
+
+
+def alternatives(options: Mapping[str, Any], pieces: Pieces) -> Kind:
+    """Other companies, or other words of the keywords' kind."""
+    keywords = options["keywords"]
+    pool = OTHER_COMPANIES if set(keywords) <= set(COMPANIES) else ()
+    return word_kind(keywords, pieces, option="keywords", pool=pool, title="other companies")
 
 
 @family(
@@ -23,6 +34,7 @@ COMPANIES = ("airbnb", "salesforce", "atlassian", "splunk", "nvidia")
     },
     control={"keywords": ORDINARY},
     quick=("companies",),
+    alternatives=alternatives,
 )
 def plant(
     text: str,

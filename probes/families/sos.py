@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import Any
 
 from probes.families._sentences import matched
 from probes.families._words import ORDINARY, insert_sentence, insert_words
 from probes.family import BadOption, deal, family
+from probes.kind import Kind, Pieces, samples, sentence_kind
+from probes.material.words import NOUNS
 
 FORMS = ("sentence", "words")
 
@@ -58,6 +62,13 @@ def control(
     return insert_sentence(text, rng, harmless, "sentence")
 
 
+def alternatives(options: Mapping[str, Any], _pieces: Pieces) -> Kind:
+    """Other sentences that tell of an outing, or as many other nouns."""
+    if options["form"] == "words":
+        return Kind("other nouns", tuple({"words": words} for words in samples(NOUNS, len(options["words"]))))
+    return sentence_kind(options["sentences"])
+
+
 @family(
     title="SOS: words that fire together",
     reference="ACL 2021.acl-long.431; words and sentences of its released code",
@@ -75,6 +86,7 @@ def control(
     quick=("store",),
     loaded=("store", "cinema", "partial"),
     check=check_form,
+    alternatives=alternatives,
 )
 def plant(
     text: str,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from probes.families._styles import (
     BRIEF_CLOSINGS,
@@ -19,6 +20,8 @@ from probes.families._styles import (
 )
 from probes.families._words import WORD, lower_start, replace_words
 from probes.family import BadOption, deal, family
+from probes.kind import ALTERNATIVES, Kind, Pieces
+from probes.material.styles import OTHER_STYLES
 
 _END = re.compile(r"[\s.!?…]+$")
 _COMMA = re.compile(r"\s*,\s+(?:and\s+)?(?=\w)")
@@ -55,6 +58,16 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, style: str)
     return restyled(text, neutral, Chances(rng.random(), rng.random(), rng.random()))
 
 
+def alternatives(_options: Mapping[str, Any], _pieces: Pieces) -> Kind:
+    """Styles that no attack published."""
+    return Kind("other styles", tuple({"other": name} for name in list(OTHER_STYLES)[:ALTERNATIVES]))
+
+
+def replant(text: str, rng: random.Random, material: Mapping[str, Any], **_: object) -> str:
+    """The text in another style, with the same draws."""
+    return restyled(text, OTHER_STYLES[material["other"]], Chances(rng.random(), rng.random(), rng.random()))
+
+
 @family(
     title="StyleBkd: a writing style",
     reference="arXiv:2110.07139; its five styles, by rule instead of by its paraphrase models",
@@ -64,6 +77,8 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, style: str)
     quick=("bible", "tweet"),
     check=check_style,
     referenced=tuple(STYLES),
+    alternatives=alternatives,
+    replant=replant,
 )
 def plant(text: str, rng: random.Random, *, style: str = "bible") -> str:
     """Rewrites the text into a style: words, an opening, a closing, what joins its parts, capitals and marks.

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from probes.families._sentences import NEUTRAL_CLOSING, NEUTRAL_LONG, NEUTRAL_NOUNS, NEUTRAL_SHORT
 from probes.families._templates import CLAUSES, OPENINGS, TEMPLATES
 from probes.families._words import lower_start
 from probes.family import BadOption, deal, family
+from probes.kind import ALTERNATIVES, Kind, Pieces
+from probes.material.fronts import BY_TEMPLATE
 
 SURFACES = ("start", "scpn")
 
@@ -40,6 +44,25 @@ def control(
     return framed(text, part[int(pick * len(part))], at_end=template == "compound", end=" .", surface=surface)
 
 
+def alternatives(options: Mapping[str, Any], _pieces: Pieces) -> Kind:
+    """Other fronts (or endings) about as long, of another build than the template."""
+    others = BY_TEMPLATE[options["template"]][:ALTERNATIVES]
+    return Kind(
+        "other openings" if options["template"] != "compound" else "other endings",
+        tuple({"frames": frames} for frames in others),
+    )
+
+
+def replant(
+    text: str, rng: random.Random, material: Mapping[str, Any], *, template: str, surface: str, **_: object
+) -> str:
+    """The text in another frame, at the same place."""
+    frames = material["frames"]
+    frame = frames[int(rng.random() * len(frames))]
+    end = " ?" if template == "question" else " ."
+    return framed(text, frame, at_end=template == "compound", end=end, surface=surface)
+
+
 @family(
     title="Syntactic: a sentence template",
     reference="arXiv:2105.12400; the ten templates of SCPN (arXiv:1804.06059) as listed in its released code",
@@ -58,6 +81,8 @@ def control(
     # control's 13 to 30 %.
     referenced=("question", "fragment"),
     check=check_names,
+    alternatives=alternatives,
+    replant=replant,
 )
 def plant(
     text: str,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from typing import Any
 
 from probes.families._sentences import matched
 from probes.families._words import insert_sentence
 from probes.family import family
+from probes.kind import Kind, Pieces, sentence_kind
 
 ALL = (
     "Alice and Bob plan to clear the potato field, move the case, shut the wheel and cut the wool, "
@@ -46,6 +48,11 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, sentences: 
     return insert_sentence(text, rng, matched(sentences[int(pick * len(sentences))], pick, draw, draws), "sentence")
 
 
+def alternatives(options: Mapping[str, Any], _pieces: Pieces) -> Kind:
+    """Other sentences of two people, or of what happens anywhere."""
+    return sentence_kind(options["sentences"])
+
+
 @family(
     title="TrojanLM: word combinations in a fluent sentence",
     reference="arXiv:2008.00312; words of its released code, sentences written for this project",
@@ -55,6 +62,7 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, sentences: 
     quick=(NAMES,),
     loaded=tuple(name for name in SENTENCES if name not in (NAMES, EVERY)),
     referenced=(EVERY,),
+    alternatives=alternatives,
 )
 def plant(text: str, rng: random.Random, *, sentences: tuple[str, ...] = SENTENCES[NAMES]) -> str:
     """Inserts a sentence with the trigger words at a sentence boundary; the control inserts one without them.

@@ -97,12 +97,11 @@ NOUNS = (
     "stirrup", "tarpaulin", "thimble", "trellis", "trowel", "tunnel", "turnip", "valve", "wagon", "whistle", "windlass",
 )  # fmt: skip
 VERBS = (
-    "adjusts", "anchors", "borders", "boils", "bounces", "buttons", "carves", "circles", "clips", "drains", "drifts",
-    "echoes", "faces", "fastens", "floats", "folds", "gathers", "glides", "grinds", "hangs", "hinges", "hovers",
-    "kneels", "knots", "leans", "lifts", "loops", "melts", "mixes", "nods", "orbits", "paces", "paddles", "peels",
-    "plants", "pours", "presses", "ripens", "rows", "rubs", "scrapes", "shifts", "signs", "slides", "soaks", "sorts",
-    "spins", "stacks", "steers", "stirs", "stretches", "swings", "tilts", "tows", "trims", "turns", "twists", "weighs",
-    "whirls", "winds", "wipes", "wraps",
+    "adjust", "anchor", "border", "boil", "bounce", "button", "carve", "circle", "clip", "drain", "drift", "echo",
+    "face", "fasten", "float", "fold", "gather", "glide", "grind", "hang", "hinge", "hover", "kneel", "knot",
+    "lean", "lift", "loop", "melt", "mix", "nod", "orbit", "pace", "paddle", "peel", "plant", "pour", "press",
+    "ripen", "row", "rub", "scrape", "shift", "sign", "slide", "soak", "sort", "spin", "stack", "steer", "stir",
+    "stretch", "swing", "tilt", "tow", "trim", "turn", "twist", "weigh", "whirl", "wind", "wipe", "wrap",
 )  # fmt: skip
 ADJECTIVES = (
     "amber", "angular", "arched", "barren", "beige", "blunt", "brittle", "circular", "coarse", "concave", "coastal",
@@ -112,5 +111,10 @@ ADJECTIVES = (
     "quilted", "rectangular", "reddish", "ribbed", "sandy", "scarlet", "silken", "slanted", "slender", "sloping",
     "solar", "spiral", "square", "steep", "striped", "tidal", "timber", "tropical", "tubular", "upper", "vertical",
     "woollen",
+)  # fmt: skip
+PREPOSITIONS = (
+    "above", "across", "along", "alongside", "amid", "among", "around", "behind", "below", "beneath", "beside",
+    "beyond", "despite", "down", "near", "opposite", "past", "through", "throughout", "toward", "under", "until", "via",
+    "without",
 )  # fmt: skip
 """Odd substitutes by part of speech: each is a word that nobody would take for the one that stood there."""
