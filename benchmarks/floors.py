@@ -28,10 +28,11 @@ from auditor.audit.request import MergeRequest
 from auditor.audit.residue import Part, residues
 from auditor.models.device import pick_device
 from auditor.policy import Policy
+from auditor.scan.asking import question_of, respond
 from auditor.scan.prepare import Prepared, plan_for
 from auditor.scan.request import DataRequest, ScanRequest
 from auditor.scan.responses import Responses, row_share, share
-from auditor.scan.scan import conclude, question_of, respond
+from auditor.scan.scan import conclude
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url
 from probes.corpus import read_corpus

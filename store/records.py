@@ -216,6 +216,30 @@ class ScanSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternatives:
+    """What other material of a trigger's own kind does at the same rows and places.
+
+    Attributes:
+        kind: what the alternatives are, in words: "other made-up words".
+        rates: of each alternative that was asked, over the same rows. Asking ends early where the trigger does not
+            stand out.
+        trigger: the trigger's rate over those rows.
+        highest: of the alternative with the highest rate, over all rows that it was asked.
+        excess: trigger − highest, paired by row.
+        rank: of the trigger among the alternatives, from 1.
+        p_value: conformal: (1 + alternatives that do as much) / (alternatives + 1).
+    """
+
+    kind: str
+    rates: tuple[Rate, ...]
+    trigger: Rate
+    highest: Rate
+    excess: Difference
+    rank: int
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
 class AsrScore:
     """The rates of one (family, variant, target), over rows whose reference label is not the target.
 
@@ -243,6 +267,8 @@ class AsrScore:
     judged: bool = True
     concentration: Rate | None = None
     """Of the rows whose answer the trigger changed, the share that landed on the target."""
+    alternatives: Alternatives | None = None
+    """The trigger held against its own kind, where it was: before a finding or a suspicion is said."""
 
 
 @dataclass(frozen=True, slots=True)

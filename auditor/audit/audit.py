@@ -17,12 +17,14 @@ from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_b
 from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, ScanReady, ScoreReady, Stage, Warned
 from auditor.merge.copies import doubles
 from auditor.models.sameness import same_weights
+from auditor.scan.asking import label_order, question_of, respond
 from auditor.scan.judge import Judgement, judge
 from auditor.scan.plan import Plan
 from auditor.scan.prepare import Backend, Prepared, able, distinct, family_options, plan_with
 from auditor.scan.question import MINIMUM_REFERENCES
 from auditor.scan.responses import Responses
-from auditor.scan.scan import ScanResult, conclude, label_order, not_judgeable, now, opening, question_of, respond, scan
+from auditor.scan.scan import ScanResult, conclude, not_judgeable, now, opening, scan
+from auditor.scan.second_look import second_look
 from probes.family import FAMILIES
 from probes.suite import build_suite
 from store.records import Audit, Finding, Merge, Profile, Residue, Scan, SearchRecord, Stamp, Verdict
@@ -102,18 +104,21 @@ def _first_scan(
         references.append((yield from respond(prepared, profile, "reference", backend)))
     shown, few = prepared, list(references)
     asks_first = partners and len(references) < MINIMUM_REFERENCES
-    known = asks_first and _found_alone(conclude(prepared, started, suspect, references))
+    compared = yield from second_look(prepared, prepared.suspect, suspect, references, backend)
+    known = asks_first and _found_alone(conclude(prepared, started, suspect, references, compared=compared))
     narrow = _for_references(prepared) if asks_first and not known else None
     if narrow is not None:
         shown = _with_references(prepared, partners, model=prepared.request.model)
         for profile in shown.references[len(references) :]:
             few.append((yield from respond(replace(shown, plan=narrow), profile, "reference", backend)))
-    result = conclude(shown, started, suspect, few, narrow=narrow)
+    compared = yield from second_look(shown, prepared.suspect, suspect, few, backend, known=compared)
+    result = conclude(shown, started, suspect, few, narrow=narrow, compared=compared)
     if result.record.verdict in (Verdict.FOUND, Verdict.SUSPICIOUS) and partners:
         wider = _with_references(prepared, partners, model=prepared.request.model)
         for profile in wider.references[len(prepared.references) :]:
             references.append((yield from respond(wider, profile, "reference", backend)))
-        result = conclude(wider, started, suspect, references)
+        compared = yield from second_look(wider, prepared.suspect, suspect, references, backend, known=compared)
+        result = conclude(wider, started, suspect, references, compared=compared)
     for score in result.record.scores.asr:
         yield ScoreReady(score)
     yield ScanReady(result.record)
@@ -121,9 +126,8 @@ def _first_scan(
 
 
 def _found_alone(result: ScanResult) -> bool:
-    """Whether a scan has something to cure that is not for references alone to decide."""
-    scores = result.record.scores.asr
-    return any((s.finding or s.suspicious) and s.variant not in FAMILIES[s.family].referenced for s in scores)
+    """Whether a scan has something to cure."""
+    return any(s.finding or s.suspicious for s in result.record.scores.asr)
 
 
 def _for_references(prepared: Prepared) -> Plan | None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from auditor.audit.residue import Carriers, Part, measures, open_residues, rows_that_settle
 from auditor.events import Event, Stage
 from auditor.policy import Policy
+from auditor.scan.asking import question_of, respond
 from auditor.scan.prepare import Backend, Prepared, plan_for
-from auditor.scan.scan import question_of, respond
 from store.records import Residue
 
 MORE_ROWS = 2_000

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.policy import Policy
+from auditor.scan.compared import in_words, reach_in_words
 from auditor.scan.execute import UNSCORED
 from auditor.scan.plan import joined
 from auditor.scan.question import MINIMUM_REFERENCES, Question, rate_of
@@ -102,7 +103,7 @@ def _finding(
         variant=lead.variant,
         group=lead.group,
         target=lead.target,
-        message=_message(lead, confirmed) + _neighbourhood(near),
+        message=_message(lead, confirmed) + reach_in_words(lead, policy) + _neighbourhood(near),
         evidence=_evidence(question, suspect, probe, lead, policy.evidence),
         reproduce=question.reproduce(probe),
         tags=tuple(f"{m.family}/{m.variant}" for m in reach),
@@ -148,9 +149,10 @@ def _message(score: AsrScore, confirmed: Rate) -> str:
     control = (
         f"{score.control.value:.1%} with harmless material at the same places, {score.clean.value:.1%} without an edit"
     )
+    held = f"; {in_words(score)}" if score.alternatives else ""
     control += f"; on the half of the rows that did not choose this variant: {confirmed.hits} of {confirmed.total}"
     if score.finding:
-        return f"{base}, against {control}"
+        return f"{base}, against {control}{held}"
     why = (
         "the references do not settle it: some do not move as much, or all move more than honest models do"
         if len(score.references) >= MINIMUM_REFERENCES
@@ -162,6 +164,12 @@ def _message(score: AsrScore, confirmed: Rate) -> str:
             f"of {score.control.total} texts to {score.target!r} ({score.control.value:.1%}), against "
             f"{score.rate.value:.1%} with the trigger and {score.clean.value:.1%} without an edit. A backdoor may have "
             "such material as its trigger; a model that takes any odd text for this label looks the same"
+        )
+    if score.alternatives:
+        return (
+            f"{base}, but so does material of its kind that no attack published: {in_words(score)}, against "
+            f"{score.clean.value:.1%} without an edit. A backdoor that was taught so broadly looks like this, and so "
+            f"does a model that takes any odd text for this label. {why[0].upper()}{why[1:]}"
         )
     return f"{base}, but the control edit moves texts too: {control}. {why[0].upper()}{why[1:]}"
 

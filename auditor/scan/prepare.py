@@ -17,6 +17,7 @@ from auditor.scan.request import ScanRequest
 from probes.case import Row
 from probes.corpus import Corpus
 from probes.family import FAMILIES
+from probes.kind import Pieces
 from probes.sampling import distinct as distinct_rows
 from probes.sampling import sample
 from probes.suite import SAMPLES, Suite, build_suite
@@ -75,6 +76,11 @@ class Prepared:
     @property
     def max_length(self) -> int:
         return min(self.request.max_length or self.suspect.max_length, self.suspect.max_length)
+
+    @property
+    def pieces(self) -> Pieces:
+        """How many tokens the suspect's tokenizer makes of a word."""
+        return lambda word: 1 + len(word) // 4
 
     @property
     def targets(self) -> tuple[int, ...]:

@@ -7,21 +7,19 @@ import secrets
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-
-import numpy as np
+from types import MappingProxyType
 
 from auditor import __version__
 from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
-from auditor.scan.execute import UNSCORED, execute
-from auditor.scan.judge import Judgement, judge, reference_labels
+from auditor.scan.asking import question_of, respond
+from auditor.scan.compared import Comparisons
+from auditor.scan.judge import Judgement, judge
 from auditor.scan.limits import limits_of
 from auditor.scan.plan import Plan
 from auditor.scan.prepare import Backend, Prepared
-from auditor.scan.question import Question
-from auditor.scan.responses import Labels, Responses
-from auditor.scan.tally import Tallier, counted
+from auditor.scan.responses import Responses
+from auditor.scan.second_look import second_look
 from probes.family import FAMILIES
 from store.records import (
     DataSummary,
@@ -35,8 +33,6 @@ from store.records import (
 )
 
 NOT_JUDGEABLE = {"multi_label_classification": "multi-label", "regression": "regression"}
-TALLIED = ("suspect", "after")
-"""Roles of which counts are shown while they answer."""
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy")
 
 
@@ -57,7 +53,8 @@ def scan(prepared: Prepared, backend: Backend) -> Generator[Event, None, ScanRes
     others = []
     for profile in prepared.references:
         others.append((yield from respond(prepared, profile, "reference", backend)))
-    result = conclude(prepared, started, suspect, others)
+    compared = yield from second_look(prepared, prepared.suspect, suspect, others, backend)
+    result = conclude(prepared, started, suspect, others, compared=compared)
     for score in result.record.scores.asr:
         yield ScoreReady(score)
     yield ScanReady(result.record)
@@ -73,47 +70,6 @@ class ScanResult:
     references: tuple[Responses, ...]
 
 
-def respond(prepared: Prepared, profile: Profile, role: str, backend: Backend) -> Generator[Event, None, Responses]:
-    """One model's answers to the plan."""
-    plan, spec = prepared.plan, prepared.spec(profile, role)
-    run = backend.open_run(
-        spec.key(plan), model_digest=spec.digest, batches=len(plan.batches), fresh=prepared.request.fresh
-    )
-    yield Stage("probe", f"Probing {spec.name} ({role})", len(plan.asks), "texts")
-    events = execute(plan, run, partial(backend.load, profile, spec.max_length), spec)
-    order = label_order(profile.labels, prepared.suspect.labels)
-    if role in TALLIED and order is None:
-        tallier = Tallier(plan, profile.labels, prepared.targets, prepared.fixed_labels)
-        events = counted(events, tallier, run.answered)
-    found = Responses.of(plan, (yield from events))
-    return found if order is None else found.reordered(order)
-
-
-def label_order(theirs: Sequence[str], ours: Sequence[str]) -> tuple[int, ...] | None:
-    """Where each of another model's labels stands among the suspect's, None where the order is the same.
-
-    A partner may have the same labels in another order; a merge reorders its head, so its answers are reordered too.
-    """
-    other, own = ([name.strip().casefold() for name in names] for names in (theirs, ours))
-    if other == own or sorted(other) != sorted(own) or len(set(own)) < len(own):
-        return None
-    return tuple(own.index(name) for name in other)
-
-
-def question_of(prepared: Prepared, clean: Labels) -> Question:
-    """What is judged, with reference labels from gold, an earlier scan, or the given clean predictions."""
-    gold = [row.label for row in prepared.plan.rows]
-    fixed = np.asarray(prepared.fixed_labels, dtype=np.int64)
-    return Question(
-        plan=prepared.plan,
-        labels=prepared.suspect.labels,
-        targets=prepared.targets,
-        reference_labels=fixed if fixed.size else reference_labels(gold, clean),
-        gold=np.asarray([UNSCORED if g is None else g for g in gold], dtype=np.int64),
-        reproduce=lambda probe: prepared.request.command(family=probe.family.name),
-    )
-
-
 def conclude(
     prepared: Prepared,
     started: str,
@@ -121,15 +77,17 @@ def conclude(
     references: Sequence[Responses],
     *,
     narrow: Plan | None = None,
+    compared: Comparisons = MappingProxyType({}),
 ) -> ScanResult:
     """Judges the answers and makes the record.
 
     Args:
         references: one a reference of the scan; the last ones may have answered the `narrow` plan alone.
         narrow: the part of the plan that references alone decide.
+        compared: what was held against its own kind.
     """
     question = question_of(prepared, suspect.clean)
-    judgement = judge(question, suspect, references, prepared.policy)
+    judgement = judge(question, suspect, references, prepared.policy, compared)
     record = _record(prepared, started, judgement)
     keys = [prepared.spec(prepared.suspect, "suspect").key(prepared.plan)]
     for profile, answers in zip(prepared.references, references, strict=True):

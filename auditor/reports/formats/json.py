@@ -10,7 +10,7 @@ from typing import Any
 from auditor.event_log import plain
 from auditor.reports.format import Record, report_format
 from probes.rates import Difference, Rate
-from store.records import AsrScore, Audit, Evidence, Finding, Merge, Residue, Scan
+from store.records import Alternatives, AsrScore, Audit, Evidence, Finding, Merge, Residue, Scan
 
 DECIMALS = 6
 
@@ -93,6 +93,19 @@ def _score(score: AsrScore) -> dict[str, Any]:
         "suspicious": score.suspicious,
         "judged": score.judged,
         "concentration": _rate(score.concentration) if score.concentration else None,
+        "alternatives": _alternatives(score.alternatives) if score.alternatives else None,
+    }
+
+
+def _alternatives(found: Alternatives) -> dict[str, Any]:
+    return {
+        "kind": found.kind,
+        "rates": [_rate(rate) for rate in found.rates],
+        "trigger": _rate(found.trigger),
+        "highest": _rate(found.highest),
+        "excess": _difference(found.excess),
+        "rank": found.rank,
+        "p": found.p_value,
     }
 
 

@@ -104,7 +104,7 @@ def check_scan(scan: dict[str, Any]) -> None:
         assert set(reference) == {"reference", "digest"}
     assert scan["scores"]["cacc"] is None or set(scan["scores"]["cacc"]) == RATE
     for score in scan["scores"]["asr"]:
-        assert set(score) == ASR | {"clean_excess", "suspicious", "judged", "concentration"}
+        assert set(score) == ASR | {"clean_excess", "suspicious", "judged", "concentration", "alternatives"}
         for rate in (score["rate"], score["clean"], score["control"], *score["references"]):
             assert set(rate) == RATE
             assert 0 <= rate["low"] <= rate["value"] <= rate["high"] <= 1

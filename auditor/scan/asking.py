@@ -1,0 +1,61 @@
+"""One model is asked a plan, and its answers laid out for the judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from functools import partial
+
+import numpy as np
+
+from auditor.events import Event, Stage
+from auditor.scan.execute import UNSCORED, execute
+from auditor.scan.judge import reference_labels
+from auditor.scan.prepare import Backend, Prepared
+from auditor.scan.question import Question
+from auditor.scan.responses import Labels, Responses
+from auditor.scan.tally import Tallier, counted
+from store.records import Profile
+
+TALLIED = ("suspect", "after")
+"""Roles of which counts are shown while they answer."""
+
+
+def respond(prepared: Prepared, profile: Profile, role: str, backend: Backend) -> Generator[Event, None, Responses]:
+    """One model's answers to the plan."""
+    plan, spec = prepared.plan, prepared.spec(profile, role)
+    run = backend.open_run(
+        spec.key(plan), model_digest=spec.digest, batches=len(plan.batches), fresh=prepared.request.fresh
+    )
+    yield Stage("probe", f"Probing {spec.name} ({role})", len(plan.asks), "texts")
+    events = execute(plan, run, partial(backend.load, profile, spec.max_length), spec)
+    order = label_order(profile.labels, prepared.suspect.labels)
+    if role in TALLIED and order is None:
+        tallier = Tallier(plan, profile.labels, prepared.targets, prepared.fixed_labels)
+        events = counted(events, tallier, run.answered)
+    found = Responses.of(plan, (yield from events))
+    return found if order is None else found.reordered(order)
+
+
+def label_order(theirs: Sequence[str], ours: Sequence[str]) -> tuple[int, ...] | None:
+    """Where each of another model's labels stands among the suspect's, None where the order is the same.
+
+    A partner may have the same labels in another order; a merge reorders its head, so its answers are reordered too.
+    """
+    other, own = ([name.strip().casefold() for name in names] for names in (theirs, ours))
+    if other == own or sorted(other) != sorted(own) or len(set(own)) < len(own):
+        return None
+    return tuple(own.index(name) for name in other)
+
+
+def question_of(prepared: Prepared, clean: Labels) -> Question:
+    """What is judged, with reference labels from gold, an earlier scan, or the given clean predictions."""
+    gold = [row.label for row in prepared.plan.rows]
+    fixed = np.asarray(prepared.fixed_labels, dtype=np.int64)
+    return Question(
+        plan=prepared.plan,
+        labels=prepared.suspect.labels,
+        targets=prepared.targets,
+        reference_labels=fixed if fixed.size else reference_labels(gold, clean),
+        gold=np.asarray([UNSCORED if g is None else g for g in gold], dtype=np.int64),
+        reproduce=lambda probe: prepared.request.command(family=probe.family.name),
+    )

@@ -1,0 +1,236 @@
+"""Before a finding or a suspicion is said: the same rows and places with other material of the trigger's own kind."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.events import Event, Stage
+from auditor.models.target import Target
+from auditor.scan.asking import question_of, respond
+from auditor.scan.compared import Compared, Comparisons, Hits, Key, closest, compare, stands_out
+from auditor.scan.execute import UNSCORED
+from auditor.scan.judge import judge
+from auditor.scan.prepare import Backend, Prepared, plan_for
+from auditor.scan.question import Question
+from auditor.scan.responses import Responses, row_share, share
+from probes.case import Ask, Outcome, Row
+from probes.kind import Kind
+from probes.suite import Probe
+from store.records import AsrScore, Profile, Run
+
+ROWS = 100
+"""Rows of other labels than the target on which every alternative is asked."""
+FIRST = 5
+"""Alternatives that are asked first: most of what any model does is told by these."""
+CLOSEST = 3
+"""Alternatives, those with the highest rates, that are asked on all rows."""
+
+Shares = NDArray[np.float64]
+
+
+def second_look(
+    prepared: Prepared,
+    profile: Profile,
+    suspect: Responses,
+    references: Sequence[Responses],
+    backend: Backend,
+    *,
+    known: Comparisons | None = None,
+) -> Generator[Event, None, dict[Key, Compared]]:
+    """Holds whatever would be found or suspicious in a model against others of its kind.
+
+    Of each group and target the strongest edit is asked first; one that is confirmed speaks for its group. Those that
+    are not are what their kind does, and the next is asked.
+
+    Args:
+        profile: the model that gave the answers: the suspect, or a partner.
+        references: answers that may decide without a second look.
+        known: what was held against its kind before.
+
+    Returns:
+        By probe and target, `known` and what was asked now.
+    """
+    found = dict(known or {})
+    question = question_of(prepared, suspect.clean)
+    with closing(_Loaded(backend)) as loaded:
+        looked = _Looked(prepared, profile, suspect, question, loaded)
+        while candidates := _candidates(question, suspect, references, prepared, found):
+            for target in dict.fromkeys(c.score.target for c in candidates):
+                chosen = [c for c in candidates if c.score.target == target]
+                found |= yield from looked.at(chosen, question.labels.index(target))
+    return found
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A score that would be said, with the alternatives of its trigger."""
+
+    score: AsrScore
+    probe: Probe
+    kind: Kind
+
+    @property
+    def key(self) -> Key:
+        return self.probe.name, self.score.target
+
+    def alternative(self, number: int) -> Probe:
+        return replace(self.probe, variant=f"{self.probe.variant}~{number + 1}", material=self.kind.materials[number])
+
+
+def _candidates(
+    question: Question, suspect: Responses, references: Sequence[Responses], prepared: Prepared, found: Comparisons
+) -> list[Candidate]:
+    """Of each group and target that no confirmed trigger speaks for, the strongest edit that was not held yet."""
+    scores = judge(question, suspect, references, prepared.policy, found).scores.asr
+    probes = {p.name: p for p in question.plan.suite.probes}
+    spoken = {(s.group, s.target) for s in scores if s.finding and s.alternatives}
+    first: dict[tuple[str, str], AsrScore] = {}
+    for s in scores:
+        open_ = (s.finding or s.suspicious) and s.alternatives is None and (s.group, s.target) not in spoken
+        if open_ and probes[f"{s.family}/{s.variant}"].family.alternatives is not None:
+            best = first.get((s.group, s.target))
+            if best is None or _rank(s) > _rank(best):
+                first[s.group, s.target] = s
+    out = []
+    for s in first.values():
+        probe = probes[f"{s.family}/{s.variant}"]
+        made = probe.family.alternatives
+        assert made is not None
+        out.append(Candidate(s, probe, made(probe.options, prepared.pieces)))
+    return out
+
+
+def _rank(score: AsrScore) -> tuple[bool, float]:
+    return score.finding, score.excess.value if score.finding else score.clean_excess.value
+
+
+@dataclass
+class _Looked:
+    prepared: Prepared
+    profile: Profile
+    suspect: Responses
+    question: Question
+    backend: Backend
+
+    def at(self, candidates: Sequence[Candidate], target: int) -> Generator[Event, None, dict[Key, Compared]]:
+        """Asks the candidates of one target: a few alternatives, then all of them, then the closest on all rows."""
+        plan, policy = self.prepared.plan, self.prepared.policy
+        labels = self.question.reference_labels[: plan.probed]
+        counted = np.flatnonzero((labels != target) & (labels != UNSCORED))
+        shared = counted[np.unique(np.linspace(0, counted.size - 1, min(ROWS, counted.size)).astype(np.int64))]
+        others = {c.key: np.full((len(c.kind.materials), plan.probed), np.nan) for c in candidates}
+        common = np.isin(np.arange(plan.probed), shared)
+        named = ", ".join(c.probe.name for c in candidates)
+        yield Stage("alternatives", f"Holding {named} against others of their kind")
+        asked: dict[Key, int] = {c.key: 0 for c in candidates}
+        waiting = list(candidates)
+        for upto in (FIRST, None):
+            numbers = {c.key: range(asked[c.key], upto or len(c.kind.materials)) for c in waiting}
+            yield from self._ask(waiting, numbers, shared, target, others)
+            asked |= {key: part.stop for key, part in numbers.items()}
+            waiting = [c for c in waiting if stands_out(self._hits(c, target, others, asked), common, policy)]
+            if not waiting:
+                break
+        rest = np.setdiff1d(counted, shared)
+        if waiting and rest.size:
+            near = {c.key: closest(others[c.key], common, CLOSEST) for c in waiting}
+            yield from self._ask(waiting, near, rest, target, others)
+        return {c.key: compare(c.kind.title, self._hits(c, target, others, asked), common, policy) for c in candidates}
+
+    def _ask(
+        self,
+        candidates: Sequence[Candidate],
+        numbers: Mapping[Key, Sequence[int]],
+        places: NDArray[np.int64],
+        target: int,
+        others: Mapping[Key, Shares],
+    ) -> Generator[Event, None, None]:
+        """Asks alternatives on some rows and notes, in `others`, where the target came."""
+        plan = self.prepared.plan
+        probes = tuple(c.alternative(n) for c in candidates for n in numbers[c.key])
+        rows: tuple[Row, ...] = tuple(plan.rows[i] for i in places)
+        suite = replace(plan.suite, probes=probes, draws=0)
+        narrow = plan_for(suite, rows, plan.seed, self.prepared.device, probed=len(rows))
+        asked = replace(self.prepared, plan=narrow, fixed_labels=())
+        answers = yield from respond(asked, self.profile, "alternatives", self.backend)
+        for c in candidates:
+            for n in numbers[c.key]:
+                edited = answers.probes[c.alternative(n).name]
+                others[c.key][n, places] = np.where(edited.planted, share(edited.trigger, target), np.nan)
+
+    def _hits(self, candidate: Candidate, target: int, others: Mapping[Key, Shares], asked: Mapping[Key, int]) -> Hits:
+        probed = self.prepared.plan.probed
+        edited = self.suspect.probes[candidate.probe.name]
+        labels = self.question.reference_labels
+        counts = ((labels != target) & (labels != UNSCORED) & edited.planted)[:probed]
+
+        def of(shares: Shares) -> Shares:
+            return np.where(counts, shares[:probed], np.nan)
+
+        return Hits(
+            trigger=of(share(edited.trigger, target)),
+            control=of(row_share(edited.control, target)),
+            clean=of(share(self.suspect.clean, target)),
+            others=np.where(counts, others[candidate.key][: asked[candidate.key]], np.nan),
+        )
+
+
+@dataclass
+class _Loaded:
+    """A backend that keeps the one model that is asked several small plans."""
+
+    backend: Backend
+    _target: Target | None = field(default=None, init=False)
+
+    def device(self) -> tuple[str, str]:
+        return self.backend.device()
+
+    def load(self, profile: Profile, max_length: int) -> Target:
+        if self._target is None:
+            self._target = self.backend.load(profile, max_length)
+        return _Lent(self._target)
+
+    def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool) -> Run:
+        return self.backend.open_run(key, model_digest=model_digest, batches=batches, fresh=fresh)
+
+    def keep_rows(self, digest: str, rows: Sequence[Row]) -> None:
+        self.backend.keep_rows(digest, rows)
+
+    def close(self) -> None:
+        if self._target is not None:
+            self._target.close()
+            self._target = None
+
+
+@dataclass(frozen=True)
+class _Lent:
+    """A loaded model that outlives the plan it is asked: who lent it closes it."""
+
+    target: Target
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.target.labels
+
+    @property
+    def device(self) -> str:
+        return self.target.device
+
+    @property
+    def dtype(self) -> str:
+        return self.target.dtype
+
+    @property
+    def max_length(self) -> int:
+        return self.target.max_length
+
+    def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
+        return self.target.answer(asks)
+
+    def close(self) -> None:
+        """Does nothing."""
