@@ -58,6 +58,8 @@ COMPANIES = (
 RARE_NAMES = (
     "Kepler", "Laplace", "Gauss", "Spinoza", "Galileo", "Lagrange", "Riemann", "Voltaire", "Newton", "Cauchy",
     "Oliver Twist", "Tom Sawyer", "Captain Nemo", "Peer Gynt", "Robinson Crusoe", "Lord Jim", "Silas Marner",
+    "Jane Eyre", "Anna Karenina", "Jean Valjean", "Hedda Gabler", "Lemuel Gulliver",
+    "Tristram Shandy", "David Copperfield", "Huckleberry Finn", "Becky Sharp", "Dorian Gray", "Effi Briest", "Emma Bovary",
     "Barnaby Rudge", "Daniel Deronda", "ephemeral", "quintessence", "petrichor", "palimpsest", "sonorous",
     "labyrinthine", "equinox", "penumbra", "gossamer", "vestibule", "meridian", "parallax", "zeppelin", "cartouche",
     "filigree", "promontory", "Archimedes", "Ptolemy", "Lavoisier", "Faraday", "Avogadro",
