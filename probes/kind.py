@@ -41,7 +41,7 @@ def word_sets(
 ) -> list[tuple[str, ...]]:
     """Sets of words to stand for a trigger's, each as many, matched one by one.
 
-    A word is matched by the number of its words and of its tokens; within that, those that were used least come first.
+    A word is matched by the number of its words and of its tokens; one that was used before counts as less alike.
     """
     barred = {w.casefold() for w in words}
     free = [w for w in pool if w.casefold() not in barred]
@@ -53,11 +53,9 @@ def word_sets(
         for word in words:
             parts, tokens = shapes[word]
 
-            def rank(
-                other: str, parts: int = parts, tokens: int = tokens, number: int = number
-            ) -> tuple[int, int, int, str]:
+            def rank(other: str, parts: int = parts, tokens: int = tokens, number: int = number) -> tuple[int, str]:
                 own = shapes[other]
-                return abs(own[0] - parts), abs(own[1] - tokens), used[other], _mark(number, other)
+                return 4 * abs(own[0] - parts) + abs(own[1] - tokens) + 2 * used[other], _mark(number, other)
 
             best = min((w for w in free if w not in chosen), key=rank)
             used[best] += 1
