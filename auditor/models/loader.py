@@ -7,8 +7,6 @@ cannot slip in.
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +17,13 @@ from auditor.models.classifier import Classifier
 from auditor.models.device import pick_device, pick_dtype
 from auditor.models.fingerprint import has_tokenizer
 from auditor.models.quiet import quiet
+from auditor.models.tokenizer import tokenizer_in
+from auditor.models.verified import small_files, unloadable, verified
 from store.records import Profile, Task
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-WEIGHT_SUFFIXES = (".safetensors", ".safetensors.index.json")
 
 
 def load_classifier(
@@ -81,20 +79,15 @@ def _require_classifier(profile: Profile) -> None:
 
 def _load(profile: Profile, device: str, dtype: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     import torch
-    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoConfig, AutoTokenizer
+    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoConfig
 
-    name, directory = profile.ref.reference, Path(profile.ref.path)
-    with tempfile.TemporaryDirectory(prefix="auditor-") as private:
-        for file in profile.files:
-            if not file.endswith(WEIGHT_SUFFIXES):
-                copy = Path(private, file)
-                copy.parent.mkdir(exist_ok=True)
-                copy.write_bytes(_verified(directory / file, profile.files[file]))
+    name = profile.ref.reference
+    with small_files(profile) as private:
         try:
             config = AutoConfig.from_pretrained(private, trust_remote_code=False, local_files_only=True)
-            tokenizer = AutoTokenizer.from_pretrained(private, trust_remote_code=False, local_files_only=True)
         except Exception as error:
-            raise _unloadable(name, "its config or tokenizer cannot be read", error, private) from error
+            raise unloadable(name, "its config cannot be read", error, str(private)) from error
+        tokenizer = tokenizer_in(private, name)
     try:
         found = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
     except KeyError:
@@ -126,7 +119,7 @@ def _load(profile: Profile, device: str, dtype: str) -> tuple[PreTrainedModel, P
     except torch.OutOfMemoryError as error:
         raise ModelError(f"{name} does not fit into the memory of {device}", hint="Try --device cpu.") from error
     except Exception as error:
-        raise _unloadable(name, "its weights cannot be loaded", error, "") from error
+        raise unloadable(name, "its weights cannot be loaded", error) from error
 
 
 def read_weights(profile: Profile) -> dict[str, torch.Tensor]:
@@ -139,23 +132,10 @@ def read_weights(profile: Profile) -> dict[str, torch.Tensor]:
     for file, digest in profile.files.items():
         if file.endswith(".safetensors"):
             try:
-                tensors.update(load(_verified(directory / file, digest)))
+                tensors.update(load(verified(directory / file, digest)))
             except (SafetensorError, KeyError, ValueError) as error:
                 raise ModelError(f"{directory / file} cannot be read as safetensors: {error}") from error
     return tensors
-
-
-def _verified(path: Path, digest: str) -> bytes:
-    """A file's bytes, if they are still those that were hashed."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise ModelError(
-            f"{path} changed while it was being read", hint="Let whatever writes there finish, then try again."
-        )
-    return content
 
 
 def _require_whole(name: str, info: Mapping[str, Any]) -> None:
@@ -179,15 +159,6 @@ def _require_whole(name: str, info: Mapping[str, Any]) -> None:
         )
     if info["error_msgs"]:
         raise ModelError(f"{name} could not be loaded: {_listed(list(info['error_msgs']))}")
-
-
-def _unloadable(name: str, what: str, error: Exception, private: str) -> ModelError:
-    """transformers raises nearly any kind of exception on odd files; its first line usually says why."""
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return ModelError(
-        f"{name}: {what}: {said.replace(private, name) if private else said}",
-        hint="The files may be damaged, or made for another version of transformers.",
-    )
 
 
 def _listed(names: list[str], most: int = 4) -> str:
