@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.models.fingerprint import VOCABULARIES
+from auditor.errors import ModelError
+from auditor.models.fingerprint import VOCABULARIES, has_tokenizer
 from auditor.models.quiet import quiet
 from auditor.models.verified import small_files, unloadable
 from probes.case import Ask
@@ -63,9 +64,9 @@ class Unlike:
     def sentence(self, model: str) -> str:
         """What is not judged, and what to do."""
         what = (
-            f"what servers that take {FILE} itself would answer was not judged. Save the tokenizer again in the version "
-            "of transformers that serves the model; or, if the file is what serves it, set tokenizer_class to "
-            '"PreTrainedTokenizerFast" in tokenizer_config.json, and scan again'
+            f"what servers that take {FILE} itself would answer was not judged. Save the tokenizer again in the "
+            "version of transformers that serves the model; or, if the file is what serves it, set tokenizer_class to "
+            '"PreTrainedTokenizerFast" in tokenizer_config.json; then scan again'
         )
         if self.broken:
             return f"{model}: {self.loaded} was used; {FILE} by itself cannot be read ({self.broken}): {what}"
@@ -200,9 +201,10 @@ def load_tokenizer(profile: Profile) -> ModelTokenizer:
     """A profiled model's tokenizer.
 
     Raises:
-        ModelError: its files changed since, or it cannot be loaded.
+        ModelError: there is none, its files changed since, or it cannot be loaded.
     """
     name = profile.ref.reference
+    require_tokenizer(profile)
     with quiet(), small_files(profile) as private:
         own = tokenizer_in(private, name)
         file = private / FILE
@@ -213,6 +215,15 @@ def load_tokenizer(profile: Profile) -> ModelTokenizer:
             file=file.read_bytes() if file.is_file() else None,
             padding=_padding(private, own),
         )
+
+
+def require_tokenizer(profile: Profile) -> None:
+    """Raises:
+    ModelError: no vocabulary is among the model's files.
+    """
+    if not has_tokenizer(profile.files):
+        name = profile.ref.reference
+        raise ModelError(f"{name} has no tokenizer: {profile.ref.path}", hint="Save the tokenizer beside the model.")
 
 
 def tokenizer_in(directory: Path, name: str) -> PreTrainedTokenizerBase:
