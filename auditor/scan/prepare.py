@@ -230,6 +230,17 @@ def _as_seen(rows: Sequence[Row], window: Window) -> tuple[tuple[Row, ...], int]
     return seen, sum(row is not whole[row.index] for row in seen)
 
 
+def as_seen(suspect: Profile, rows: Sequence[Row], request: ScanRequest, backend: Backend) -> tuple[Row, ...]:
+    """Rows as a scan of the model would ask them, for whoever edits them otherwise.
+
+    Raises:
+        ModelError: the model's tokenizer cannot be loaded.
+    """
+    readers = _readers(suspect, backend.tokenizer(suspect), taken(request, suspect), (), backend)
+    window, long = _window(readers, request, rows)
+    return _as_seen(rows, window)[0] if long else tuple(rows)
+
+
 def unjudged(tokenizer: ModelTokenizer | None, suspect: Profile, plan: Plan) -> tuple[str, ...]:
     """What a scan leaves unjudged whatever the answers are: the tokenizer that others may read the model's with."""
     found = None if tokenizer is None else tokenizer.unlike(plan.asks)
