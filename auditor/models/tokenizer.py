@@ -65,8 +65,8 @@ class Unlike:
         """What is not judged, and what to do."""
         what = (
             f"what servers that take {FILE} itself would answer was not judged. Save the tokenizer again in the "
-            "version of transformers that serves the model; or, if the file is what serves it, set tokenizer_class to "
-            '"PreTrainedTokenizerFast" in tokenizer_config.json; then scan again'
+            "version of transformers that serves the model; or, if the file is what serves it, set tokenizer_class in "
+            'tokenizer_config.json to "PreTrainedTokenizerFast", which most types of model heed; then scan again'
         )
         if self.broken:
             return f"{model}: {self.loaded} was used; {FILE} by itself cannot be read ({self.broken}): {what}"

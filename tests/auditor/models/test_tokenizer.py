@@ -94,7 +94,7 @@ def test_a_tokenizer_that_is_built_anew_otherwise_is_noticed(
         (word_pieces, "bert", {"tokenizer_class": "PreTrainedTokenizerFast"}),
         (word_pieces, "bert", {"tokenizer_class": "BertTokenizer", "do_lower_case": False}),
         (lambda: word_pieces(lower=True), "bert", {"tokenizer_class": "BertTokenizer"}),
-        (lambda: byte_level(digits=True), "qwen2", {"tokenizer_class": "PreTrainedTokenizerFast"}),
+        (lambda: byte_level(digits=True), "gpt2", {"tokenizer_class": "PreTrainedTokenizerFast"}),
         (byte_level, "bert", {"tokenizer_class": "TokenizersBackend"}),
     ],
 )
