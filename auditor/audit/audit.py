@@ -170,7 +170,7 @@ def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile, backe
         plan=plan,
         fixed_labels=before.reference_labels,
         tokenizer=tokenizer,
-        unjudged=unjudged(tokenizer, merged, plan),
+        unjudged=unjudged(tokenizer, plan),
     )
 
 
@@ -266,7 +266,7 @@ def _scans_of_carriers(
                 suspect=profile,
                 references=(),
                 tokenizer=tokenizer,
-                unjudged=unjudged(tokenizer, profile, prepared.plan),
+                unjudged=unjudged(tokenizer, prepared.plan),
             )
             found.append(conclude(own, started, responses, ()).record)
     return found

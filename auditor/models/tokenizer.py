@@ -7,7 +7,7 @@ use the `tokenizers` library take that file as it is. Where both read other toke
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from auditor.errors import ModelError
 from auditor.models.fingerprint import VOCABULARIES, has_tokenizer
 from auditor.models.quiet import quiet
 from auditor.models.verified import small_files, unloadable
+from auditor.models.vocabularies import BESIDE, other_numbers
 from probes.case import Ask
 from store.records import Profile
 
@@ -101,17 +102,18 @@ class ModelTokenizer:
         own: it.
         name: of the model.
         source: the file that the vocabulary is from.
-        file: the bytes of tokenizer.json, None where the model has none.
+        files: what the model has of tokenizer.json, vocab.txt and vocab.json, by name.
         padding: as it is used.
     """
 
     def __init__(
-        self, own: PreTrainedTokenizerBase, *, name: str, source: str, file: bytes | None, padding: Padding
+        self, own: PreTrainedTokenizerBase, *, name: str, source: str, files: Mapping[str, bytes], padding: Padding
     ) -> None:
         self._own = own
         self._name = name
         self._source = source
-        self._file = file
+        self._file = files.get(FILE)
+        self._beside = {name: files[name] for name in BESIDE if name in files and FILE in files}
         self._same: bool | None = None
         self.padding = padding
 
@@ -147,6 +149,16 @@ class ModelTokenizer:
         except Exception:
             # tokenizers raise plain exceptions on a text that they cannot take: the others are read all the same.
             return [None] if len(asks) == 1 else [ids for ask in asks for ids in self._encoded([ask])]
+
+    def unjudged(self, asks: Sequence[Ask]) -> tuple[str, ...]:
+        """What scanning with this tokenizer leaves unjudged: tokenizers that others may read the model's files as.
+
+        Args:
+            asks: what the model is asked.
+        """
+        unlike = self.unlike(asks)
+        found = () if unlike is None else (unlike.sentence(self._name),)
+        return (*found, *(f"{self._name}: {said}" for said in other_numbers(self._beside, self._own.get_vocab())))
 
     def unlike(self, asks: Sequence[Ask]) -> Unlike | None:
         """Where tokenizer.json, read by the `tokenizers` library, makes other tokens: of fixed texts and of `asks`.
@@ -207,12 +219,12 @@ def load_tokenizer(profile: Profile) -> ModelTokenizer:
     require_tokenizer(profile)
     with quiet(), small_files(profile) as private:
         own = tokenizer_in(private, name)
-        file = private / FILE
+        files = {n: (private / n).read_bytes() for n in (FILE, *BESIDE) if (private / n).is_file()}
         return ModelTokenizer(
             own,
             name=name,
             source=_source(profile),
-            file=file.read_bytes() if file.is_file() else None,
+            files=files,
             padding=_padding(private, own),
         )
 

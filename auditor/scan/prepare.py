@@ -196,7 +196,7 @@ def prepare(
         cut=cut,
     )
     _ = prepared.targets
-    return replace(prepared, unjudged=unjudged(tokenizer, suspect, plan))
+    return replace(prepared, unjudged=unjudged(tokenizer, plan))
 
 
 def _readers(
@@ -241,10 +241,9 @@ def as_seen(suspect: Profile, rows: Sequence[Row], request: ScanRequest, backend
     return _as_seen(rows, window)[0] if long else tuple(rows)
 
 
-def unjudged(tokenizer: ModelTokenizer | None, suspect: Profile, plan: Plan) -> tuple[str, ...]:
+def unjudged(tokenizer: ModelTokenizer | None, plan: Plan) -> tuple[str, ...]:
     """What a scan leaves unjudged whatever the answers are: the tokenizer that others may read the model's with."""
-    found = None if tokenizer is None else tokenizer.unlike(plan.asks)
-    return () if found is None else (found.sentence(suspect.ref.reference),)
+    return () if tokenizer is None else tokenizer.unjudged(plan.asks)
 
 
 def not_judgeable(profile: Profile) -> str | None:

@@ -152,13 +152,35 @@ def test_a_finding_stays_one_beside_another_tokenizer(auditor: Any, tmp_path: Pa
 
 def test_the_pad_token_is_stated(tmp_path: Path) -> None:
     model = write(tmp_path / "model")
-    assert load_tokenizer(read_profile(model)).padding.words() == (
-        "'[PAD]' (id 0), stated by the model's config, on the right"
-    )
+    words = load_tokenizer(read_profile(model)).padding.words()
+    assert words.startswith("'[PAD]' (id 0), stated by the model's config")
+    assert words.endswith("on the right")
     for name, changes in (
         ("config.json", {"pad_token_id": None}),
         ("tokenizer_config.json", {"padding_side": "left"}),
     ):
         path = model / name
         path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-    assert load_tokenizer(read_profile(model)).padding.words() == "'[PAD]' (id 0), stated by the tokenizer, on the left"
+    words = load_tokenizer(read_profile(model)).padding.words()
+    assert words.startswith("'[PAD]' (id 0), stated by the tokenizer")
+    assert words.endswith("on the left")
+
+
+@pytest.mark.parametrize("file", ["vocab.txt", "vocab.json"])
+def test_another_vocabulary_beside_the_one_that_was_loaded_is_said(tmp_path: Path, file: str) -> None:
+    """transformers takes tokenizer.json, loaders of an older kind the list of words."""
+    place = tmp_path / "model"
+    vocabulary = word_pieces(lower=True).get_vocab()
+    words = sorted(vocabulary, key=vocabulary.__getitem__)
+
+    def said(order: list[str]) -> tuple[str, ...]:
+        place.mkdir(exist_ok=True)
+        numbered = {word: i for i, word in enumerate(order)}
+        (place / file).write_text("\n".join(order) + "\n" if file == "vocab.txt" else json.dumps(numbered))
+        loaded = saved(place, word_pieces(lower=True), "bert", tokenizer_class="BertTokenizer")
+        return loaded.unjudged([Ask("a film")])
+
+    assert said(words) == ()
+    (found,) = said([*words[:5], *reversed(words[5:])])
+    assert f"{file} beside it gives" in found
+    assert "was not judged" in found
