@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from auditor import __version__
+from auditor.data import data_read
 from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
 from auditor.scan.execute import UNSCORED, execute
 from auditor.scan.judge import Judgement, judge, reference_labels
@@ -178,6 +179,7 @@ def _record(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
             rows=len(plan.rows),
             labelled=gold,
             labels_from="gold" if gold else "prediction",
+            read=data_read(prepared.corpus),
         ),
         settings=ScanSettings(
             seed=request.seed,
