@@ -13,7 +13,7 @@ from pathlib import Path
 from probes.readers.source import Source, examine
 from probes.readers.table import CorpusError, Record, Table, nothing_in
 
-FIELD_LIMIT = 2**26
+FIELD_LIMIT = 2**24
 """Longest field, in characters; the csv module's own default is 131,072."""
 AT_A_TIME = 256
 """Rows that are parsed between two settings of the csv module's limit."""

@@ -126,7 +126,7 @@ class Source:
             except UnicodeDecodeError as error:
                 raise CorpusError(
                     f"{self.path.name}, after line {number}: what follows is not {self.encoding.upper()}",
-                    hint=f"Convert the file: {iconv(self.path, error.object[error.start :][:HEAD])}",
+                    hint="Is the file whole? Save it as UTF-8.",
                 ) from None
 
     def text(self) -> str:
