@@ -13,7 +13,7 @@ from typing import Any
 
 from probes.case import Row
 from probes.columns import Columns, choose, listed
-from probes.gold import HIDDEN, Given, are_unnamed, as_text, match
+from probes.gold import HIDDEN, Given, are_unnamed, as_text, by_any, match
 from probes.likely import Watch, labels_without_header, swallowing
 from probes.readers import CorpusError, Record, Table, kind, open_table
 from probes.sampling import digest, distinct, sample
@@ -88,13 +88,13 @@ def read_corpus(
     choice = partial(choose, path.name, text=text_column, pair=pair_column, label=label_column)
     asked = text_column or pair_column or label_column
     table, columns = opened(path, choice, () if asked or label_column == "" else labels)
-    read = gather(path, table, columns)
+    read = gather(path, table, columns, labels)
     if table.later:
         # The columns of JSON are the keys of all its objects, which are known now: another choice reads them again.
         columns = choice((*table.columns, *table.later))
         if columns.uses != read.columns.uses or columns.unused != read.columns.unused:
             table = open_table(path)
-            read = gather(path, table, columns)
+            read = gather(path, table, columns, labels)
     return corpus_of(path, table, read, labels)
 
 
@@ -119,6 +119,11 @@ def opened(path: Path, choice: Callable[[Sequence[str]], Columns], labels: Seque
             )
             bare = table.headerless()
             return replace(bare, notes=(*bare.notes, note)), Columns(text, None, label)
+        elif table.headerless and any(map(by_any(labels), table.columns)):
+            raise CorpusError(
+                f"{path.name} has no header: its first line holds a label, and no name of a column of texts",
+                hint="Add a first line that names the columns, for example: label,title,text",
+            ) from None
         raise
 
 
@@ -134,9 +139,9 @@ class Read:
     replaced: int = 0
 
 
-def gather(path: Path, table: Table, columns: Columns) -> Read:
+def gather(path: Path, table: Table, columns: Columns, labels: Sequence[str]) -> Read:
     """Reads the records of a table."""
-    watch = Watch.of(columns)
+    watch = Watch.of(columns, labels)
     found = Read(columns, watch)
     rows, given = found.rows, found.given
     for number, record in enumerate(table.records):
@@ -163,13 +168,13 @@ def corpus_of(path: Path, table: Table, read: Read, labels: Sequence[str]) -> Co
         raise CorpusError(f"{path.name} holds {what}", hint="Give a file with at least one text.")
     notes = [*table.notes, *columns.notes]
     if read.watch is not None:
-        if likely := read.watch.certain(labels):
+        if likely := read.watch.certain():
             given = read.watch.given[likely]
             unused = tuple(c for c in columns.unused if c != likely)
             columns = replace(columns, label=likely, unused=unused)
             notes.append(f"labels from column {likely!r}: its values are names of the model's labels")
         else:
-            notes += read.watch.remarks(labels, len(rows))
+            notes += read.watch.remarks(len(rows))
     gold, remarks = gold_labels(path, columns, given, table.class_names.get(columns.label or "", ()), labels)
     notes += remarks
     if gold:

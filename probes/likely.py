@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from probes.case import Row
 from probes.columns import LIKELY, Columns
@@ -12,9 +12,13 @@ from probes.gold import Given, as_text, by_any, by_name, is_word
 from probes.readers import Record, Table
 
 FEW = 20
-"""A column of as many different values, each of which stands twice on average, looks like one of labels."""
+"""A column of as many different values (or as many as there are labels), each of which stands twice on average, looks
+like one of labels."""
 WATCHED = 50
-"""Different values after which a column is no longer looked at; more than any of these is a text or a number."""
+"""Different values (or as many as there are labels) after which a column is no longer looked at: it holds texts or
+numbers."""
+COLUMNS = 100
+"""Most columns that are looked at."""
 
 
 @dataclass
@@ -22,28 +26,31 @@ class Watch:
     """What the columns that nothing is read from hold, as far as it could be labels.
 
     Attributes:
+        labels: the model's.
         values: the different values of a column, while they are few.
         given: the labels of columns that are often called so, to be read where their values are certain.
     """
 
-    values: dict[str, set[str]] = field(default_factory=dict)
-    given: dict[str, list[Given]] = field(default_factory=dict)
+    labels: Sequence[str]
+    values: dict[str, set[str]]
+    given: dict[str, list[Given]]
 
     @classmethod
-    def of(cls, columns: Columns) -> Watch | None:
+    def of(cls, columns: Columns, labels: Sequence[str]) -> Watch | None:
         """The columns to look at; None where the labels are known, or the user wants none."""
         if not columns.unasked or not columns.unused:
             return None
         likely = [c for c in columns.unused if c.casefold() in LIKELY]
-        return cls({c: set() for c in columns.unused}, {c: [] for c in likely})
+        return cls(labels, {c: set() for c in (*likely, *columns.unused)[:COLUMNS]}, {c: [] for c in likely})
 
     def see(self, record: Record) -> None:
         """Looks at a record that is read as a row."""
         over = []
+        most = max(WATCHED, len(self.labels))
         for column, found in self.values.items():
             value = as_text(record.values.get(column))
             found.add(value)
-            if len(found) > WATCHED:
+            if len(found) > most:
                 over.append(column)
             elif column in self.given:
                 self.given[column].append(Given(record.place, value))
@@ -51,21 +58,21 @@ class Watch:
             del self.values[column]
             self.given.pop(column, None)
 
-    def certain(self, labels: Sequence[str]) -> str | None:
+    def certain(self) -> str | None:
         """The one column that is often called so and holds names of the model's labels and nothing else, None where
         there is none or several. Numbers are names only of labels that are words, so they are never certain.
         """
-        found = [column for column in self.given if names(self.values[column], labels)]
+        found = [column for column in self.given if names(self.values[column], self.labels)]
         return found[0] if len(found) == 1 else None
 
-    def remarks(self, labels: Sequence[str], rows: int) -> list[str]:
+    def remarks(self, rows: int) -> list[str]:
         """Sentences on the columns that look like labels and are not read."""
         out = []
         for column, values in self.values.items():
             filled = values - {""}
-            if names(filled, labels):
+            if names(filled, self.labels):
                 what = "names of the model's labels"
-            elif 2 <= len(filled) <= FEW and rows >= 2 * len(filled):
+            elif 2 <= len(filled) <= max(FEW, len(self.labels)) and rows >= 2 * len(filled):
                 what = f"{len(filled)} different values, as labels do"
             else:
                 continue

@@ -82,8 +82,8 @@ def open_file(path: Path) -> Table:
 
 def remarks(path: Path) -> Iterator[str]:
     found = shard(path)
-    if found and found.count > 1:
-        yield f"{path.name} is one of the {found.count} parts of {found.name!r}; the others are not read"
+    if found and found.total > 1:
+        yield f"{path.name} is one of the {found.total} parts of {found.name!r}; the others are not read"
 
 
 def unknown_hint(path: Path) -> str:

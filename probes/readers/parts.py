@@ -34,7 +34,7 @@ class Shard(NamedTuple):
 
     name: str
     number: int
-    count: int
+    total: int
 
 
 def shard(path: PurePath) -> Shard | None:
@@ -50,7 +50,7 @@ def sets_in(files: Sequence[Path]) -> dict[str, Parts]:
     for path in files:
         if part := shard(path):
             found.setdefault(part.name, []).append((part.number, path))
-            counts.setdefault(part.name, set()).add(part.count)
+            counts.setdefault(part.name, set()).add(part.total)
     out = {}
     for name, numbered in found.items():
         (count, *others) = counts[name]

@@ -123,7 +123,7 @@ class Source:
                             )
                         line = line.removesuffix(end) + "\n"
                     yield line
-            except UnicodeDecodeError as error:
+            except UnicodeDecodeError:
                 raise CorpusError(
                     f"{self.path.name}, after line {number}: what follows is not {self.encoding.upper()}",
                     hint="Is the file whole? Save it as UTF-8.",

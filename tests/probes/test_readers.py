@@ -329,6 +329,7 @@ def test_later_parts_of_json_may_have_more_keys(tmp_path: Path) -> None:
         ("a.json", '{"a": {"b": "c"}}', "no records are known: 'a'"),
         ("a.json", '["a", "b"]', "item 1: a string"),
         ("a.csv", "good, really;1\nbad;0\n", "the first line of a csv or tsv file names the columns"),
+        ("a.csv", "2,Wall St. falls,Stocks fell.\n1,World,News.\n", "a.csv has no header"),
         ("a.csv", "a film, that I liked\nanother, of them\n", "--text-column"),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 40 else "",
