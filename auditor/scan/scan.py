@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from auditor import __version__
+from auditor.data import data_read
 from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
 from auditor.scan.execute import UNSCORED, execute
 from auditor.scan.judge import Judgement, judge, reference_labels
@@ -24,7 +25,6 @@ from auditor.scan.responses import Labels, Responses
 from auditor.scan.tally import Tallier, counted
 from probes.family import FAMILIES
 from store.records import (
-    DataRead,
     DataSummary,
     ModelRead,
     ModelSummary,
@@ -186,7 +186,7 @@ def _record(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
             labelled=gold,
             labels_from="gold" if gold else "prediction",
             read=replace(
-                DataRead(),
+                data_read(prepared.corpus),
                 cut=prepared.cut,
                 cut_at=prepared.window.limit if prepared.cut and prepared.window else 0,
             ),
