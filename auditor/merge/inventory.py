@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from auditor.merge.adapter_match import match_adapters
 from auditor.merge.modules import module_of
 from auditor.merge.tables import OUTPUT_EMBEDDINGS, config_of, is_tied, tied_source
 from auditor.merge.vocabulary import ROWS, common_rows
+from auditor.models.adapter import is_adapter
 from store.records import Profile, Task, TensorInfo
 
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
@@ -75,6 +77,8 @@ def match(suspect: Profile, candidate: Profile, config: Mapping[str, Any] | None
     name = candidate.ref.reference
     if candidate.ref.digest and candidate.ref.digest == suspect.ref.digest:
         return Match((f"{name} is the suspect itself (same digest)",), ())
+    if is_adapter(suspect) or is_adapter(candidate):
+        return Match(*match_adapters(suspect, candidate))
     if (candidate.architecture, candidate.model_type) != (suspect.architecture, suspect.model_type):
         return Match((f"{name} is a {_kind(candidate)}, the suspect {suspect.ref.reference} a {_kind(suspect)}",), ())
     blockers = [*_task_blockers(suspect, candidate)]
