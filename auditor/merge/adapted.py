@@ -33,7 +33,7 @@ from auditor.models.sameness import same_weights
 from store.records import ModelRef, Profile, TensorInfo
 
 TRANSPOSED = frozenset({"gpt2", "openai-gpt", "imagegpt", "decision_transformer", "clvp"})
-"""Model types with layers (Conv1D) that hold weights as inputs × outputs: an adapter's change has to be turned there."""
+"""Model types with layers (Conv1D) that hold weights as inputs × outputs: a change has to be turned there."""
 TURNED = frozenset({"c_attn", "q_attn", "c_proj", "c_fc"})
 """The names of those layers."""
 
@@ -149,8 +149,8 @@ def _refuse_untying(adapter: Profile, found: Adapter, ground: Ground) -> None:
         both and all(key in found.saved for key in touched) and _alike(adapter, [found.saved[key] for key in touched])
     ):
         raise IncompatibleError(
-            f"{adapter.ref.reference} changes {touched[0]} alone, and the input and output embeddings of the base "
-            f"{ground.profile.ref.reference} are tied: merged, one of the two would be another than the adapter's",
+            f"{adapter.ref.reference} gives {touched[0]} other values than what it is tied to in the base "
+            f"{ground.profile.ref.reference}: merged, input and output embeddings could not both be the adapter's",
             hint="train it with ensure_weight_tying=True, or untie the base, merge with peft and give that model",
         )
 

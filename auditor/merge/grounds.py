@@ -117,7 +117,11 @@ def _classifier(name: str, adapter: Adapter, base: Profile, table: Table) -> Gro
             hint="give the base that has these weights, or save the adapter with modules_to_save that name them",
         )
     used = {(piece.region.file, piece.region.name) for piece in found.values()}
-    left = sorted(key for key, piece in table.items() if (piece.region.file, piece.region.name) not in used)
+    left = sorted(
+        key
+        for key, piece in table.items()
+        if (piece.region.file, piece.region.name) not in used and key not in adapter.saved
+    )
     tensors = tuple(TensorInfo(key, piece.shape, piece.dtype) for key, piece in sorted(found.items()))
     profile = replace(
         base,

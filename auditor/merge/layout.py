@@ -181,7 +181,7 @@ def lay_out(recipe: Recipe) -> Layout:
     extra = dict(ground.files) if ground else {}
     extra |= _index(template, tensors, outputs)
     carried = {name: number for name, number in _carried(recipe, template).items() if name not in extra}
-    return Layout(tuple(owners), tuple(outputs), tuple(tensors), carried, tuple(notes), extra)
+    return Layout(tuple(owners), tuple(outputs), tuple(tensors), carried, tuple(dict.fromkeys(notes)), extra)
 
 
 def _standing(model: Profile, base: Profile | None, table: Table) -> tuple[Adapter, Ground] | None:

@@ -1,4 +1,4 @@
-"""What is lost where an adapter's small changes are added to a base of half precision: sums are exact, files are not."""
+"""What is lost where an adapter's small changes are added to a base that is stored in half precision."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ READ = frozenset({
 HARMLESS = frozenset({
     "auto_mapping", "revision", "peft_version", "inference_mode", "lora_dropout", "exclude_modules",
     "layers_to_transform", "layers_pattern", "loftq_config", "eva_config", "corda_config", "lora_ga_config",
-    "velora_config", "megatron_core", "qalora_group_size", "ensure_weight_tying", "runtime_config",
+    "megatron_core", "qalora_group_size", "ensure_weight_tying", "runtime_config",
 })  # fmt: skip
 """Fields that matter in training only, say where factors were put (the file shows it), or need another one."""
 
