@@ -11,7 +11,8 @@ from pathlib import Path
 
 from auditor.errors import IncompatibleError
 from auditor.merge.header import Region, item_size, read_regions, write_header
-from auditor.merge.inventory import FLOATS, SHOWN, Match, match
+from auditor.merge.inventory import FLOATS, SHOWN, Comparison, Match, check_copies, match
+from auditor.merge.labels import note
 from auditor.merge.modules import module_of, weights_of
 from auditor.merge.recipe import Measured, Recipe, normalise
 from auditor.merge.tables import Low, Piece, Table, adapted_profile, adapted_table, own_table, renamed, weight_files
@@ -122,20 +123,23 @@ class _Parts:
     plan: Mapping[str, tuple[float, ...]] | None
 
 
-def lay_out(recipe: Recipe) -> Layout:
+def lay_out(recipe: Recipe, by: Comparison | None = None) -> Layout:
     """The layout of a merge: the suspect's sharding, order and dtypes (for an adapter, its base's).
+
+    Args:
+        by: what the same models were compared by before; else everything is read anew.
 
     Raises:
         IncompatibleError: the models cannot be merged; the message names model, tensor, shapes or labels.
         ModelError: a weight file is missing, damaged, or not the one that was profiled.
     """
     whole = [_whole(model, recipe.base) for model in recipe.models]
-    matches = [match(whole[0], partner) for partner in whole[1:]]
-    for partner, found in zip(recipe.partners, matches, strict=True):
-        if found.blockers:
+    by = by or Comparison(recipe.base)
+    matches = [match(whole[0], partner, by) for partner in whole[1:]]
+    for partner, found in zip(whole[1:], matches, strict=True):
+        if blockers := found.blockers or check_copies(whole[0], partner, found, by):
             raise IncompatibleError(
-                f"{partner.ref.reference} cannot be merged with {recipe.suspect.ref.reference}: "
-                + "; ".join(found.blockers),
+                f"{partner.ref.reference} cannot be merged with {recipe.suspect.ref.reference}: " + "; ".join(blockers),
                 hint="`auditor partners` lists the models that can",
             )
     owners = [Owner(m.ref.reference, m.ref.path, m.files) for m in recipe.models]
@@ -159,7 +163,8 @@ def lay_out(recipe: Recipe) -> Layout:
         tensors += planned
     notes = [note for found in matches for note in found.reconciled]
     notes += _adapter_notes(recipe) + _base_notes(recipe, tables[0], named) + _copy_notes(tensors)
-    carried = _carried(recipe, template)
+    notes += [note(recipe.labels)] if recipe.labels else []
+    carried = _carried(recipe, template, by)
     return Layout(tuple(owners), tuple(outputs), tuple(tensors), carried, tuple(notes))
 
 
@@ -193,13 +198,15 @@ def _files(template: Profile, table: Table) -> dict[str, list[tuple[str, Piece]]
     return files
 
 
-def _carried(recipe: Recipe, template: Profile) -> dict[str, int]:
+def _carried(recipe: Recipe, template: Profile, by: Comparison) -> dict[str, int]:
     """The files beside the weights: the template's, and an adapter's own tokenizer in their place."""
     weights = set(weight_files(template))
     number = 0 if template is recipe.suspect else len(recipe.models)
     carried = dict.fromkeys(sorted(set(template.files) - weights), number)
     if template is not recipe.suspect and recipe.suspect.tokenizer_digest not in ("", template.tokenizer_digest):
-        raise IncompatibleError(f"{recipe.suspect.ref.reference} has another tokenizer than its base")
+        shared = by.vocabularies.shared(recipe.suspect, template)
+        if shared.why is not None or shared.tokens is not None:
+            raise IncompatibleError(f"{recipe.suspect.ref.reference} has another tokenizer than its base")
     return carried
 
 
@@ -239,7 +246,7 @@ def _partner_source(name: str, piece: Piece, table: Table, found: Match) -> tupl
     """A partner's part in a tensor, and how many rows of it; None where it has none."""
     if name in found.left_out:
         return None
-    other = table.get(found.tied.get(name, name))
+    other = table.get(found.stored.get(name, name))
     if other is None or other.dtype not in FLOATS:
         return None
     rows = piece.shape[0] if piece.shape else 1
