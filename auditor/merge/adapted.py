@@ -15,17 +15,19 @@ from pathlib import Path
 from auditor.errors import AuditorError, IncompatibleError
 from auditor.merge.grounds import Ground
 from auditor.merge.header import Region
+from auditor.merge.inventory import Comparison
 from auditor.merge.origin import same_name
+from auditor.merge.rounding import rounding_note
 from auditor.merge.tables import (
     INPUT_EMBEDDINGS,
     OUTPUT_EMBEDDINGS,
     Low,
     Piece,
     Rows,
-    is_tied,
+    Table,
     place_of,
 )
-from auditor.merge.vocabulary import ROWS, tokens_of
+from auditor.merge.vocabulary import ROWS
 from auditor.models.adapter import ADAPTER_WEIGHTS, Adapter
 from auditor.models.profile import read_profile
 from auditor.models.safety import StoredTensor
@@ -53,7 +55,7 @@ def adapted_profile(adapter: Profile, found: Adapter, ground: Ground) -> Profile
     return replace(base, ref=ref, base=adapter.base, licence=adapter.licence, tensors=(*base.tensors, *more))
 
 
-def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground) -> dict[str, Piece]:
+def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground, by: Comparison) -> dict[str, Piece]:
     """The tensors of a base with an adapter's changes, under the base's names.
 
     Raises:
@@ -62,14 +64,14 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground) 
     """
     name, base = adapter.ref.reference, ground.table
     table = dict(base)
-    _refuse_untying(adapter, found, ground)
+    _refuse_untying(adapter, found, ground, by)
     for key, stored in found.saved.items():
         place = place_of(key, base)
         if place is None:
             if key in ground.open:
                 table[key] = Piece(owner, _region(stored))
                 continue
-            if OUTPUT_EMBEDDINGS.search(key) and ground.writes and is_tied(ground.profile):
+            if OUTPUT_EMBEDDINGS.search(key) and ground.writes and by.configs.is_tied(ground.profile):
                 continue  # the saved input embeddings once more, as `_refuse_untying` saw
             raise IncompatibleError(
                 f"{name} holds {key}, for which the base {ground.profile.ref.reference} has no place",
@@ -93,7 +95,7 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground) 
         table[place] = replace(table[place], low=Low(owner, _region(factors.down), _region(factors.up), factors.scale))
     for key, rows in found.tokens.items():
         shape = rows.stored.info.shape
-        for place in _embeddings(key, ground):
+        for place in _embeddings(key, ground, by):
             whole = base[place].shape
             if len(whole) != 2 or whole[1] != shape[1] or max(rows.indices, default=0) >= whole[0]:
                 raise IncompatibleError(
@@ -123,7 +125,7 @@ def _region(stored: StoredTensor) -> Region:
     return Region(ADAPTER_WEIGHTS, stored.info.name, stored.info.shape, stored.info.dtype, stored.begin, stored.end)
 
 
-def _embeddings(key: str, ground: Ground) -> Iterator[str]:
+def _embeddings(key: str, ground: Ground, by: Comparison) -> Iterator[str]:
     """The embeddings whose rows are trained, and every copy of them that the base stores because they are tied."""
     place = place_of(key, ground.table)
     if place is None:
@@ -131,16 +133,16 @@ def _embeddings(key: str, ground: Ground) -> Iterator[str]:
     yield place
     if not INPUT_EMBEDDINGS.search(place):
         return
-    tied = ground.writes and is_tied(ground.profile)
+    tied = ground.writes and by.configs.is_tied(ground.profile)
     for other, piece in ground.table.items():
         copy = INPUT_EMBEDDINGS.search(other) or (tied and OUTPUT_EMBEDDINGS.search(other))
         if copy and other != place and piece.shape == ground.table[place].shape:
             yield other
 
 
-def _refuse_untying(adapter: Profile, found: Adapter, ground: Ground) -> None:
+def _refuse_untying(adapter: Profile, found: Adapter, ground: Ground, by: Comparison) -> None:
     """Refuses what gives input and output embeddings different values that the base's config says are the same."""
-    if not ground.writes or not is_tied(ground.profile):
+    if not ground.writes or not by.configs.is_tied(ground.profile):
         return
     touched = [k for k in (*found.saved, *found.factors) if INPUT_EMBEDDINGS.search(k) or OUTPUT_EMBEDDINGS.search(k)]
     touched += [key for key in found.tokens if OUTPUT_EMBEDDINGS.search(key)]
@@ -165,7 +167,25 @@ def _alike(adapter: Profile, stored: Sequence[StoredTensor]) -> bool:
     return len(contents) == 1
 
 
-def judge_base(adapter: Profile, found: Adapter, base: Profile) -> list[str]:
+def adapter_notes(
+    adapter: Profile, found: Adapter, ground: Ground, base: Profile, table: Table, by: Comparison
+) -> list[str]:
+    """What is to be said of an adapter on the given base: how they fit, and what rounding loses.
+
+    Args:
+        table: the base's tensors with the adapter's changes.
+
+    Raises:
+        IncompatibleError, ModelError: as `judge_base` and `rounding_note`.
+    """
+    name = adapter.ref.reference
+    notes = [f"{name} is an adapter: its changes are added to the base {base.ref.reference}"]
+    notes += [*judge_base(adapter, found, base, by), *ground.notes]
+    loss = rounding_note(name, Path(adapter.ref.path), found, table, Path(base.ref.path))
+    return [*notes, loss] if loss else notes
+
+
+def judge_base(adapter: Profile, found: Adapter, base: Profile, by: Comparison) -> list[str]:
     """What is to be said of an adapter's stated base beside the one that is given.
 
     Raises:
@@ -189,14 +209,12 @@ def judge_base(adapter: Profile, found: Adapter, base: Profile) -> list[str]:
     if isinstance(revision, str) and base.ref.revision and revision not in (base.ref.revision, "main"):
         notes.append(f"{name} states revision {revision} of its base; the given one is at {base.ref.revision}")
     if adapter.tokenizer_digest not in ("", base.tokenizer_digest):
-        ours, theirs = tokens_of(adapter), tokens_of(base)
-        if not ours or ours != theirs:
-            more = len(set((ours or {}).values()) - set((theirs or {}).values()))
-            raise IncompatibleError(
-                f"{name} has another tokenizer than its base {given}" + (f": {more} tokens more" if more else ""),
-                hint=RESIZED,
-            )
-        notes.append(f"{name} has its base's vocabulary and another tokenizer file: the base's is kept")
+        shared = by.vocabularies.shared(base, adapter)
+        if shared.why is not None or shared.tokens is not None:
+            why = (shared.why or "").partition(": ")[
+                2
+            ] or f"the two have {shared.tokens} tokens in common, and one has more"
+            raise IncompatibleError(f"{name} has another tokenizer than its base {given}: {why}", hint=RESIZED)
     return notes
 
 

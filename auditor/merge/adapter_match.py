@@ -6,17 +6,28 @@ both. What is stored whole, and not as a change, can only be averaged where both
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from auditor.errors import AuditorError
 from auditor.merge.origin import same_name
+from auditor.merge.vocabulary import Vocabularies
 from auditor.models.adapter import Adapter, is_adapter, read_adapter
 from store.records import Profile
 
 WITH_BASE = "name the base with --base: then it can be merged"
 
 
-def match_adapters(suspect: Profile, candidate: Profile) -> tuple[tuple[str, ...], tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class AdapterMatch:
+    """How two adapters fit: what forbids a merge, what is to be said, and what was not settled without loading."""
+
+    blockers: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+
+
+def match_adapters(suspect: Profile, candidate: Profile, vocabularies: Vocabularies) -> AdapterMatch:
     """Why two models of which one or both are adapters cannot be merged without a base, and what is to be said.
 
     Raises:
@@ -25,12 +36,12 @@ def match_adapters(suspect: Profile, candidate: Profile) -> tuple[tuple[str, ...
     name = candidate.ref.reference
     if not is_adapter(suspect) or not is_adapter(candidate):
         which = "a whole model and the suspect an adapter" if is_adapter(suspect) else "an adapter"
-        return (f"{name} is {which}: they are merged only together with the base ({WITH_BASE})",), ()
+        return AdapterMatch((f"{name} is {which}: they are merged only together with the base ({WITH_BASE})",))
     ours = read_adapter(Path(suspect.ref.path))
     try:
         theirs = read_adapter(Path(candidate.ref.path))
     except AuditorError as error:
-        return (f"{name} cannot be read: {error.message}",), ()
+        return AdapterMatch((f"{name} cannot be read: {error.message}",))
     blockers: list[str] = []
     notes: list[str] = []
     if ours.base is None and theirs.base is None:
@@ -40,9 +51,14 @@ def match_adapters(suspect: Profile, candidate: Profile) -> tuple[tuple[str, ...
     if ours.config.get("task_type") != theirs.config.get("task_type"):
         tasks = [a.config.get("task_type") or "no stated task" for a in (theirs, ours)]
         blockers.append(f"{name} is for {tasks[0]}, the suspect for {tasks[1]}")
-    if candidate.tokenizer_digest and suspect.tokenizer_digest not in ("", candidate.tokenizer_digest):
-        blockers.append(f"{name} has another tokenizer than the suspect")
-    return (*blockers, *_tensors(name, ours, theirs)), tuple(notes)
+    blockers += _tensors(name, ours, theirs)
+    unsettled: list[str] = []
+    if not blockers and candidate.tokenizer_digest and suspect.tokenizer_digest:
+        shared = vocabularies.shared(suspect, candidate)
+        if shared.why is not None or shared.tokens is not None:
+            blockers.append(f"{name} {shared.why or 'has other added tokens than the suspect'}")
+        unsettled += [f"{name} {shared.open}"] if shared.open else []
+    return AdapterMatch(tuple(blockers), tuple(notes), tuple(unsettled))
 
 
 def _tensors(name: str, ours: Adapter, theirs: Adapter) -> list[str]:

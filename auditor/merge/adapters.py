@@ -27,6 +27,7 @@ from auditor.merge.header import item_size, write_header
 from auditor.merge.inventory import FLOATS
 from auditor.merge.recipe import Recipe
 from auditor.merge.tables import changed
+from auditor.merge.vocabulary import Vocabularies
 from auditor.models.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Adapter, Factors, is_adapter, read_adapter
 from auditor.models.safety import StoredTensor
 from store.records import Profile, TensorInfo
@@ -83,14 +84,16 @@ def _check(recipe: Recipe) -> list[str]:
         )
     if recipe.plan is not None:
         raise UsageError("adapters are merged by modules only together with their base", hint="name it with --base")
+    vocabularies = Vocabularies()
     for partner in recipe.partners:
-        blockers, told = match_adapters(recipe.suspect, partner)
-        if blockers:
+        found = match_adapters(recipe.suspect, partner, vocabularies)
+        if found.blockers:
             raise IncompatibleError(
-                f"{partner.ref.reference} cannot be merged with {recipe.suspect.ref.reference}: {'; '.join(blockers)}",
+                f"{partner.ref.reference} cannot be merged with {recipe.suspect.ref.reference}: "
+                + "; ".join(found.blockers),
                 hint="`auditor partners` lists the models that can",
             )
-        notes += told
+        notes += found.notes
     return notes
 
 

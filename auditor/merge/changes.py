@@ -6,7 +6,7 @@ that do the same may be orthogonal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,14 +53,19 @@ def sites_for(profile: Profile) -> tuple[Site, ...]:
     return tuple(sites)
 
 
-def sample_of(profile: Profile, sites: Sequence[Site], rows: tuple[int, ...] | None = None) -> Sample:
-    """The weights of a model at the sites, or an adapter's changes there: zero where it changes nothing.
+def sample_of(
+    profile: Profile,
+    sites: Sequence[Site],
+    rows: tuple[int, ...] | None = None,
+    stored: Mapping[str, str] | None = None,
+) -> Sample:
+    """The weights of a model at the sites (see `read_sample`), or an adapter's changes: zero where it changes nothing.
 
     Raises:
         ModelError: a file is missing, damaged, or ends too early.
     """
     if not is_adapter(profile):
-        return read_sample(profile, sites, rows)
+        return read_sample(profile, sites, rows, stored)
     found = read_adapter(Path(profile.ref.path))
     values: dict[str, Weights] = {}
     dtypes: dict[str, str] = {}

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import IncompatibleError
-from auditor.merge.inventory import HEAD, POSITION_IDS, SHOWN
-from auditor.merge.tables import Piece, Table, config_of, place_of
+from auditor.merge.inventory import HEAD, POSITION_IDS, SHOWN, Comparison
+from auditor.merge.tables import Piece, Table, place_of
 from auditor.models.adapter import Adapter
 from store.records import Profile, Task, TensorInfo
 
@@ -53,12 +53,13 @@ class Ground:
         return self.profile.architecture.endswith(WRITERS)
 
 
-def ground_of(name: str, adapter: Adapter, base: Profile, table: Table) -> Ground:
+def ground_of(name: str, adapter: Adapter, base: Profile, table: Table, by: Comparison) -> Ground:
     """The base as an adapter takes it.
 
     Args:
         name: the adapter's reference.
         table: the base's tensors.
+        by: reads configs.
 
     Raises:
         IncompatibleError: the adapter is for another task than the base, or what it makes of the base lacks weights.
@@ -73,7 +74,7 @@ def ground_of(name: str, adapter: Adapter, base: Profile, table: Table) -> Groun
             f"{name} is an adapter of the task {task}, and the base {base.ref.reference} a {base.architecture}",
             hint="give the base that it was trained on, with a head of its task",
         )
-    return _classifier(name, adapter, base, table) if adapter.task is Task.CLASSIFICATION else Ground(base, table)
+    return _classifier(name, adapter, base, table, by) if adapter.task is Task.CLASSIFICATION else Ground(base, table)
 
 
 _KNOWN = tuple(s for value in KINDS.values() for s in ((value,) if isinstance(value, str) else value))
@@ -89,7 +90,7 @@ def _labels(adapter: Adapter) -> int | None:
     return rows[-1] if rows else None
 
 
-def _classifier(name: str, adapter: Adapter, base: Profile, table: Table) -> Ground:
+def _classifier(name: str, adapter: Adapter, base: Profile, table: Table, by: Comparison) -> Ground:
     """The base as its family's class for sequence classification, with as many labels as the adapter's head."""
     count = _labels(adapter)
     if count is None:
@@ -98,7 +99,7 @@ def _classifier(name: str, adapter: Adapter, base: Profile, table: Table) -> Gro
             f"(it is a {base.architecture})",
             hint="give the base that has the classifier, or save the adapter with modules_to_save",
         )
-    config = config_of(base)
+    config = by.configs.of(base)
     named = _names(config, count)
     class_name, wanted, tied = _expected(base, {**config, **named})
     found: dict[str, Piece] = {}

@@ -11,13 +11,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from auditor.errors import IncompatibleError
-from auditor.merge.adapted import adapted_profile, adapted_table, judge_base
+from auditor.merge.adapted import adapted_profile, adapted_table, adapter_notes
 from auditor.merge.grounds import Ground, ground_of
 from auditor.merge.header import Region, item_size, read_regions, write_header
-from auditor.merge.inventory import FLOATS, SHOWN, Match, match
+from auditor.merge.inventory import FLOATS, SHOWN, Comparison, Match, check_copies, match
+from auditor.merge.labels import note
 from auditor.merge.modules import module_of, weights_of
 from auditor.merge.recipe import Measured, Recipe, normalise
-from auditor.merge.rounding import rounding_note
 from auditor.merge.tables import Low, Piece, Rows, Table, own_table, renamed, weight_files
 from auditor.merge.vocabulary import ROWS
 from auditor.models.adapter import Adapter, is_adapter, read_adapter
@@ -136,32 +136,35 @@ class _Parts:
     plan: Mapping[str, tuple[float, ...]] | None
 
 
-def lay_out(recipe: Recipe) -> Layout:
+def lay_out(recipe: Recipe, by: Comparison | None = None) -> Layout:
     """The layout of a merge: the suspect's sharding, order and dtypes (for an adapter, its base's).
+
+    Args:
+        by: what the same models were compared by before; else everything is read anew.
 
     Raises:
         IncompatibleError: the models cannot be merged; the message names model, tensor, shapes or labels.
         ModelError: a weight file is missing, damaged, or not the one that was profiled.
     """
+    by = by or Comparison(recipe.base)
     owners = [Owner(m.ref.reference, m.ref.path, m.files) for m in recipe.models]
     base_table: Table = {}
     if recipe.base is not None:
         owners.append(Owner(recipe.base.ref.reference, recipe.base.ref.path, recipe.base.files))
         base_table = own_table(recipe.base, len(owners) - 1)
-    standing = [_standing(model, recipe.base, base_table) for model in recipe.models]
+    standing = [_standing(model, recipe.base, base_table, by) for model in recipe.models]
     whole = [
         adapted_profile(model, *stand) if stand else model for model, stand in zip(recipe.models, standing, strict=True)
     ]
-    matches = [match(whole[0], partner) for partner in whole[1:]]
-    for partner, found in zip(recipe.partners, matches, strict=True):
-        if found.blockers:
+    matches = [match(whole[0], partner, by) for partner in whole[1:]]
+    for partner, found in zip(whole[1:], matches, strict=True):
+        if blockers := found.blockers or check_copies(whole[0], partner, found, by):
             raise IncompatibleError(
-                f"{partner.ref.reference} cannot be merged with {recipe.suspect.ref.reference}: "
-                + "; ".join(found.blockers),
+                f"{partner.ref.reference} cannot be merged with {recipe.suspect.ref.reference}: " + "; ".join(blockers),
                 hint="`auditor partners` lists the models that can",
             )
     tables = [
-        adapted_table(model, stand[0], number, stand[1]) if stand else own_table(model, number)
+        adapted_table(model, stand[0], number, stand[1], by) if stand else own_table(model, number)
         for number, (model, stand) in enumerate(zip(recipe.models, standing, strict=True))
     ]
     measured = [_measured(entry, model, owners) for entry, model in zip(recipe.statistics, recipe.models, strict=False)]
@@ -177,19 +180,23 @@ def lay_out(recipe: Recipe) -> Layout:
         outputs.append(output)
         tensors += planned
     notes = [note for found in matches for note in found.reconciled]
-    notes += _adapter_notes(recipe, standing, tables) + _base_notes(recipe, tables[0], named) + _copy_notes(tensors)
+    for model, stand, table in zip(recipe.models, standing, tables, strict=True):
+        if stand is not None and recipe.base is not None:
+            notes += adapter_notes(model, *stand, recipe.base, table, by)
+    notes += _base_notes(recipe, tables[0], named) + _copy_notes(tensors)
+    notes += [note(recipe.labels)] if recipe.labels else []
     extra = dict(ground.files) if ground else {}
     extra |= _index(template, tensors, outputs)
     carried = {name: number for name, number in _carried(recipe, template).items() if name not in extra}
     return Layout(tuple(owners), tuple(outputs), tuple(tensors), carried, tuple(dict.fromkeys(notes)), extra)
 
 
-def _standing(model: Profile, base: Profile | None, table: Table) -> tuple[Adapter, Ground] | None:
+def _standing(model: Profile, base: Profile | None, table: Table, by: Comparison) -> tuple[Adapter, Ground] | None:
     """An adapter and what it stands on; None for a whole model."""
     if base is None or not is_adapter(model):
         return None
     found = read_adapter(Path(model.ref.path))
-    return found, ground_of(model.ref.reference, found, base, table)
+    return found, ground_of(model.ref.reference, found, base, table, by)
 
 
 def _measured(entry: Measured, model: Profile, owners: list[Owner]) -> dict[str, Piece]:
@@ -267,7 +274,7 @@ def _partner_source(name: str, piece: Piece, table: Table, found: Match) -> tupl
     """A partner's part in a tensor, and how many rows of it; None where it has none."""
     if name in found.left_out:
         return None
-    other = table.get(found.tied.get(name, name))
+    other = table.get(found.stored.get(name, name))
     if other is None or other.dtype not in FLOATS:
         return None
     rows = piece.shape[0] if piece.shape else 1
@@ -356,20 +363,6 @@ def whole_numbers(weights: tuple[float, ...]) -> tuple[float, ...]:
     if max(numbers) // divisor > WHOLE_NUMBERS:
         return weights
     return tuple(float(number // divisor) for number in numbers)
-
-
-def _adapter_notes(
-    recipe: Recipe, standing: Sequence[tuple[Adapter, Ground] | None], tables: Sequence[Table]
-) -> list[str]:
-    notes = []
-    for model, stand, table in zip(recipe.models, standing, tables, strict=True):
-        if stand is not None and recipe.base is not None:
-            name = model.ref.reference
-            notes.append(f"{name} is an adapter: its changes are added to the base {recipe.base.ref.reference}")
-            notes += [*judge_base(model, stand[0], recipe.base), *stand[1].notes]
-            rounds = rounding_note(name, Path(model.ref.path), stand[0], table, Path(recipe.base.ref.path))
-            notes += [rounds] if rounds else []
-    return notes
 
 
 def _base_notes(recipe: Recipe, ours: Table, named: Table) -> list[str]:

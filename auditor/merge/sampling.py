@@ -95,13 +95,19 @@ def runs_of(elements: int) -> tuple[tuple[int, int], ...]:
     return tuple((i * (elements - RUN) // (RUNS - 1), RUN) for i in range(RUNS))
 
 
-def read_sample(profile: Profile, sites: Sequence[Site], rows: tuple[int, ...] | None = None) -> Sample:
+def read_sample(
+    profile: Profile,
+    sites: Sequence[Site],
+    rows: tuple[int, ...] | None = None,
+    stored: Mapping[str, str] | None = None,
+) -> Sample:
     """The weights of a model at the sites. Those that it lacks are left out.
 
     A base without a head may lack the first part of the names (`bert.`): it is looked for without.
 
     Args:
         rows: the model's classifier row for each of the suspect's labels, where the order is another.
+        stored: the names under which the model has tensors of the sites, where they are others.
 
     Raises:
         ModelError: a file is missing, damaged, or ends too early.
@@ -115,7 +121,8 @@ def read_sample(profile: Profile, sites: Sequence[Site], rows: tuple[int, ...] |
     dtypes: dict[str, str] = {}
     by_file: dict[str, list[tuple[Site, Region]]] = {}
     for site in sites:
-        region = regions.get(site.name) or (None if site.head else regions.get(site.name.partition(".")[2]))
+        place = (stored or {}).get(site.name, site.name)
+        region = regions.get(place) or (None if site.head else regions.get(site.name.partition(".")[2]))
         if region is not None and region.dtype in FLOATS:
             by_file.setdefault(region.file, []).append((site, region))
     for file, wanted in by_file.items():

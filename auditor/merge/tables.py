@@ -6,9 +6,8 @@ tensor, or as a base's tensor with an adapter's low-rank change.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,9 @@ from store.records import Profile
 
 OUTPUT_EMBEDDINGS = re.compile(r"(^|\.)(lm_head|embed_out|predictions\.decoder|lm_head\.decoder)\.weight$")
 INPUT_EMBEDDINGS = re.compile(r"(^|\.)(word_embeddings|embed_tokens|wte|shared|embed_in)\.weight$")
+SHARED_EMBEDDINGS = re.compile(r"(?<![^.])(shared|(encoder|decoder)\.embed_tokens)\.weight$")
+PIECE = 1 << 22
+"""Bytes that are compared at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,25 +133,48 @@ def renamed(table: Table, names: set[str]) -> dict[str, Piece]:
     return found
 
 
-def is_tied(profile: Profile) -> bool:
-    """Whether the model's config ties the output embeddings to the input's."""
-    return bool(config_of(profile).get("tie_word_embeddings", profile.model_type not in _UNTIED))
+def tied_source(tensor: str, names: Collection[str], *, output: bool) -> str | None:
+    """The stored tensor that a model uses for one which it does not store; None if it uses none.
 
-
-_UNTIED = frozenset({"llama", "mistral", "mixtral", "qwen2", "qwen3", "phi", "phi3", "gpt_neox", "falcon", "olmo"})
-
-
-def config_of(profile: Profile) -> dict[str, Any]:
-    """The model's config.json; empty where it is out of reach: the merge reads it again and says so."""
-    try:
-        config = json.loads((Path(profile.ref.path) / "config.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return config if isinstance(config, dict) else {}
-
-
-def tied_source(tensor: str, profile: Profile) -> str | None:
-    """The input embeddings that a model uses as the output embeddings which it does not store; None if it does not."""
-    if not OUTPUT_EMBEDDINGS.search(tensor) or not is_tied(profile):
+    Encoder and decoder share their input embeddings (BART, T5). With `output`, the output embeddings, which are the
+    input's where a model's config ties the two, are asked for as well.
+    """
+    shared = SHARED_EMBEDDINGS.search(tensor)
+    if shared:
+        head = tensor[: shared.start()]
+        places = (f"{head}{part}.weight" for part in ("shared", "encoder.embed_tokens", "decoder.embed_tokens"))
+        return next((place for place in places if place in names and place != tensor), None)
+    if not output or not OUTPUT_EMBEDDINGS.search(tensor):
         return None
-    return next((t.name for t in profile.tensors if INPUT_EMBEDDINGS.search(t.name)), None)
+    return next((name for name in sorted(names) if INPUT_EMBEDDINGS.search(name)), None)
+
+
+def repeats(profile: Profile, tensor: str, source: str) -> bool:
+    """Whether two stored tensors of a model are the same, byte for byte.
+
+    Raises:
+        ModelError: a file is missing, damaged, or ends too early.
+    """
+    directory = Path(profile.ref.path)
+    places = {
+        r.name: r for name in profile.files if name.endswith(".safetensors") for r in read_regions(directory, name)
+    }
+    first, second = places.get(tensor), places.get(source)
+    if first is None or second is None or (first.shape, first.dtype) != (second.shape, second.dtype):
+        return False
+    try:
+        with (directory / first.file).open("rb") as one, (directory / second.file).open("rb") as other:
+            one.seek(first.start)
+            other.seek(second.start)
+            left = first.stop - first.start
+            while left:
+                count = min(left, PIECE)
+                pair = one.read(count), other.read(count)
+                if len(pair[0]) < count or len(pair[1]) < count:
+                    raise ModelError(f"{directory} has files that end before their tensors do")
+                if pair[0] != pair[1]:
+                    return False
+                left -= count
+    except OSError as error:
+        raise ModelError(f"cannot read {directory}: {error.strerror or error}") from error
+    return True

@@ -17,6 +17,7 @@ from auditor.merge.arithmetic import Raw
 from auditor.merge.card import CARD, MANIFEST, SCHEMA
 from auditor.merge.engine import stream
 from auditor.merge.files import InputFile, Turns
+from auditor.merge.labels import relabelled
 from auditor.merge.layout import TensorPlan, lay_out
 from auditor.merge.recipe import Measured, Recipe
 from auditor.models.fingerprint import digest_of_files, hash_file
@@ -99,6 +100,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         manifest["statistics"] = [
             {key: str(m[key]) for key in ("kind", "digest", "model", "texts")} for m in manifest.get("statistics", ())
         ]
+        manifest["labels"] = {str(theirs): str(ours) for theirs, ours in manifest.get("labels", {}).items()}
         sound = sound and all(_is_inside(name) for name in manifest["output"]["files"])
     except (KeyError, TypeError, AttributeError, ValueError):
         sound = False
@@ -207,9 +209,10 @@ def _recipe(manifest: Mapping[str, Any], sources: Mapping[str, Path]) -> Recipe:
         return found
 
     models = (manifest["suspect"], *manifest["partners"])
+    labels = manifest["labels"]
     return Recipe(
         suspect=profile(models[0]),
-        partners=tuple(profile(model) for model in models[1:]),
+        partners=tuple(relabelled(profile(model), labels) for model in models[1:]),
         strategy=manifest["strategy"],
         weights=tuple(float(model["given_weight"]) for model in models),
         options=manifest["options"],
@@ -220,4 +223,5 @@ def _recipe(manifest: Mapping[str, Any], sources: Mapping[str, Path]) -> Recipe:
             Measured(str(sources[m["digest"]]), m["digest"], m["kind"], m["model"], m["texts"])
             for m in manifest.get("statistics", ())
         ),
+        labels=labels,
     )
