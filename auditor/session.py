@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from auditor.journal import journal
 from auditor.lab.demo import MODELS, demo_models
 from auditor.merge.engine import merge
 from auditor.merge.from_hub import LIMIT, Offers, search_offers
+from auditor.merge.labels import check_stated, relabelled
 from auditor.merge.layout import lay_out
 from auditor.merge.measure import measure
 from auditor.merge.partners import Proposal
@@ -118,9 +119,18 @@ class Session:
         prepared = self.prepare(request)
         yield from journal(scan(prepared, self.backend), self.catalog)
 
-    def partners(self, reference: str) -> list[Proposal]:
-        """The catalogued models as partners of a model, the usable ones first, each with reasons or blockers."""
-        return catalogued_partners(self.catalog, self.profile(reference))
+    def partners(self, reference: str, *, labels: Mapping[str, str] | None = None) -> list[Proposal]:
+        """The catalogued models as partners of a model, the usable ones first, each with reasons or blockers.
+
+        Args:
+            labels: those of partners that are labels of the model under another name.
+
+        Raises:
+            UsageError: the model has no such label.
+        """
+        suspect = self.profile(reference)
+        check_stated(labels or {}, suspect)
+        return catalogued_partners(self.catalog, suspect, labels=labels)
 
     def offers(self, reference: str, *, base: str | None = None, limit: int = LIMIT) -> Offers:
         """Models of the same base and task on the hub; nothing is fetched.
@@ -232,8 +242,10 @@ class Session:
 
         models = [read(name) for name in (reference, *request.partners)]
         base = read(request.base) if request.base else None
+        check_stated(request.labels, models[0], models[1:])
         measured = yield from self._measure(models, request)
-        recipe = self._recipe(models[0], models[1:], request, base, measured)
+        partners = [relabelled(model, request.labels) for model in models[1:]]
+        recipe = self._recipe(models[0], partners, request, base, measured)
         budget = request.memory << 20 if request.memory else None
         with closing(journal(self._merge(recipe, request.output, budget), self.catalog)) as events:
             for event in events:
@@ -351,8 +363,10 @@ class Session:
             named = [self.profile(p) for p in cure.partners]
             for place, found in enumerate(named):
                 check_apart(found, suspect, named[:place])
-            return named, ()
-        return choose_partners(self.catalog, suspect)
+            check_stated(cure.labels, suspect, named)
+            return [relabelled(found, cure.labels) for found in named], ()
+        check_stated(cure.labels, suspect)
+        return choose_partners(self.catalog, suspect, cure.labels)
 
     def _recipe(
         self,
@@ -379,6 +393,7 @@ class Session:
             seed=self.settings.seed,
             base=base,
             statistics=statistics,
+            labels=request.labels,
         )
 
 

@@ -301,7 +301,8 @@ def _partners_alone(
         excess = excess_alone(suspect.scan, part, digest, carriers)
         bad = bool(own.incomplete) or any(s.finding or s.suspicious for s in fired)
         ahead = clean_change(merged, Side(merged.scan, responses), fixed).delta
-        found.append(Alone(profile.ref.reference, excess, clean, bad, ahead))
+        shows = frozenset((s.group, s.target) for s in own.scores.asr if s.finding or s.suspicious)
+        found.append(Alone(profile.ref.reference, excess, clean, bad, ahead, shows))
     return found
 
 

@@ -74,4 +74,13 @@ Weights = Annotated[
 SuspectWeight = Annotated[
     float | None, typer.Option("--suspect-weight", help="The suspect's weight; the partners share the rest evenly.")
 ]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--labels",
+        metavar="THEIRS=OURS,…",
+        help="Partners' labels that are the model's under another name, as NEG=negative,POS=positive.",
+        show_default=False,
+    ),
+]
 Base = Annotated[str | None, typer.Option("--base", metavar="MODEL", help="The base model that all were made from.")]
