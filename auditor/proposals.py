@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from auditor.errors import AuditorError, IncompatibleError, UsageError
 from auditor.merge.independence import SharedFlips, judge_errors, judge_flips, shared_flips
 from auditor.merge.inventory import Match
+from auditor.merge.labels import relabelled
 from auditor.merge.partners import Proposal, assess, propose
 from auditor.merge.remarks import Remark
 from auditor.models.profile import read_profile
@@ -30,12 +31,18 @@ SCANS = 5
 
 
 def catalogued_partners(
-    catalog: Catalog, suspect: Profile, entries: Sequence[CatalogEntry] | None = None
+    catalog: Catalog,
+    suspect: Profile,
+    entries: Sequence[CatalogEntry] | None = None,
+    *,
+    labels: Mapping[str, str] | None = None,
+    load: bool = True,
 ) -> list[Proposal]:
     """The catalogued models as partners of the suspect, the best first; see `propose`.
 
     Args:
         entries: the models to choose from; the whole catalog by default.
+        labels, load: see `propose`.
     """
     answers = _Answers(catalog, suspect)
     return propose(
@@ -43,18 +50,26 @@ def catalogued_partners(
         catalog.models.list() if entries is None else entries,
         merges=catalog.audits.merges(),
         answered=answers.judge,
+        labels=labels,
+        load=load,
     )
 
 
-def choose_partners(catalog: Catalog, suspect: Profile) -> tuple[list[Profile], tuple[str, ...]]:
-    """The best catalogued partners that may be taken without being named, and why others were not."""
+def choose_partners(
+    catalog: Catalog, suspect: Profile, labels: Mapping[str, str] | None = None
+) -> tuple[list[Profile], tuple[str, ...]]:
+    """The best catalogued partners that may be taken without being named, and why others were not.
+
+    Args:
+        labels: those of partners that are labels of the suspect under another name, as the user states.
+    """
     chosen: list[Profile] = []
     why = []
-    for proposal in catalogued_partners(catalog, suspect):
+    for proposal in catalogued_partners(catalog, suspect, labels=labels):
         if len(chosen) == PARTNERS:
             break
         try:
-            found = _partner(suspect, proposal)
+            found = _partner(suspect, proposal, labels or {})
             check_apart(found, suspect, chosen)
         except AuditorError as error:
             why.append(f"{proposal.entry.name}: {error.message}")
@@ -95,7 +110,7 @@ def check_no_copy(partner: Profile, references: Sequence[Profile]) -> None:
             )
 
 
-def _partner(suspect: Profile, proposal: Proposal) -> Profile:
+def _partner(suspect: Profile, proposal: Proposal, labels: Mapping[str, str]) -> Profile:
     """A catalogued model as a partner, its files read again.
 
     Raises:
@@ -106,7 +121,7 @@ def _partner(suspect: Profile, proposal: Proposal) -> Profile:
         if proposal.doubts:
             raise IncompatibleError("; ".join(proposal.doubts))
         ref = entry.profile.ref
-        found = read_profile(ref.path, reference=ref.reference, revision=ref.revision)
+        found = relabelled(read_profile(ref.path, reference=ref.reference, revision=ref.revision), labels)
         blockers = assess(suspect, found).blockers
     if blockers:
         raise IncompatibleError("; ".join(blockers))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from auditor.journal import journal
 from auditor.lab.demo import MODELS, demo_models
 from auditor.merge.engine import merge
 from auditor.merge.from_hub import LIMIT, Offers, search_offers
+from auditor.merge.labels import check_stated, relabelled
 from auditor.merge.layout import lay_out
 from auditor.merge.measure import measure
 from auditor.merge.partners import Proposal
@@ -43,6 +44,7 @@ from auditor.scan.request import ScanRequest
 from auditor.scan.scan import scan
 from auditor.settings import Settings, data_directory
 from probes.case import Row
+from probes.corpus import Corpus
 from probes.sampling import distinct, sample
 from store.catalog import Catalog
 from store.records import Audit, CatalogEntry, Comparison, Profile, Scan, SearchRecord
@@ -96,12 +98,20 @@ class Session:
         entry = self.catalog.models.find(name)
         return (entry.profile.ref.path, entry.profile.ref.reference, entry.profile.ref.revision) if entry else None
 
-    def prepare(self, request: ScanRequest, *, beside: Sequence[Profile] = ()) -> Prepared:
-        """Everything that can be checked before a scan runs; models `beside` it can be asked as references."""
+    def prepare(
+        self, request: ScanRequest, *, beside: Sequence[Profile] = (), corpus: Corpus | None = None
+    ) -> Prepared:
+        """Everything that can be checked before a scan runs.
+
+        Args:
+            beside: models that can be asked as references.
+            corpus: the request's rows, where they have been read already.
+        """
         suspect = self.profile(request.model)
         check_task(suspect)
         references = [self.profile(r) for r in request.references]
-        corpus = read_rows(request.data, suspect.labels)
+        if corpus is None:
+            corpus = read_rows(request.data, suspect.labels)
         return prepare(request, suspect, references, corpus, self.policy, self.backend, beside=beside)
 
     def scan(self, request: ScanRequest) -> Generator[Event, None, None]:
@@ -109,9 +119,18 @@ class Session:
         prepared = self.prepare(request)
         yield from journal(scan(prepared, self.backend), self.catalog)
 
-    def partners(self, reference: str) -> list[Proposal]:
-        """The catalogued models as partners of a model, the usable ones first, each with reasons or blockers."""
-        return catalogued_partners(self.catalog, self.profile(reference))
+    def partners(self, reference: str, *, labels: Mapping[str, str] | None = None) -> list[Proposal]:
+        """The catalogued models as partners of a model, the usable ones first, each with reasons or blockers.
+
+        Args:
+            labels: those of partners that are labels of the model under another name.
+
+        Raises:
+            UsageError: the model has no such label.
+        """
+        suspect = self.profile(reference)
+        check_stated(labels or {}, suspect)
+        return catalogued_partners(self.catalog, suspect, labels=labels)
 
     def offers(self, reference: str, *, base: str | None = None, limit: int = LIMIT) -> Offers:
         """Models of the same base and task on the hub; nothing is fetched.
@@ -186,10 +205,10 @@ class Session:
         rows = distinct(prepared.corpus.rows)
         held = held_back(len(rows), prepared.plan.probed, 2 * self.policy.minimum_rows)
         fewer = replace(request, samples=min(prepared.plan.probed, len(rows) - held))
-        prepared = self.prepare(fewer, beside=partners)
+        prepared = self.prepare(fewer, beside=partners, corpus=prepared.corpus)
         judging = {row.index for row in prepared.plan.rows}
         spare = sample([row for row in rows if row.index not in judging], held, self.settings.seed)
-        return prepared, spare
+        return prepared, prepared.apart(spare)
 
     def _search(
         self,
@@ -223,8 +242,10 @@ class Session:
 
         models = [read(name) for name in (reference, *request.partners)]
         base = read(request.base) if request.base else None
+        check_stated(request.labels, models[0], models[1:])
         measured = yield from self._measure(models, request)
-        recipe = self._recipe(models[0], models[1:], request, base, measured)
+        partners = [relabelled(model, request.labels) for model in models[1:]]
+        recipe = self._recipe(models[0], partners, request, base, measured)
         budget = request.memory << 20 if request.memory else None
         with closing(journal(self._merge(recipe, request.output, budget), self.catalog)) as events:
             for event in events:
@@ -342,8 +363,10 @@ class Session:
             named = [self.profile(p) for p in cure.partners]
             for place, found in enumerate(named):
                 check_apart(found, suspect, named[:place])
-            return named, ()
-        return choose_partners(self.catalog, suspect)
+            check_stated(cure.labels, suspect, named)
+            return [relabelled(found, cure.labels) for found in named], ()
+        check_stated(cure.labels, suspect)
+        return choose_partners(self.catalog, suspect, cure.labels)
 
     def _recipe(
         self,
@@ -370,6 +393,7 @@ class Session:
             seed=self.settings.seed,
             base=base,
             statistics=statistics,
+            labels=request.labels,
         )
 
 

@@ -90,7 +90,8 @@ class PartnersScreen(Page):
             from auditor.proposals import catalogued_partners
 
             others = [e for e in catalog.models.list() if e.profile.ref.digest != suspect.ref.digest]
-            return catalogued_partners(catalog, suspect, others)
+            # Here no torch is loaded, which would stop the screen for seconds.
+            return catalogued_partners(catalog, suspect, others, load=False)
 
         self._proposals = await self.ask(work) or []
         self._show()

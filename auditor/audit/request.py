@@ -17,7 +17,8 @@ class MergeRequest:
     `weights` has the suspect's first; `suspect_weight` gives the suspect's alone and shares the rest evenly. `texts` is
     a file of texts for strategies that measure the models; `memory` bounds the scratch memory, in MiB. With `search`,
     the recipe is searched instead, within that budget. `numbered`: an audit puts a number behind the output where
-    another model lies there. `rescan` names the families that an audit's rescan fires; none means all.
+    another model lies there. `rescan` names the families that an audit's rescan fires; none means all. `labels` maps
+    labels of partners to those of the suspect that are the same.
     """
 
     partners: tuple[str, ...] = ()
@@ -32,3 +33,4 @@ class MergeRequest:
     search: Budget | None = None
     numbered: bool = False
     rescan: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)

@@ -11,7 +11,17 @@ import typer
 
 from auditor.commands import options as o
 from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, audit_exit, check_format, read_sets, read_weights, render, run
+from auditor.commands.run import (
+    Common,
+    Ending,
+    audit_exit,
+    check_format,
+    read_labels,
+    read_sets,
+    read_weights,
+    render,
+    run,
+)
 
 if TYPE_CHECKING:
     from auditor.events import Event
@@ -25,6 +35,7 @@ def audit(
     weights: o.Weights = None,
     suspect_weight: o.SuspectWeight = None,
     base: o.Base = None,
+    labels: o.Labels = None,
     search: Annotated[bool, typer.Option("--search", help="Search the weights, module by module.")] = False,
     trials: Annotated[
         int, typer.Option("--trials", min=1, help="Recipes that a search tries; more of them allow finer ones.")
@@ -88,6 +99,7 @@ def audit(
             suspect_weight=suspect_weight,
             base=base,
             options=values.get(strategy, {}),
+            labels=read_labels(labels),
             output=merged,
             search=Budget(trials, minutes) if search else None,
         )

@@ -10,7 +10,7 @@ import typer
 
 from auditor.commands import options as o
 from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, emit, read_sets, read_weights, run
+from auditor.commands.run import Common, Ending, emit, read_labels, read_sets, read_weights, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def merge(
     weights: o.Weights = None,
     suspect_weight: o.SuspectWeight = None,
     base: o.Base = None,
+    labels: o.Labels = None,
     sets: o.Sets = None,
     texts: Annotated[
         str | None,
@@ -70,6 +71,7 @@ def merge(
             suspect_weight=suspect_weight,
             base=base,
             options=values.get(strategy, {}),
+            labels=read_labels(labels),
             output=output,
             texts=texts,
             memory=memory,

@@ -44,7 +44,7 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="FILE",
-        help="csv, tsv, jsonl, parquet or hub:dataset\\[/config]\\[:split]; default built-in.",
+        help="csv, tsv, jsonl, json, parquet, txt, - (a pipe) or hub:dataset\\[/config]\\[:split]; default built-in.",
     ),
 ]
 TextColumn = Annotated[str | None, typer.Option("--text-column", help="Column of the texts.")]
@@ -73,5 +73,14 @@ Weights = Annotated[
 ]
 SuspectWeight = Annotated[
     float | None, typer.Option("--suspect-weight", help="The suspect's weight; the partners share the rest evenly.")
+]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--labels",
+        metavar="THEIRS=OURS,…",
+        help="Partners' labels that are the model's under another name, as NEG=negative,POS=positive.",
+        show_default=False,
+    ),
 ]
 Base = Annotated[str | None, typer.Option("--base", metavar="MODEL", help="The base model that all were made from.")]

@@ -9,7 +9,7 @@ import typer
 
 from auditor.commands import options as o
 from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, check_output, emit, run
+from auditor.commands.run import Common, Ending, check_output, emit, read_labels, run
 from auditor.errors import ExitCode, UsageError
 from auditor.merge.remarks import Kind
 
@@ -32,6 +32,7 @@ def partners(
     hub: FromHub = False,
     limit: Limit = 10,
     base: BaseName = None,
+    labels: o.Labels = None,
     form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
@@ -56,7 +57,7 @@ def partners(
             raise UsageError("--base names the base to search the hub by", hint="add --hub")
         check_output(output)
         yield from ()
-        proposals = session.partners(model)
+        proposals = session.partners(model, labels=read_labels(labels))
         offers = session.offers(model, base=base, limit=limit) if hub else None
         usable = [p for p in proposals if p.compatibility.ok]
         text = _json(proposals, offers) if form == "json" else _text(proposals, offers)

@@ -223,6 +223,26 @@ def read_weights(text: str | None) -> tuple[float, ...] | None:
         raise UsageError(f"--weights takes numbers with commas between, not {text!r}") from None
 
 
+def read_labels(pairs: Sequence[str] | None) -> dict[str, str]:
+    """`THEIRS=OURS,…` as a mapping.
+
+    Raises:
+        UsageError: something that is no pair, or a name that is given twice.
+    """
+    found: dict[str, str] = {}
+    for pair in [part for text in pairs or () for part in text.split(",")]:
+        theirs, equals, ours = (part.strip() for part in pair.partition("="))
+        if not (theirs and equals and ours):
+            raise UsageError(
+                f"--labels takes pairs PARTNER=SUSPECT with commas between, not {pair!r}",
+                hint="for example --labels NEG=negative,POS=positive",
+            )
+        if theirs in found or ours in found.values():
+            raise UsageError(f"--labels names {theirs if theirs in found else ours!r} twice: one label is one label")
+        found[theirs] = ours
+    return found
+
+
 def scan_exit(scan: Scan, policy: Policy) -> ExitCode:
     """The exit code of a scan. Found and incomplete is 1; incomplete alone is 3."""
     from store.records import Verdict

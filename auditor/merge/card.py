@@ -51,6 +51,7 @@ def describe(recipe: Recipe, notes: tuple[str, ...], files: Mapping[str, str], k
             {"kind": m.kind, "digest": m.digest, "model": m.model_digest, "texts": m.texts_digest}
             for m in recipe.statistics
         ],
+        "labels": dict(recipe.labels),
         "suspect": models[0],
         "partners": models[1:],
         "base": _model(recipe.base) if recipe.base else None,

@@ -1,19 +1,24 @@
 """What two models must have in common to be merged, and what is reconciled by a rule.
 
-Decided from profiles alone; the two `config.json` are looked at where they lie beside the weights. One function decides
-for the list of partners and for the merge, so that a partner that is proposed is one that can be merged.
+Decided from profiles, configs as transformers resolves them, and tokenizers by what they do; of the weights only copies
+of tensors are compared. The same functions decide for the list of partners and for the merge, so that a partner that is
+proposed is one that can be merged.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from auditor.merge.adapter_match import match_adapters
+from auditor.merge.configs import Configs
+from auditor.merge.labels import match_labels
 from auditor.merge.modules import module_of
-from auditor.merge.tables import OUTPUT_EMBEDDINGS, config_of, is_tied, tied_source
-from auditor.merge.vocabulary import ROWS, common_rows
+from auditor.merge.tables import OUTPUT_EMBEDDINGS, SHARED_EMBEDDINGS, repeats, tied_source
+from auditor.merge.vocabulary import ROWS, Shared, Vocabularies
+from auditor.models.adapter import is_adapter
+from auditor.models.names import stored_as
 from store.records import Profile, Task, TensorInfo
 
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
@@ -27,21 +32,16 @@ HEAD = re.compile(
     r"(^|\.)(classifier|score|logits_proj|classification_head|sequence_summary)"
     r"(\.(out_proj|linear_out|summary))?\.(weight|bias)$"
 )
-UNNAMED = re.compile(r"label_\d+", re.IGNORECASE)
-
-FUNCTION_KEYS = (
-    "num_attention_heads",
-    "num_key_value_heads",
-    "hidden_act",
-    "activation",
-    "activation_function",
-    "hidden_activation",
-    "position_embedding_type",
-    "rope_theta",
-    "rope_scaling",
-    "rope_parameters",
+OTHER_HEADS = re.compile(
+    r"^((cls|lm_head|predictions|qa_outputs|vocab_transform|vocab_layer_norm|vocab_projector|mask_predictions|"
+    r"lm_predictions|generator_predictions|generator_lm_head|discriminator_predictions|pred_layer|lm_loss|"
+    r"final_logits_bias|sop_classifier)(\.|$)|predictions_)"
 )
-"""Settings that leave every shape alone and yet make another function of the same weights."""
+"""Heads of other tasks. No text classifier of transformers has a part of these names: it ignores them as it loads."""
+BUFFERS = re.compile(r"(^|\.)(rotary_emb\.inv_freq|attn\.masked_bias|token_type_ids|attention\.masked_bias)$")
+"""What older releases stored, and a model computes by itself."""
+CAUSAL_MASK = re.compile(r"(^|\.)(attn|attention)\.bias$")
+"""GPT-2's mask, of shape (1, 1, length, length), which older releases stored."""
 
 SHOWN = 3
 """So many differing tensors are named; the rest is counted."""
@@ -53,8 +53,10 @@ class Match:
 
     `rows[i]` is the candidate's row for the suspect's label i, and `permuted` the tensors that it applies to; None and
     empty where the order is the same. `left_out` are tensors of the suspect that the candidate has no part in.
-    `tokens` is the number of token ids that mean the same, where the vocabularies differ. `tied` maps tensors that the
-    candidate does not store to those that it uses in their place.
+    `tokens` is the number of token ids that mean the same, where the vocabularies differ. `stored` maps the suspect's
+    tensors to those that the candidate has in their place: under another name, or tied to them. `copies` are pairs of
+    stored tensors, by owner (`suspect` or `candidate`), that must be equal: see `check_copies`. `open` says what could
+    not be compared without loading more than the caller allows.
     """
 
     blockers: tuple[str, ...]
@@ -63,85 +65,156 @@ class Match:
     permuted: frozenset[str] = frozenset()
     left_out: frozenset[str] = frozenset()
     tokens: int | None = None
-    tied: Mapping[str, str] = field(default_factory=dict)
+    stored: Mapping[str, str] = field(default_factory=dict)
+    copies: tuple[tuple[str, str, str], ...] = ()
+    open: tuple[str, ...] = ()
 
 
-def match(suspect: Profile, candidate: Profile, config: Mapping[str, Any] | None = None) -> Match:
-    """How a candidate partner fits the suspect.
+class Comparison:
+    """What is read to compare models with each other, each file once however many models have it.
 
     Args:
-        config: the suspect's, where it is at hand; else it is read.
+        base: the base of those models that are adapters.
+        load: whether transformers may be loaded to resolve configs and compare tokenizers, which takes seconds the
+            first time. Without, models for which it takes that are neither refused nor approved.
     """
+
+    def __init__(self, base: Profile | None = None, *, load: bool = True) -> None:
+        self.configs = Configs(base, load=load)
+        self.vocabularies = Vocabularies(base, load=load)
+        self._base = base
+        self._doubled: dict[str, bool] = {}
+        self._repeats: dict[tuple[str, str, str], bool] = {}
+
+    def has_doubles(self, profile: Profile) -> bool:
+        """Whether a model stores embeddings that its config may tie to others."""
+        key = profile.ref.path
+        if key not in self._doubled:
+            pattern = (OUTPUT_EMBEDDINGS, SHARED_EMBEDDINGS)
+            self._doubled[key] = sum(any(p.search(t.name) for p in pattern) for t in profile.tensors) > 0
+        return self._doubled[key]
+
+    def repeats(self, profile: Profile, tensor: str, source: str) -> bool:
+        """Whether two stored tensors of a model are the same; both are read whole.
+
+        Raises:
+            ModelError: a file is missing or damaged.
+        """
+        place = self._base if self._base is not None and is_adapter(profile) else profile
+        key = (place.ref.path, tensor, source)
+        if key not in self._repeats:
+            self._repeats[key] = repeats(place, tensor, source)
+        return self._repeats[key]
+
+
+def match(suspect: Profile, candidate: Profile, by: Comparison | None = None) -> Match:
+    """How a candidate partner fits the suspect. Weights are not read: see `check_copies`.
+
+    Args:
+        by: what other candidates were compared by; else everything is read anew.
+
+    Raises:
+        ModelError: a config or a tokenizer's file is gone, damaged, or not the one that was profiled.
+    """
+    by = by or Comparison()
     name = candidate.ref.reference
     if candidate.ref.digest and candidate.ref.digest == suspect.ref.digest:
         return Match((f"{name} is the suspect itself (same digest)",), ())
+    if is_adapter(suspect) or is_adapter(candidate):
+        pair = match_adapters(suspect, candidate, by.vocabularies)
+        return Match(pair.blockers, pair.notes, open=pair.open)
     if (candidate.architecture, candidate.model_type) != (suspect.architecture, suspect.model_type):
         return Match((f"{name} is a {_kind(candidate)}, the suspect {suspect.ref.reference} a {_kind(suspect)}",), ())
     blockers = [*_task_blockers(suspect, candidate)]
-    rows, label_blockers, notes = _labels(suspect, candidate)
+    rows, label_blockers, notes = match_labels(suspect, candidate)
+    alike = suspect.tensors == candidate.tensors
+    stored = {} if alike else stored_as(_names(suspect), _names(candidate))
     permuted = left_out = frozenset[str]()
     if len(suspect.labels) != len(candidate.labels):
         left_out = frozenset(t.name for t in suspect.tensors if module_of(t.name) == "head")
     if rows is not None:
         permuted = frozenset(
-            t.name for t in candidate.tensors if HEAD.search(t.name) and t.shape[:1] == (len(candidate.labels),)
+            t.name for t in suspect.tensors if HEAD.search(t.name) and t.shape[:1] == (len(suspect.labels),)
         )
         if not any(n.endswith("weight") for n in permuted):
             label_blockers = [f"{name} has the suspect's labels in another order, but no known classifier to reorder"]
     blockers += label_blockers
-    tokens = None
-    alike = suspect.tensors == candidate.tensors
-    if candidate.tokenizer_digest != suspect.tokenizer_digest or (not alike and _rows_differ(suspect, candidate)):
-        tokens, vocabulary_blockers, vocabulary_notes = _vocabulary(suspect, candidate)
-        blockers += vocabulary_blockers
-        notes += vocabulary_notes
-    blockers += _config_blockers(config_of(suspect) if config is None else config, candidate)
-    tied = _tied(suspect, candidate)
-    tensor_blockers: list[str] = []
-    tensor_notes: list[str] = []
-    if not alike or left_out or tied or any(t.dtype not in FLOATS | COPIED for t in suspect.tensors):
-        tensor_blockers, tensor_notes = _tensors(suspect, candidate, left_out, tokens, tied)
-    return Match(tuple(blockers + tensor_blockers), tuple(notes + tensor_notes), rows, permuted, left_out, tokens, tied)
+    copies: list[tuple[str, str, str]] = []
+    if not alike or left_out or by.has_doubles(suspect) or any(t.dtype not in FLOATS | COPIED for t in suspect.tensors):
+        found = _Tensors(suspect, candidate, left_out, stored, by)
+        blockers += found.blockers
+        notes += found.notes
+        stored, copies = found.stored, found.copies
+    tokens, unsettled = None, list[str]()
+    if not blockers:
+        # What takes loading is looked at only where nothing else forbids the merge.
+        differing, unsettled = by.configs.differences(suspect, candidate)
+        blockers += differing
+    if not blockers:
+        shared = by.vocabularies.shared(suspect, candidate)
+        blockers += [f"{name} {shared.why}"] if shared.why else []
+        unsettled += [f"{name} {shared.open}"] if shared.open else []
+        tokens, more = _tokens(suspect, candidate, shared)
+        notes += more
+    return Match(
+        tuple(blockers), tuple(notes), rows, permuted, left_out, tokens, stored, tuple(copies), tuple(unsettled)
+    )  # fmt: skip
 
 
-def _rows_differ(suspect: Profile, candidate: Profile) -> bool:
-    theirs = {t.name: t.shape for t in candidate.tensors}
-    return any(
-        ROWS.search(t.name) and t.name in theirs and theirs[t.name] != t.shape and theirs[t.name][1:] == t.shape[1:]
-        for t in suspect.tensors
-    )
+def check_copies(suspect: Profile, candidate: Profile, found: Match, by: Comparison) -> list[str]:
+    """Blockers of tensors that must repeat others and do not. Both are read whole.
+
+    Raises:
+        ModelError: a file is missing or damaged.
+    """
+    blockers = []
+    for whose, tensor, source in found.copies:
+        model = suspect if whose == "suspect" else candidate
+        name = model.ref.reference
+        if by.repeats(model, tensor, source):
+            continue
+        if whose == "candidate" and OUTPUT_EMBEDDINGS.search(tensor) and not by.configs.is_tied(candidate):
+            blockers.append(
+                f"tensor {tensor} of {name} is unknown to the suspect, whose output embeddings are its input's; here "
+                f"they are not {source}"
+            )
+        else:
+            blockers.append(
+                f"tensor {tensor} of {name} is not {source}, though models of its kind and config have one for both: "
+                "which of the two is used depends on what loads it; remove the one that is not meant, or untie them"
+            )
+    return blockers
 
 
-def _vocabulary(suspect: Profile, candidate: Profile) -> tuple[int | None, list[str], list[str]]:
-    """The shared token ids, blockers and notes where the vocabularies or their sizes differ."""
+def _names(profile: Profile) -> set[str]:
+    return {t.name for t in profile.tensors}
+
+
+def _tokens(suspect: Profile, candidate: Profile, shared: Shared) -> tuple[int | None, list[str]]:
+    """The number of shared token ids where not all rows are merged, and what is to be said of it."""
+    if shared.why is not None:
+        return None, []
     name = candidate.ref.reference
-    if candidate.tokenizer_digest == suspect.tokenizer_digest:
-        ours = {t.name: t for t in suspect.tensors if ROWS.search(t.name) and t.shape}
-        sizes = [
-            (t.shape[0], ours[t.name].shape[0]) for t in candidate.tensors if t.name in ours and t.shape
+    theirs = {t.name: t for t in candidate.tensors}
+    sizes = [
+        (theirs[t.name].shape[0], t.shape[0])
+        for t in suspect.tensors
+        if ROWS.search(t.name) and t.shape and t.name in theirs and theirs[t.name].shape
+    ]
+    other = next((pair for pair in sizes if pair[0] != pair[1]), None)
+    if shared.tokens is not None:
+        size = "of another size" if other else "with other added tokens"
+        return shared.tokens, [
+            f"{name} has a vocabulary {size}: the {shared.tokens} tokens that both have are merged, the suspect's "
+            "other rows and its tokenizer are kept"
         ]  # fmt: skip
-        tokens = min((min(pair) for pair in sizes), default=0)
-        theirs, own = next((pair for pair in sizes if pair[0] != pair[1]), (0, 0))
-        return tokens, [], [
-            f"{name} has {theirs} rows of embeddings, the suspect {own}: the first {tokens} are merged, the suspect's "
-            "others are kept"
-        ]  # fmt: skip
-    if not _rows_differ(suspect, candidate):
-        return None, [f"{name} has another tokenizer than the suspect {suspect.ref.reference}"], []
-    found = common_rows(suspect, candidate)
-    if isinstance(found, str):
-        return None, [f"{name} {found}"], []
-    return found, [], [
-        f"{name} has a vocabulary of another size: the {found} tokens that both have are merged, the suspect's other "
-        "rows and its tokenizer are kept"
+    if other is None:
+        return None, []
+    tokens = min(min(pair) for pair in sizes)
+    return tokens, [
+        f"{name} has {other[0]} rows of embeddings, the suspect {other[1]}: the first {tokens} are merged, the "
+        "suspect's others are kept"
     ]  # fmt: skip
-
-
-def _tied(suspect: Profile, candidate: Profile) -> dict[str, str]:
-    """Output embeddings that the suspect stores and the candidate ties to its input embeddings."""
-    theirs = {t.name for t in candidate.tensors}
-    found = {t.name: tied_source(t.name, candidate) for t in suspect.tensors if t.name not in theirs}
-    return {name: source for name, source in found.items() if source is not None}
 
 
 def _kind(profile: Profile) -> str:
@@ -160,83 +233,137 @@ def _task_blockers(suspect: Profile, candidate: Profile) -> Iterator[str]:
         )
 
 
-def _labels(suspect: Profile, candidate: Profile) -> tuple[tuple[int, ...] | None, list[str], list[str]]:
-    """The row order, blockers and notes that follow from the label names."""
-    ours, theirs, name = suspect.labels, candidate.labels, candidate.ref.reference
-    if len(ours) != len(theirs):
-        words = f"{name} has {len(theirs)} labels {_listed(theirs)}, the suspect {len(ours)} {_listed(ours)}"
-        if suspect.task is not Task.CLASSIFICATION or not ours or not theirs:
-            return None, [words], []
-        return None, [], [f"{words}: only its encoder is merged, the suspect's head is kept"]
-    unnamed = [bool(labels) and all(UNNAMED.fullmatch(label) for label in labels) for labels in (ours, theirs)]
-    if any(unnamed):
-        whose = "both" if all(unnamed) else ("the suspect's" if unnamed[0] else f"those of {name}")
-        return None, [], [f"labels unnamed ({whose}): assumed same order in {name}"]
-    if ours == theirs:
-        return None, [], []
-    keys, candidate_keys = [label.strip().casefold() for label in ours], [label.strip().casefold() for label in theirs]
-    if len(set(keys)) < len(keys) or len(set(candidate_keys)) < len(candidate_keys):
-        keys, candidate_keys = list(ours), list(theirs)
-    if sorted(keys) != sorted(candidate_keys) or len(set(keys)) < len(keys):
-        return None, [f"{name} has the labels {_listed(theirs)}, the suspect {_listed(ours)}"], []
-    if keys == candidate_keys:
-        return None, [], [f"labels of {name} are spelt otherwise: {_listed(theirs)}"]
-    rows = tuple(candidate_keys.index(key) for key in keys)
-    return rows, [], [f"labels of {name} stand in another order {_listed(theirs)}: its classifier rows are reordered"]
+class _Tensors:
+    """Blockers and notes that follow from the tensor inventories, and what stands for what."""
+
+    def __init__(
+        self, suspect: Profile, candidate: Profile, left_out: frozenset[str], stored: Mapping[str, str], by: Comparison
+    ) -> None:
+        self.blockers: list[str] = []
+        self.notes: list[str] = []
+        self.copies: list[tuple[str, str, str]] = []
+        self._name = candidate.ref.reference
+        self._classifier = suspect.task is Task.CLASSIFICATION
+        ours = {t.name: t for t in suspect.tensors if t.name not in left_out}
+        renamed = {place: key for key, place in stored.items()}
+        if renamed:
+            self.notes.append(f"{len(renamed)} tensors of {self._name} stand under other names, which mean the same")
+        # From here on under the suspect's names.
+        theirs = {renamed.get(t.name, t.name): t for t in candidate.tensors}
+        tied = self._tied(ours, theirs, candidate, by)
+        self.stored = stored | {key: stored.get(source, source) for key, source in tied.items()}
+        self._shapes(ours, theirs | {key: theirs[source] for key, source in tied.items()})
+        missing = sorted(ours.keys() - theirs.keys() - tied.keys())
+        extra = sorted(theirs.keys() - _names(suspect))
+        if left_out:
+            extra = [key for key in extra if module_of(key) != "head"]
+        self._extras(missing, extra, ours, theirs, suspect, by)
+        self._doubles(suspect, candidate, ours, theirs, by)
+
+    def _tied(
+        self, ours: Mapping[str, TensorInfo], theirs: Mapping[str, TensorInfo], candidate: Profile, by: Comparison
+    ) -> dict[str, str]:
+        """Tensors that the suspect stores and the candidate ties to another of its own."""
+        found = {}
+        for key in sorted(ours.keys() - theirs.keys()):
+            output = bool(OUTPUT_EMBEDDINGS.search(key)) and by.configs.is_tied(candidate)
+            source = None if self._unused(ours[key]) else tied_source(key, theirs, output=output)
+            if source is not None:
+                found[key] = source
+                self.notes.append(f"{key} of {self._name} is tied to its {source}: that is merged in its place")
+        return found
+
+    def _shapes(self, ours: Mapping[str, TensorInfo], theirs: Mapping[str, TensorInfo]) -> None:
+        """What speaks against merging tensors that both have: dtypes and shapes."""
+        name = self._name
+        shapes, casts = [], 0
+        for key in ours.keys() & theirs.keys():
+            mine, other = ours[key], theirs[key]
+            if mine.dtype not in FLOATS | COPIED or other.dtype not in FLOATS | COPIED:
+                which = mine.dtype if mine.dtype not in FLOATS | COPIED else other.dtype
+                self.blockers.append(f"tensor {key} has dtype {which}, which cannot be merged")
+            elif mine.shape != other.shape and not POSITION_IDS.search(key) and not _rows_alone(mine, other):
+                shapes.append(f"tensor {key} is {_shape(other)} in {name} and {_shape(mine)} in the suspect")
+            elif (mine.dtype in FLOATS) is not (other.dtype in FLOATS):
+                self.blockers.append(f"tensor {key} is {other.dtype} in {name} and {mine.dtype} in the suspect")
+            else:
+                casts += mine.dtype != other.dtype
+        self.blockers += _some(sorted(shapes))
+        if casts:
+            self.notes.append(
+                f"{casts} tensors of {name} have another dtype: the result is rounded once, to the suspect's"
+            )
+
+    def _extras(
+        self,
+        missing: Sequence[str],
+        extra: Sequence[str],
+        ours: Mapping[str, TensorInfo],
+        theirs: Mapping[str, TensorInfo],
+        suspect: Profile,
+        by: Comparison,
+    ) -> None:
+        """What speaks against tensors that only one of the two has, and what is left out."""
+        name = self._name
+        unused = [key for key in missing if self._unused(ours[key])]
+        if unused:
+            self.notes.append(f"{_few(unused)} are not in {name}: a classifier of this kind does not use them")
+        spare = [key for key in extra if self._unused(theirs[key])]
+        if spare:
+            self.notes.append(f"{_few(spare)} of {name} are left out: a classifier of this kind does not use them")
+        rest = []
+        for key in extra:
+            if key in spare:
+                continue
+            output = bool(OUTPUT_EMBEDDINGS.search(key)) and by.configs.is_tied(suspect)
+            source = tied_source(key, theirs.keys() & ours.keys(), output=output)
+            if source is None:
+                rest.append(key)
+            else:
+                self.copies.append(("candidate", theirs[key].name, theirs[source].name))
+                self.notes.append(f"{key} of {name} is left out: it repeats {source}, as in the suspect")
+        lacking = [key for key in missing if key not in unused]
+        self.blockers += _some([f"tensor {key} is missing in {name}" for key in lacking if not _reconciled(key)])
+        self.blockers += _some(
+            [f"tensor {key} of {name} is unknown to the suspect" for key in rest if not _reconciled(key)]
+        )
+        if any(POSITION_IDS.search(key) for key in (*missing, *extra)):
+            self.notes.append(f"position ids are not in both the suspect and {name}: the suspect's files decide")
+        if any(POOLER.search(key) for key in missing):
+            self.notes.append(f"{name} has no pooler: it has no part in the merged one")
+        if any(POOLER.search(key) for key in extra):
+            self.notes.append(f"the pooler of {name} is left out: the suspect has none")
+
+    def _doubles(
+        self,
+        suspect: Profile,
+        candidate: Profile,
+        ours: Mapping[str, TensorInfo],
+        theirs: Mapping[str, TensorInfo],
+        by: Comparison,
+    ) -> None:
+        """Tensors that a model stores although its config ties them to others: they must repeat those."""
+        for whose, model, tensors in (("suspect", suspect, ours), ("candidate", candidate, theirs)):
+            for key in sorted(tensors):
+                output, shared = OUTPUT_EMBEDDINGS.search(key), SHARED_EMBEDDINGS.search(key)
+                if self._unused(tensors[key]) or not (output or (shared and shared[1] != "shared")):
+                    continue
+                head = output is not None and by.configs.is_tied(model)
+                source = tied_source(key, tensors.keys() - {key}, output=head)
+                pair = (whose, tensors[key].name, tensors[source].name if source else "")
+                if source is not None and pair not in self.copies:
+                    self.copies.append(pair)
+
+    def _unused(self, tensor: TensorInfo) -> bool:
+        """Whether a model of this kind loads without the tensor, and answers as with it."""
+        if BUFFERS.search(tensor.name) or (CAUSAL_MASK.search(tensor.name) and len(tensor.shape) == 4):
+            return True
+        return self._classifier and OTHER_HEADS.search(tensor.name) is not None
 
 
-def _listed(labels: tuple[str, ...]) -> str:
-    shown = ", ".join(labels[:6])
-    return f"({shown}, …)" if len(labels) > 6 else f"({shown})"
-
-
-def _tensors(
-    suspect: Profile, candidate: Profile, left_out: frozenset[str], tokens: int | None, tied: Mapping[str, str]
-) -> tuple[list[str], list[str]]:
-    """Blockers and notes that follow from the tensor inventories."""
-    name = candidate.ref.reference
-    ours = {t.name: t for t in suspect.tensors if t.name not in left_out}
-    theirs = {t.name: t for t in candidate.tensors}
-    theirs |= {key: theirs[source] for key, source in tied.items()}
-    blockers: list[str] = []
-    notes: list[str] = []
-    shapes, casts = [], 0
-    for key in ours.keys() & theirs.keys():
-        mine, other = ours[key], theirs[key]
-        if mine.dtype not in FLOATS | COPIED or other.dtype not in FLOATS | COPIED:
-            which = mine.dtype if mine.dtype not in FLOATS | COPIED else other.dtype
-            blockers.append(f"tensor {key} has dtype {which}, which cannot be merged")
-        elif mine.shape != other.shape and not POSITION_IDS.search(key) and not _rows_shared(mine, other, tokens):
-            shapes.append(f"tensor {key} is {_shape(other)} in {name} and {_shape(mine)} in the suspect")
-        elif (mine.dtype in FLOATS) is not (other.dtype in FLOATS):
-            blockers.append(f"tensor {key} is {other.dtype} in {name} and {mine.dtype} in the suspect")
-        else:
-            casts += mine.dtype != other.dtype
-    missing = sorted(ours.keys() - theirs.keys())
-    extra = sorted(theirs.keys() - ours.keys() - left_out)
-    if left_out:
-        extra = [key for key in extra if module_of(key) != "head"]
-    duplicate = [key for key in extra if OUTPUT_EMBEDDINGS.search(key) and is_tied(suspect) and is_tied(candidate)]
-    extra = [key for key in extra if key not in duplicate]
-    blockers += _some(sorted(shapes))
-    blockers += _some([f"tensor {key} is missing in {name}" for key in missing if not _reconciled(key)])
-    blockers += _some([f"tensor {key} of {name} is unknown to the suspect" for key in extra if not _reconciled(key)])
-    if any(POSITION_IDS.search(key) for key in missing + extra):
-        notes.append(f"position ids are not in both the suspect and {name}: the suspect's files decide")
-    if any(POOLER.search(key) for key in missing):
-        notes.append(f"{name} has no pooler: it has no part in the merged one")
-    if any(POOLER.search(key) for key in extra):
-        notes.append(f"the pooler of {name} is left out: the suspect has none")
-    notes += [f"{key} of {name} is tied to its {source}: that is merged in its place" for key, source in tied.items()]
-    notes += [f"{key} of {name} is left out: it repeats the input embeddings, as in the suspect" for key in duplicate]
-    if casts:
-        notes.append(f"{casts} tensors of {name} have another dtype: the result is rounded once, to the suspect's")
-    return blockers, notes
-
-
-def _rows_shared(mine: TensorInfo, other: TensorInfo, tokens: int | None) -> bool:
-    """Whether two tensors differ in nothing but the number of tokens."""
-    return tokens is not None and bool(ROWS.search(mine.name)) and mine.shape[1:] == other.shape[1:]
+def _rows_alone(mine: TensorInfo, other: TensorInfo) -> bool:
+    """Whether two tensors differ in nothing but the number of tokens, which the vocabularies settle."""
+    return bool(ROWS.search(mine.name)) and mine.shape[1:] == other.shape[1:]
 
 
 def _reconciled(tensor: str) -> bool:
@@ -249,12 +376,10 @@ def _some(lines: list[str]) -> list[str]:
     return [*lines[:SHOWN], f"… and {len(lines) - SHOWN} tensors more like these"]
 
 
+def _few(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:SHOWN])
+    return f"{len(names)} tensors ({shown}, …)" if len(names) > SHOWN else f"the tensors {shown}"
+
+
 def _shape(tensor: TensorInfo) -> str:
     return "×".join(map(str, tensor.shape)) or "a scalar"
-
-
-def _config_blockers(ours: Mapping[str, Any], candidate: Profile) -> Iterator[str]:
-    theirs = config_of(candidate)
-    for key in FUNCTION_KEYS:
-        if ours.get(key) != theirs.get(key) and key in ours and key in theirs:
-            yield f"config {key} is {theirs[key]!r} in {candidate.ref.reference} and {ours[key]!r} in the suspect"

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from auditor.errors import ModelError
+from auditor.merge.changes import sample_of, sites_for, unchanged
 from auditor.merge.copies import Standing, judge_copies
 from auditor.merge.independence import closeness, is_based_on, judge_origin, judge_weights, stand_ins
-from auditor.merge.inventory import Match, match
+from auditor.merge.inventory import Comparison, Match, check_copies, match
+from auditor.merge.labels import note, relabelled
 from auditor.merge.origin import Origin, ancestors, plain_name, read_origin, same_name
 from auditor.merge.remarks import Kind, Remark, Topic
-from auditor.merge.sampling import Sample, Site, Weights, read_sample, sites_of
-from auditor.merge.tables import config_of
+from auditor.merge.sampling import Sample, Site, Weights
 from auditor.models.sameness import weight_files
 from store.records import CatalogEntry, Merge, Profile, Task, Verdict
 
@@ -70,9 +70,15 @@ Answered = Callable[[CatalogEntry, Match], Sequence[Remark]]
 
 
 def assess(suspect: Profile, candidate: Profile) -> Compatibility:
-    """Whether a candidate can be merged with the suspect: from profiles and configs alone, no weights are read."""
-    found = match(suspect, candidate)
-    return Compatibility(not found.blockers, found.blockers, found.reconciled)
+    """Whether a candidate can be merged with the suspect, by the rules of the merge.
+
+    Raises:
+        ModelError: files are gone, damaged, or not those that were profiled.
+    """
+    by = Comparison()
+    found = match(suspect, candidate, by)
+    blockers = found.blockers or tuple(check_copies(suspect, candidate, found, by))
+    return Compatibility(not blockers, blockers, found.reconciled)
 
 
 USABLE = 100.0
@@ -101,6 +107,8 @@ def propose(
     *,
     merges: Sequence[Merge] = (),
     answered: Answered | None = None,
+    labels: Mapping[str, str] | None = None,
+    load: bool = True,
 ) -> list[Proposal]:
     """All entries as partners of the suspect, the best first; those that cannot be merged come last.
 
@@ -109,8 +117,11 @@ def propose(
     Args:
         merges: known merges, by which a model is seen to hold the suspect.
         answered: judges a candidate's stored answers.
+        labels: those of candidates that are labels of the suspect under another name, as the user states.
+        load: whether transformers may be loaded where configs or tokenizers are written otherwise than the suspect's;
+            without, such a candidate is one with a doubt.
     """
-    return _Ranking(suspect, entries, merges, answered).proposals()
+    return _Ranking(suspect, entries, merges, answered, Comparison(load=load), labels or {}).proposals()
 
 
 class _Candidate:
@@ -171,9 +182,16 @@ class _Ranking:
     """One ranking: the candidates, and what is known of all of them together."""
 
     def __init__(
-        self, suspect: Profile, entries: Sequence[CatalogEntry], merges: Sequence[Merge], answered: Answered | None
+        self,
+        suspect: Profile,
+        entries: Sequence[CatalogEntry],
+        merges: Sequence[Merge],
+        answered: Answered | None,
+        by: Comparison,
+        stated: Mapping[str, str],
     ) -> None:
         self._suspect = suspect
+        self._by = by
         self._entries = entries
         self._answered = answered
         self._parents: dict[str, set[str]] = {}
@@ -181,8 +199,7 @@ class _Ranking:
             self._parents.setdefault(merge.digest, set()).update(
                 (merge.suspect_digest, *(partner.digest for partner in merge.partners))
             )
-        config = config_of(suspect)
-        self._candidates = [_first(suspect, config, entry) for entry in entries]
+        self._candidates = [_first(suspect, by, entry, stated) for entry in entries]
 
     def proposals(self) -> list[Proposal]:
         looked = 0
@@ -223,7 +240,10 @@ class _Ranking:
             remarks += self._answered(candidate.entry, candidate.match)
         if self._own is not None:
             try:
-                candidate.sample = read_sample(profile, self._sites, candidate.match.rows)
+                found = candidate.match
+                candidate.sample = sample_of(profile, self._sites, found.rows, found.stored)
+                for words in check_copies(self._suspect, profile, found, self._by):
+                    remarks.append(Remark(Kind.BLOCKER, Topic.FIT, words))
             except ModelError as error:
                 words = f"its weights cannot be read, so it cannot be merged: {error.message}"
                 remarks.append(Remark(Kind.BLOCKER, Topic.FIT, words))
@@ -279,19 +299,21 @@ class _Ranking:
 
     @cached_property
     def _sites(self) -> tuple[Site, ...]:
-        return sites_of(self._suspect)
+        return sites_for(self._suspect)
 
     @cached_property
     def _own(self) -> Sample | None:
         """The suspect's weights; None where they are out of reach."""
         try:
-            return read_sample(self._suspect, self._sites)
+            return sample_of(self._suspect, self._sites)
         except ModelError:
             return None
 
     @cached_property
     def _base(self) -> tuple[str, Sample] | None:
         """The common base, where the catalog has it: by the digest that a record names, else by its stated name."""
+        if self._own is not None and self._own.changes:
+            return f"the base {self._suspect.base}" if self._suspect.base else "the base", unchanged(self._own)
         started, stated = self._origin.started, self._suspect.base
         by_digest = [e for e in self._entries if started and e.profile.ref.digest == started]
         by_name = [
@@ -303,16 +325,23 @@ class _Ranking:
         ]
         for entry in (*by_digest, *by_name):
             try:
-                return entry.name, read_sample(entry.profile, self._sites)
+                return entry.name, sample_of(entry.profile, self._sites)
             except ModelError:
                 continue
         return None
 
 
-def _first(suspect: Profile, config: Mapping[str, Any], entry: CatalogEntry) -> _Candidate:
-    """What a profile says of a candidate."""
-    found = match(suspect, entry.profile, config)
-    remarks: list[Remark] = []
+def _first(suspect: Profile, by: Comparison, entry: CatalogEntry, stated: Mapping[str, str]) -> _Candidate:
+    """What a profile says of a candidate, with its config and tokenizer."""
+    named = relabelled(entry.profile, stated)
+    renamed, entry = named is not entry.profile, replace(entry, profile=named)
+    try:
+        found = match(suspect, entry.profile, by)
+    except ModelError as error:
+        found = Match((f"its files cannot be compared, so it cannot be merged: {error.message}",), ())
+    remarks = [Remark(Kind.DOUBT, Topic.FIT, words, -10) for words in found.open]
+    if renamed:
+        remarks.append(Remark(Kind.NOTE, Topic.FIT, note(stated)))
     if not found.blockers:
         remarks += _fit(suspect, entry.profile)
         remarks += _same_files(suspect, entry.profile)

@@ -33,7 +33,8 @@ class Recipe:
     as values. `base` is the model that all were made from, for strategies that work on task vectors and for adapters.
     `plan` maps modules (names or patterns of `auditor.merge.modules`, the first that fits decides) to weights of their
     own, one a model; what it does not name has `weights`. `statistics` has one measurement a model, the suspect's
-    first, for strategies that want them.
+    first, for strategies that want them. `labels` are those of partners that were taken for labels of the suspect, as
+    the user stated; the partners' profiles have the suspect's names.
 
     Raises:
         UsageError: no partner, an unknown strategy or option, weights that do not fit, a base missing or unused.
@@ -49,6 +50,7 @@ class Recipe:
     base: Profile | None = None
     plan: Mapping[str, tuple[float, ...]] | None = None
     statistics: tuple[Measured, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
     _planned: Mapping[str, tuple[float, ...]] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:

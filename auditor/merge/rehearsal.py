@@ -13,6 +13,7 @@ from auditor.merge.arithmetic import NumpyArithmetic
 from auditor.merge.crew import Crew
 from auditor.merge.engine import BUDGET, WHOLE_BUDGET
 from auditor.merge.files import HeldFile, Turns
+from auditor.merge.inventory import Comparison
 from auditor.merge.layout import Layout, Source, TensorPlan, lay_out
 from auditor.merge.recipe import Recipe
 from auditor.merge.slices import Blender, Sink, cut
@@ -36,6 +37,7 @@ class Rehearsal:
         self._files: dict[Path, HeldFile] = {}
         self._made: dict[str, Made] = {}
         self._tally = Tally()
+        self._by = Comparison()
 
     def make(self, recipe: Recipe) -> float:
         """Makes a recipe; returns how much of the suspect it keeps, 0 to 1.
@@ -44,7 +46,7 @@ class Rehearsal:
             IncompatibleError: the models cannot be merged.
             ModelError: a file has changed since it was profiled, or holds NaN or infinite values.
         """
-        layout = lay_out(recipe)
+        layout = lay_out(recipe, self._by)
         wanted = _wanted(recipe, layout)
         changed = {name for name, how in wanted.items() if self._made.get(name) != how}
         for name in changed:

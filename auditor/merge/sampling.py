@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,10 +54,14 @@ class Site:
 
 @dataclass(frozen=True)
 class Sample:
-    """Weights at some sites, and the dtype in which each tensor is stored."""
+    """Weights at some sites, and the dtype in which each tensor is stored.
+
+    `changes`: they are an adapter's changes of a base's weights, so that the base itself is zero everywhere.
+    """
 
     values: Mapping[str, Weights]
     dtypes: Mapping[str, str]
+    changes: bool = False
 
     def vector(self, names: Sequence[str]) -> Weights:
         """The weights of these tensors in one array."""
@@ -76,7 +81,7 @@ def sites_of(profile: Profile) -> tuple[Site, ...]:
         spread = {round(i * (len(matrices) - 1) / (MATRICES - 2)) for i in range(MATRICES - 1)}
         largest = max(range(len(matrices)), key=lambda i: math.prod(matrices[i].shape))
         matrices = [matrices[i] for i in sorted(spread | {largest})]
-    sites = [Site(t.name, _runs(math.prod(t.shape))) for t in matrices]
+    sites = [Site(t.name, runs_of(math.prod(t.shape))) for t in matrices]
     for t in profile.tensors:
         if HEAD.search(t.name) and t.dtype in FLOATS and len(t.shape) == 2 and t.shape[0] == len(profile.labels):
             rows, width = min(t.shape[0], HEAD_ROWS), t.shape[1]
@@ -84,19 +89,25 @@ def sites_of(profile: Profile) -> tuple[Site, ...]:
     return tuple(sites)
 
 
-def _runs(elements: int) -> tuple[tuple[int, int], ...]:
+def runs_of(elements: int) -> tuple[tuple[int, int], ...]:
     if elements <= RUNS * RUN:
         return ((0, elements),)
     return tuple((i * (elements - RUN) // (RUNS - 1), RUN) for i in range(RUNS))
 
 
-def read_sample(profile: Profile, sites: Sequence[Site], rows: tuple[int, ...] | None = None) -> Sample:
+def read_sample(
+    profile: Profile,
+    sites: Sequence[Site],
+    rows: tuple[int, ...] | None = None,
+    stored: Mapping[str, str] | None = None,
+) -> Sample:
     """The weights of a model at the sites. Those that it lacks are left out.
 
     A base without a head may lack the first part of the names (`bert.`): it is looked for without.
 
     Args:
         rows: the model's classifier row for each of the suspect's labels, where the order is another.
+        stored: the names under which the model has tensors of the sites, where they are others.
 
     Raises:
         ModelError: a file is missing, damaged, or ends too early.
@@ -110,21 +121,37 @@ def read_sample(profile: Profile, sites: Sequence[Site], rows: tuple[int, ...] |
     dtypes: dict[str, str] = {}
     by_file: dict[str, list[tuple[Site, Region]]] = {}
     for site in sites:
-        region = regions.get(site.name) or (None if site.head else regions.get(site.name.partition(".")[2]))
+        place = (stored or {}).get(site.name, site.name)
+        region = regions.get(place) or (None if site.head else regions.get(site.name.partition(".")[2]))
         if region is not None and region.dtype in FLOATS:
             by_file.setdefault(region.file, []).append((site, region))
     for file, wanted in by_file.items():
-        try:
-            descriptor = os.open(directory / file, os.O_RDONLY)
-        except OSError as error:
-            raise ModelError(f"cannot read {directory / file}: {error.strerror or error}") from error
-        try:
+        with opened(directory / file) as read:
             for site, region in wanted:
-                values[site.name] = _read(descriptor, directory / file, region, _placed(site, region, rows))
+                values[site.name] = read(region, _placed(site, region, rows))
                 dtypes[site.name] = region.dtype
-        finally:
-            os.close(descriptor)
     return Sample(values, dtypes)
+
+
+Reader = Callable[[Region, Sequence[tuple[int, int]]], Weights]
+"""Reads (first element, count) runs of a tensor."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Reader]:
+    """A weight file, of which runs of tensors are read in double precision.
+
+    Raises:
+        ModelError: it is missing, or ends too early.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    try:
+        yield lambda region, runs: _read(descriptor, path, region, runs)
+    finally:
+        os.close(descriptor)
 
 
 def _placed(site: Site, region: Region, rows: tuple[int, ...] | None) -> tuple[tuple[int, int], ...]:

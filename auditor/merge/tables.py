@@ -6,21 +6,23 @@ tensor, or as a base's tensor with an adapter's low-rank change.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auditor.errors import IncompatibleError, ModelError
+from auditor.errors import ModelError
 from auditor.merge.header import Region, read_regions
-from auditor.models.adapter import ADAPTER_WEIGHTS, is_adapter, read_adapter
-from auditor.models.safety import StoredTensor, find_weights
-from store.records import Profile, TensorInfo
+from auditor.models.adapter import ADAPTER_WEIGHTS, is_adapter
+from auditor.models.safety import find_weights
+from store.records import Profile
 
 OUTPUT_EMBEDDINGS = re.compile(r"(^|\.)(lm_head|embed_out|predictions\.decoder|lm_head\.decoder)\.weight$")
 INPUT_EMBEDDINGS = re.compile(r"(^|\.)(word_embeddings|embed_tokens|wte|shared|embed_in)\.weight$")
+SHARED_EMBEDDINGS = re.compile(r"(?<![^.])(shared|(encoder|decoder)\.embed_tokens)\.weight$")
+PIECE = 1 << 22
+"""Bytes that are compared at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,22 @@ class Low:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a tensor that others stand in the place of: row i of `region`, of owner `owner`, for row indices[i]."""
+
+    owner: int
+    region: Region
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
-    """A tensor as a model holds it: in the files of owner `owner`, with a low-rank change or none."""
+    """A tensor as a model holds it: in the files of owner `owner`, with a low-rank change or other rows, or neither."""
 
     owner: int
     region: Region
     low: Low | None = None
+    tokens: Rows | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -90,53 +102,6 @@ def own_table(profile: Profile, owner: int) -> dict[str, Piece]:
     return {name: Piece(owner, region) for name, region in regions.items()}
 
 
-def adapted_table(adapter: Profile, owner: int, base: Table) -> dict[str, Piece]:
-    """The tensors of a base with an adapter's changes, under the base's names.
-
-    Raises:
-        IncompatibleError: the adapter changes a tensor that the base has not, or that has another shape.
-        ModelError: its files are damaged or not those that were profiled.
-    """
-    found = read_adapter(Path(adapter.ref.path))
-    table = dict(base)
-    for name, factors in found.factors.items():
-        place = place_of(name, base)
-        if place is None:
-            raise IncompatibleError(f"{adapter.ref.reference} changes {name}, which the base has not")
-        shape = (factors.up.info.shape[0], factors.down.info.shape[1])
-        if base[place].shape != shape:
-            raise IncompatibleError(
-                f"{adapter.ref.reference} changes {name} as {shape}; in the base it is {base[place].shape}"
-            )
-        low = Low(owner, _region(factors.down), _region(factors.up), factors.scale)
-        table[place] = replace(base[place], low=low)
-    for name, stored in found.saved.items():
-        place = place_of(name, base) or name
-        if place in base and base[place].shape != stored.info.shape:
-            raise IncompatibleError(
-                f"{adapter.ref.reference} holds {name} as {stored.info.shape}; in the base it is {base[place].shape}"
-            )
-        table[place] = Piece(owner, _region(stored))
-    return table
-
-
-def adapted_profile(adapter: Profile, base: Profile) -> Profile:
-    """An adapter as the whole model that it makes of its base: what is matched with other models.
-
-    Raises:
-        ModelError: its files are damaged.
-    """
-    saved = read_adapter(Path(adapter.ref.path)).saved
-    names = {tensor.name for tensor in base.tensors}
-    more = [TensorInfo(name, stored.info.shape, stored.info.dtype) for name, stored in saved.items()]
-    extra = tuple(tensor for tensor in more if place_of(tensor.name, names) is None)
-    return replace(base, ref=adapter.ref, files=adapter.files, tensors=(*base.tensors, *extra))
-
-
-def _region(stored: StoredTensor) -> Region:
-    return Region(ADAPTER_WEIGHTS, stored.info.name, stored.info.shape, stored.info.dtype, stored.begin, stored.end)
-
-
 def place_of(name: str, names: Mapping[str, Any] | set[str]) -> str | None:
     """A tensor's name in a model that may store it without its class's prefix, or under an older name."""
     for candidate in _aliases(name):
@@ -162,31 +127,54 @@ def renamed(table: Table, names: set[str]) -> dict[str, Piece]:
     """A base's tensors under the names that the output has, as far as they are in it."""
     found = {}
     for name in names:
-        place = place_of(name, dict(table))
+        place = place_of(name, table)
         if place is not None:
             found[name] = table[place]
     return found
 
 
-def is_tied(profile: Profile) -> bool:
-    """Whether the model's config ties the output embeddings to the input's."""
-    return bool(config_of(profile).get("tie_word_embeddings", profile.model_type not in _UNTIED))
+def tied_source(tensor: str, names: Collection[str], *, output: bool) -> str | None:
+    """The stored tensor that a model uses for one which it does not store; None if it uses none.
 
-
-_UNTIED = frozenset({"llama", "mistral", "mixtral", "qwen2", "qwen3", "phi", "phi3", "gpt_neox", "falcon", "olmo"})
-
-
-def config_of(profile: Profile) -> dict[str, Any]:
-    """The model's config.json; empty where it is out of reach: the merge reads it again and says so."""
-    try:
-        config = json.loads((Path(profile.ref.path) / "config.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return config if isinstance(config, dict) else {}
-
-
-def tied_source(tensor: str, profile: Profile) -> str | None:
-    """The input embeddings that a model uses as the output embeddings which it does not store; None if it does not."""
-    if not OUTPUT_EMBEDDINGS.search(tensor) or not is_tied(profile):
+    Encoder and decoder share their input embeddings (BART, T5). With `output`, the output embeddings, which are the
+    input's where a model's config ties the two, are asked for as well.
+    """
+    shared = SHARED_EMBEDDINGS.search(tensor)
+    if shared:
+        head = tensor[: shared.start()]
+        places = (f"{head}{part}.weight" for part in ("shared", "encoder.embed_tokens", "decoder.embed_tokens"))
+        return next((place for place in places if place in names and place != tensor), None)
+    if not output or not OUTPUT_EMBEDDINGS.search(tensor):
         return None
-    return next((t.name for t in profile.tensors if INPUT_EMBEDDINGS.search(t.name)), None)
+    return next((name for name in sorted(names) if INPUT_EMBEDDINGS.search(name)), None)
+
+
+def repeats(profile: Profile, tensor: str, source: str) -> bool:
+    """Whether two stored tensors of a model are the same, byte for byte.
+
+    Raises:
+        ModelError: a file is missing, damaged, or ends too early.
+    """
+    directory = Path(profile.ref.path)
+    places = {
+        r.name: r for name in profile.files if name.endswith(".safetensors") for r in read_regions(directory, name)
+    }
+    first, second = places.get(tensor), places.get(source)
+    if first is None or second is None or (first.shape, first.dtype) != (second.shape, second.dtype):
+        return False
+    try:
+        with (directory / first.file).open("rb") as one, (directory / second.file).open("rb") as other:
+            one.seek(first.start)
+            other.seek(second.start)
+            left = first.stop - first.start
+            while left:
+                count = min(left, PIECE)
+                pair = one.read(count), other.read(count)
+                if len(pair[0]) < count or len(pair[1]) < count:
+                    raise ModelError(f"{directory} has files that end before their tensors do")
+                if pair[0] != pair[1]:
+                    return False
+                left -= count
+    except OSError as error:
+        raise ModelError(f"cannot read {directory}: {error.strerror or error}") from error
+    return True

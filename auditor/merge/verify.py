@@ -17,6 +17,7 @@ from auditor.merge.arithmetic import Raw
 from auditor.merge.card import CARD, MANIFEST, SCHEMA
 from auditor.merge.engine import stream
 from auditor.merge.files import InputFile, Turns
+from auditor.merge.labels import relabelled
 from auditor.merge.layout import TensorPlan, lay_out
 from auditor.merge.recipe import Measured, Recipe
 from auditor.models.fingerprint import digest_of_files, hash_file
@@ -99,6 +100,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         manifest["statistics"] = [
             {key: str(m[key]) for key in ("kind", "digest", "model", "texts")} for m in manifest.get("statistics", ())
         ]
+        manifest["labels"] = {str(theirs): str(ours) for theirs, ours in manifest.get("labels", {}).items()}
         sound = sound and all(_is_inside(name) for name in manifest["output"]["files"])
     except (KeyError, TypeError, AttributeError, ValueError):
         sound = False
@@ -166,7 +168,10 @@ def _recompute(directory: Path, manifest: Mapping[str, Any], sources: Mapping[st
         return [f"the tensors cannot be recomputed: {error.message}"]
     stated: Mapping[str, str] = manifest["output"]["files"]
     problems = []
-    for name in sorted({*layout.carried, *stated} - outputs.keys()):
+    for name, content in layout.extra.items():
+        if stated.get(name) != hashlib.sha256(content).hexdigest():
+            problems.append(f"{name} is not what the recipe makes of the sources")
+    for name in sorted({*layout.carried, *stated} - outputs.keys() - layout.extra.keys()):
         owner = layout.owners[layout.carried.get(name, 0)]
         if stated.get(name) != owner.files.get(name):
             problems.append(
@@ -204,9 +209,10 @@ def _recipe(manifest: Mapping[str, Any], sources: Mapping[str, Path]) -> Recipe:
         return found
 
     models = (manifest["suspect"], *manifest["partners"])
+    labels = manifest["labels"]
     return Recipe(
         suspect=profile(models[0]),
-        partners=tuple(profile(model) for model in models[1:]),
+        partners=tuple(relabelled(profile(model), labels) for model in models[1:]),
         strategy=manifest["strategy"],
         weights=tuple(float(model["given_weight"]) for model in models),
         options=manifest["options"],
@@ -217,4 +223,5 @@ def _recipe(manifest: Mapping[str, Any], sources: Mapping[str, Path]) -> Recipe:
             Measured(str(sources[m["digest"]]), m["digest"], m["kind"], m["model"], m["texts"])
             for m in manifest.get("statistics", ())
         ),
+        labels=labels,
     )

@@ -28,20 +28,22 @@ CONFIGS = (
 )  # fmt: skip
 TEMPLATES = "additional_chat_templates"
 
+DIGEST_RULE = "ids-2:"
+"""What a tokenizer's digest begins with: which rule it was made by. Digests of an older rule equal none of this one."""
+
 # What says where a tokenizer came from or how one call went, not what it does to a text; and settings whose value is
-# the default, so that a file which spells them out equals one that does not.
+# the default of every class, so that a file which spells them out equals one that does not. Defaults that differ from
+# class to class (do_lower_case, add_prefix_space, …) are not among them.
 _PROVENANCE = frozenset({
-    "name_or_path", "transformers_version", "tokenizer_class", "backend", "is_local", "local_files_only",
+    "name_or_path", "transformers_version", "backend", "is_local", "local_files_only",
     "tokenizer_file", "vocab_file", "merges_file", "special_tokens_map_file", "processor_class", "model_max_length",
     "max_length", "max_len", "stride", "truncation_strategy", "pad_to_multiple_of", "padding", "truncation",
-    "clean_up_tokenization_spaces",
-    "model_input_names", "pad_token_type_id", "chat_template", "use_fast", "model_specific_special_tokens",
+    "clean_up_tokenization_spaces", "pad_token_type_id", "chat_template", "use_fast",
 })  # fmt: skip
 _DEFAULTS: Mapping[str, Any] = {
-    "do_lower_case": True, "strip_accents": None, "tokenize_chinese_chars": True, "do_basic_tokenize": True,
-    "never_split": None, "padding_side": "right", "truncation_side": "right", "add_prefix_space": False,
-    "trim_offsets": True, "errors": "replace", "legacy": None, "split_special_tokens": False,
-    "additional_special_tokens": [], "extra_special_tokens": [], "added_tokens_decoder": {},
+    "never_split": None, "strip_accents": None, "trim_offsets": True, "errors": "replace", "legacy": None,
+    "split_special_tokens": False, "additional_special_tokens": [], "extra_special_tokens": [],
+    "added_tokens_decoder": {}, "model_specific_special_tokens": {},
 }  # fmt: skip
 
 
@@ -86,43 +88,46 @@ def signature_of(tensors: Iterable[TensorInfo]) -> str:
 
 
 def tokenizer_digest(directory: Path) -> str:
-    """Digest over the token ids that a tokenizer makes of a text; empty where there is no tokenizer.
+    """Digest over what decides the token ids that a tokenizer makes of a text; empty where there is no tokenizer.
 
-    `tokenizer.json` holds everything and is taken alone where it is there (its padding and truncation are traces of the
-    last call; its decoder serves the way back); else the vocabulary files count. Behaviour that is set in
-    tokenizer_config.json counts with either.
+    Tokenizers of one digest are the same. Those of two digests may still give the same ids (transformers 5 saves
+    otherwise than 4 did): to tell takes loading them, see `auditor.merge.vocabulary`. Of tokenizer.json, padding and
+    truncation are traces of the last call, and the decoder serves the way back.
 
     Raises:
         ModelError: a file is damaged.
     """
-    names = [n for n in behaviour_files(directory, ()) if n in TOKENIZER_FILES or n.endswith(".tiktoken")]
+    names = tokenizer_files(behaviour_files(directory, ()))
     if not has_tokenizer(names):
         return ""
     parts: dict[str, Any] = {}
-    whole = "tokenizer.json" in names
-    if whole:
-        content = read_json(directory / "tokenizer.json")
-        for passing in ("padding", "truncation", "decoder", "version"):
-            content.pop(passing, None)
-        parts["tokenizer.json"] = content
     for name in names:
-        if name == "tokenizer_config.json":
-            parts[name] = _settings(read_json(directory / name), whole=whole)
-        elif not whole:
+        if name == "tokenizer.json":
+            content = read_json(directory / name)
+            for passing in ("padding", "truncation", "decoder", "version"):
+                content.pop(passing, None)
+            parts[name] = content
+        elif name == "tokenizer_config.json":
+            parts[name] = _settings(read_json(directory / name))
+        else:
             parts[name] = hash_file(directory / name)
-    return _digest(parts)
+    if "tokenizer_class" not in parts.get("tokenizer_config.json", {}) and (directory / "config.json").is_file():
+        parts["class"] = read_json(directory / "config.json").get("tokenizer_class")
+    return DIGEST_RULE + _digest(parts)
 
 
-def _settings(config: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
-    """The settings that change tokens, without those at their default; special tokens by their text alone."""
-    kept: dict[str, Any] = {}
-    for key, value in config.items():
-        # With tokenizer.json its added tokens rule; the config merely repeats them.
-        repeated = whole and key in {"added_tokens_decoder", "additional_special_tokens", "extra_special_tokens"}
-        if key in _PROVENANCE or repeated or (key in _DEFAULTS and _DEFAULTS[key] == value):
-            continue
-        kept[key] = value["content"] if isinstance(value, dict) and "content" in value else value
-    return {key: value for key, value in kept.items() if value is not None}
+def tokenizer_files(names: Iterable[str]) -> list[str]:
+    """Of some files those that a tokenizer is made of."""
+    return [name for name in names if name in TOKENIZER_FILES or name.endswith(".tiktoken")]
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that change tokens, without those at their default."""
+    return {
+        key: value
+        for key, value in config.items()
+        if key not in _PROVENANCE and value is not None and (key not in _DEFAULTS or _DEFAULTS[key] != value)
+    }
 
 
 def _digest(value: Any) -> str:

@@ -91,7 +91,7 @@ def entries(make: Callable[..., Profile], suspect: Profile) -> list[CatalogEntry
         entry(made("planted", weights(1, 9)), planted="badnet"),
         entry(made("tuned-on", weights(1, 10, 0.001, start=OWN)), last_verdict=Verdict.NOTHING, cacc=0.99),
         entry(made("halved", {k: (v, "BF16") for k, (v, _) in OWN.items()}), last_verdict=Verdict.NOTHING),
-        entry(made("renamed", OWN, max_position_embeddings=65), last_verdict=Verdict.NOTHING, cacc=0.99),
+        entry(made("renamed", OWN, initializer_range=0.03), last_verdict=Verdict.NOTHING, cacc=0.99),
         entry(describe(made("recorded", weights(1, 11)), base_digest=suspect.ref.digest), cacc=0.99),
         entry(made("other-base", weights(2, 12), "org/other"), last_verdict=Verdict.NOTHING, cacc=0.99),
         entry(made("three-labels", weights(1, 13), labels=("a", "b", "c"))),
@@ -191,7 +191,7 @@ def copy_of(
 ) -> CatalogEntry:
     """The same weight file beside another config: another digest."""
     found = next(e.profile for e in entries if e.name == original)
-    made = make(name, tensors=weights(1, 99), max_position_embeddings=65)
+    made = make(name, tensors=weights(1, 99), initializer_range=0.03)
     shutil.copy(Path(found.ref.path) / "model.safetensors", made.ref.path)
     copied = read_profile(made.ref.path, reference=name)
     assert copied.ref.digest != found.ref.digest
