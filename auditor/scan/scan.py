@@ -221,6 +221,7 @@ def summary(profile: Profile) -> ModelSummary:
         labels=profile.labels,
         parameters=profile.parameters,
         base=profile.base,
+        read=profile.read,
     )
 
 
