@@ -14,6 +14,7 @@ from typing import Any
 from auditor.merge.modules import module_of
 from auditor.merge.tables import OUTPUT_EMBEDDINGS, config_of, is_tied, tied_source
 from auditor.merge.vocabulary import ROWS, common_rows
+from auditor.models.checkpoint import HEAD
 from store.records import Profile, Task, TensorInfo
 
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
@@ -23,10 +24,6 @@ COPIED = frozenset({"BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64"
 
 POSITION_IDS = re.compile(r"(^|\.)position_ids$")
 POOLER = re.compile(r"(^|\.)pooler\.dense\.(weight|bias)$")
-HEAD = re.compile(
-    r"(^|\.)(classifier|score|logits_proj|classification_head|sequence_summary)"
-    r"(\.(out_proj|linear_out|summary))?\.(weight|bias)$"
-)
 UNNAMED = re.compile(r"label_\d+", re.IGNORECASE)
 
 FUNCTION_KEYS = (

@@ -222,8 +222,8 @@ def _refuse_tokenizer_code(directory: Path) -> None:
 def _architecture(config: Mapping[str, Any], tensors: Sequence[TensorInfo]) -> tuple[str, str, tuple[str, ...]]:
     """The class that a model is read as, its type, and what is to be said of the choice.
 
-    The first class that the config names; a classifier behind it, where a classifier's head is among the tensors; where it
-    names none, the type's classifier if there is such a head.
+    The first class that the config names, or a classifier behind it where a classifier's head is among the tensors;
+    where it names none, the type's classifier if there is such a head.
     """
     model_type = _text(config.get("model_type")) or "unknown"
     stated = config.get("architectures")
@@ -237,11 +237,8 @@ def _architecture(config: Mapping[str, Any], tensors: Sequence[TensorInfo]) -> t
         return chosen, model_type, (f"config.json names the classes {', '.join(names)}: it is read as {chosen}.",)
     if head is None or (classifier := _classifier_of(model_type)) is None:
         return model_type, model_type, ()
-    return (
-        classifier,
-        model_type,
-        (f"config.json names no class: it is read as {classifier}, by its head {head.name}.",),
-    )
+    note = f"config.json names no class: it is read as {classifier}, by its head {head.name}."
+    return classifier, model_type, (note,)
 
 
 def _classifier_of(model_type: str) -> str | None:
