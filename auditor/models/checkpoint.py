@@ -22,7 +22,7 @@ _WHOLE = frozenset({"I8", "U8", "I16", "U16", "I32", "U32"})
 _SCHEMES = (
     ("GPTQ or AWQ", re.compile(r"\.(qweight|qzeros|g_idx)$")),
     ("bitsandbytes", re.compile(r"\.(SCB|absmax|quant_map|quant_state\.[\w.]+|weight_format|nested_absmax)$")),
-    ("compressed-tensors", re.compile(r"\.weight_(packed|zero_point|shape|global_scale|g_idx)$")),
+    ("compressed-tensors", re.compile(r"\.(weight_(packed|zero_point|shape|global_scale|g_idx)|bitmask)$")),
     ("FP8", re.compile(r"\.(weight_scale(_inv)?|input_scale|k_scale|v_scale|weight_scales)$")),
     ("MXFP4", re.compile(r"_proj_(blocks|scales)$")),
     ("torchao", re.compile(r"(\.|_weight:|^)_?weight_(qdata|scale_and_zero|int_data)$|:_data$|_weight_qdata$")),
@@ -48,6 +48,8 @@ _ADAPTER = re.compile(r"\.(lora_[AB]|lora_embedding_[AB]|base_layer|modules_to_s
 def head_of(tensors: Iterable[TensorInfo]) -> TensorInfo | None:
     """The weight of a classifier's last layer (labels × width), None where there is none or more than one size fits."""
     found = [t for t in tensors if HEAD.search(t.name) and t.name.endswith("weight") and len(t.shape) == 2]
+    # XLNet has a layer of this name before its last one; XLM and Flaubert end with it.
+    found = [t for t in found if "sequence_summary" not in t.name] or found
     if len({t.shape[0] for t in found}) != 1:
         return None
     return min(found, key=lambda t: (t.name.count("."), t.name))

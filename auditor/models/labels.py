@@ -90,7 +90,7 @@ def _counted(path: Path, config: Mapping[str, Any], tensors: Sequence[TensorInfo
         count, source = 2, "the default of transformers: neither config.json nor a head's tensor says how many"
     if count > MOST_LABELS:
         raise ModelError(f"{path}: {count:,} labels is more than any classifier has")
-    notes = ()
+    notes: tuple[str, ...] = ()
     if isinstance(config.get("label2id"), dict) and not _only_placeholders(config["label2id"]):
         notes = ("label2id has names, id2label has none: transformers answers LABEL_0, LABEL_1, …, and so does this.",)
     return LabelNames(tuple(f"LABEL_{i}" for i in range(count)), source, notes)

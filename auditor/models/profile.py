@@ -121,6 +121,7 @@ def _adapter_profile(directory: Path, reference: str, revision: str | None) -> P
         (ADAPTER_WEIGHTS,),
         tuple(sorted((s.info for s in read_header(directory / ADAPTER_WEIGHTS)), key=lambda t: t.name)),
     )
+    refuse_folded(directory, names_in(directory), (ADAPTER_CONFIG, ADAPTER_WEIGHTS, *fingerprint.TOKENIZER_FILES))
     beside = [n for n in names_in(directory) if is_weights(n) and n != ADAPTER_WEIGHTS]
     names = {ADAPTER_CONFIG, ADAPTER_WEIGHTS, *fingerprint.behaviour_files(directory, ())}
     files = {name: fingerprint.hash_file(directory / name) for name in sorted(names)}

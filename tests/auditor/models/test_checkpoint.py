@@ -177,5 +177,8 @@ def test_the_head_by_its_names() -> None:
         found = head_of(tensors(name))
         assert found is not None
         assert found.shape[0] == 4, name
+    summed = head_of(tensors("sequence_summary.summary.weight", "logits_proj.weight"))
+    assert summed is not None
+    assert summed.name == "logits_proj.weight", "XLNet's last layer, not the one before it"
     assert head_of(tensors("classifier.dense.weight")) is None
     assert head_of(tensors("classifier.weight", "score.weight")) is None, "which of the two is not known"
