@@ -18,6 +18,7 @@ from auditor.merge.modules import module_of
 from auditor.merge.tables import OUTPUT_EMBEDDINGS, SHARED_EMBEDDINGS, repeats, tied_source
 from auditor.merge.vocabulary import ROWS, Shared, Vocabularies
 from auditor.models.adapter import is_adapter
+from auditor.models.checkpoint import HEAD
 from auditor.models.names import stored_as
 from store.records import Profile, Task, TensorInfo
 
@@ -28,10 +29,6 @@ COPIED = frozenset({"BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64"
 
 POSITION_IDS = re.compile(r"(^|\.)position_ids$")
 POOLER = re.compile(r"(^|\.)pooler\.dense\.(weight|bias)$")
-HEAD = re.compile(
-    r"(^|\.)(classifier|score|logits_proj|classification_head|sequence_summary)"
-    r"(\.(out_proj|linear_out|summary))?\.(weight|bias)$"
-)
 OTHER_HEADS = re.compile(
     r"^((cls|lm_head|predictions|qa_outputs|vocab_transform|vocab_layer_norm|vocab_projector|mask_predictions|"
     r"lm_predictions|generator_predictions|generator_lm_head|discriminator_predictions|pred_layer|lm_loss|"

@@ -13,7 +13,7 @@ from auditor.scan.execute import UNSCORED
 from auditor.scan.findings import findings_of
 from auditor.scan.question import MINIMUM_REFERENCES, Question, rate_of
 from auditor.scan.responses import Labels, Responses, row_share, share
-from probes.rates import Paired, Rate, chance_p_value, detectable_excess, holm, swapped
+from probes.rates import Paired, Rate, chance_p_value, detectable_excess, holm, inverted_p_value, swapped
 from probes.suite import Probe
 from store.records import AsrScore, Finding, Scores, Verdict
 
@@ -258,11 +258,13 @@ def _incomplete(question: Question, suspect: Responses, scores: Sequence[AsrScor
     if known.any():
         gold, clean = question.gold[known], suspect.clean[known]
         if chance_p_value(gold.tolist(), clean.tolist()) > policy.alpha:
-            right = Rate(int((gold == clean).sum()), int(known.sum()))
-            reasons.append(
-                f"the accuracy on the gold labels, {right.hits} of {right.total}, is not above chance: "
-                "are the labels in another order, or is the data of another task?"
-            )
+            right = f"the accuracy on the gold labels, {int((gold == clean).sum())} of {int(known.sum())},"
+            if inverted_p_value(gold.tolist(), clean.tolist()) <= policy.alpha:
+                reasons.append(f"{right} is clearly below chance: are the labels inverted, or in another order?")
+            else:
+                reasons.append(
+                    f"{right} is not above chance: are the labels in another order, or is the data of another task?"
+                )
         first, second, p_value = swapped(gold.tolist(), clean.tolist())
         if p_value <= policy.alpha:
             names = f"{question.labels[first]} and {question.labels[second]}"

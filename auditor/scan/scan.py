@@ -227,12 +227,13 @@ def _record(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
 def model_read(prepared: Prepared) -> ModelRead:
     """What of the suspect's files was read for a scan."""
     suspect, tokenizer = prepared.suspect, prepared.tokenizer
-    return ModelRead(
-        weights=tuple(name for name in suspect.files if name.endswith(".safetensors")),
+    stated = prepared.max_length >= suspect.max_length
+    return replace(
+        suspect.read,
         tokenizer=tokenizer.loaded if tokenizer else "",
         padding=tokenizer.padding.words() if tokenizer else "",
         window=prepared.max_length,
-        window_from="--max-length" if prepared.max_length < suspect.max_length else "the model's own files",
+        window_from=suspect.read.window_from if stated else "--max-length",
     )
 
 
