@@ -37,6 +37,8 @@ NEWS: Mapping[str, str] = {
     **dict.fromkeys(("science", "technology", "tech"), "Sci/Tech"),
 }
 
+TEXT_LIMIT = 2**24
+"""Longest text, in characters: many times what any model takes."""
 REPLACEMENT = "\ufffd"
 UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 """Characters that tokenizers and databases refuse or drop without a word: NUL and lone surrogates."""
@@ -221,6 +223,11 @@ def text_of(path: Path, record: Record, column: str) -> str:
             hint="Join the parts of each text to one, or name another column with --text-column."
             if isinstance(value, list)
             else "Name the column of the texts with --text-column.",
+        )
+    if len(value) > TEXT_LIMIT:
+        raise CorpusError(
+            f"{path.name}, {record.place}: a text of {len(value):,} characters in column {column!r}",
+            hint=f"A text has at most {TEXT_LIMIT:,}: cut it, or name the column of the texts with --text-column.",
         )
     return value
 
