@@ -13,7 +13,15 @@ from typing import Literal
 from auditor.reports.figures import difference_words
 from auditor.reports.format import Record, report_format
 from auditor.reports.selection import key
-from auditor.reports.summary import figures_sentence, scan_facts, sign, stamp_sentence, title, verdict_sentence
+from auditor.reports.summary import (
+    figures_sentence,
+    read_facts,
+    scan_facts,
+    sign,
+    stamp_sentence,
+    title,
+    verdict_sentence,
+)
 from auditor.reports.visible import model_name, visible
 from store.records import AsrScore, Audit, Scan, Stamp, Verdict
 
@@ -110,7 +118,8 @@ def _suite(name: str, record: Record, cases: list[_Case]) -> ET.Element:
         },
     )
     properties = ET.SubElement(suite, "properties")
-    for fact, value in scan_facts(record.before if isinstance(record, Audit) else record):
+    scanned = record.before if isinstance(record, Audit) else record
+    for fact, value in (*scan_facts(scanned), *read_facts(scanned)):
         ET.SubElement(properties, "property", {"name": fact.lower(), "value": visible(value)})
     for case in cases:
         element = ET.SubElement(

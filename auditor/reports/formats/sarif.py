@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from auditor import __version__
+from auditor.event_log import plain
 from auditor.reports.figures import percent
 from auditor.reports.format import Record, kind_of, report_format
 from auditor.reports.selection import score_of
@@ -63,6 +64,8 @@ def _run(record: Record) -> dict[str, Any]:
         "suite": scan.settings.suite,
         "versions": dict(sorted(scan.versions.items())),
         "limits": list(scan.limits),
+        "modelRead": plain(scan.model.read),
+        "dataRead": plain(scan.data.read),
     }
     if isinstance(record, Audit):
         properties |= {
