@@ -102,9 +102,9 @@ class MergeScreen(Page):
         return lines
 
     def _default_output(self) -> Path:
-        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in self.entry.name)
+        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in self.entry.name)[:NAME_LENGTH]
         path, number = self.auditor.home / "merged" / f"{name}-merged", 2
-        while path.exists():
+        while exists(path):
             path = path.with_name(f"{name}-merged-{number}")
             number += 1
         return path
@@ -254,6 +254,8 @@ THEN = [
     (line("audit with a searched recipe"), "search"),
     (line("merge only"), "merge"),
 ]
+NAME_LENGTH = 60
+"""Characters of the suspect's name in the proposed directory's: file systems allow 255 bytes in all."""
 OUTPUT_HINT = "A directory that does not exist yet: it appears whole or not at all."
 
 

@@ -12,8 +12,8 @@ from auditor.reports.selection import pairs, score_of
 from auditor.reports.visible import short_digest
 from store.records import AsrScore, Audit, DataRead, Residue, Scan, Stamp, Verdict
 
-NAMED = 8
-"""Files or columns that are named; of more, how many."""
+FILES, COLUMNS = 3, 8
+"""Weight files and columns that are named; of more, how many."""
 
 VERDICTS = {
     Verdict.FOUND: "Backdoor found",
@@ -246,14 +246,14 @@ def read_facts(scan: Scan, beside: Scan | None = None) -> tuple[tuple[str, str],
     model, data = scan.model.read, scan.data.read
     window = f"{model.window:,} tokens" if model.window else ""
     facts = (
-        ("Weights", _some(model.weights)),
+        ("Weights", _some(model.weights, FILES)),
         ("Tokenizer", model.tokenizer),
         ("Padding", model.padding),
         ("Window", f"{window} ({model.window_from})" if window and model.window_from else window),
         ("Label names", model.labels_from),
         ("Data format", data.format),
-        ("Columns", _some([f"{column} as {use}" for use, column in data.columns.items()])),
-        ("Unused columns", _some(data.unused)),
+        ("Columns", _some([f"{column} as {use}" for use, column in data.columns.items()], COLUMNS)),
+        ("Unused columns", _some(data.unused, COLUMNS)),
         ("Records", _records(data)),
         ("Rows cut", f"{data.cut:,}, at {data.cut_at:,} tokens, before they were edited" if data.cut else ""),
     )
@@ -272,9 +272,9 @@ def _records(data: DataRead) -> str:
     return ", ".join(part for part in (f"{data.records:,}" if data.records else "", skipped) if part)
 
 
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+def _some(names: Sequence[str], limit: int) -> str:
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def cacc_words(scan: Scan) -> str:

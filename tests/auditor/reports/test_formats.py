@@ -321,7 +321,7 @@ def test_what_a_cure_leaves_is_shown_with_its_floor(records: Records, name: str)
 
 
 READ = (
-    "model-00001-of-00012.safetensors", "and 4 more", "BertTokenizer, vocab.txt", "[PAD] (0)", "512 tokens",
+    "model-00001-of-00012.safetensors", "and 9 more", "BertTokenizer, vocab.txt", "[PAD] (0)", "512 tokens",
     "max_position_embeddings", "id2label of config.json", "semicolons between the fields", "review as text",
     "sentiment as label", "title, date", "1,212, 12 without a text", "37, at 510 tokens",
     "gives other tokens, and was not judged.", "Labels were matched by name.",
