@@ -159,7 +159,7 @@ def _open_sqlite(url: URL, patience: float) -> Catalog:
 
     def reason(error: Exception) -> CatalogUnusable | None:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        known = cause and explain_sqlite(cause, place=place, patience=patience)
+        known = explain_sqlite(cause, place=place, patience=patience) if cause else None
         return known or explain(error, place=place)
 
     database = Database(engine, reason)

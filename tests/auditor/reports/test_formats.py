@@ -360,7 +360,7 @@ def test_what_was_read_is_in_the_reports_for_programs(records: Records) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "colour"), [(-0.81, -0.73, "32"), (0.73, 0.81, "31"), (-0.02, 0.04, ""), (0.0, 0.04, "")]
+    ("low", "high", "colour"), [(-0.81, -0.73, "32"), (0.73, 0.81, "31"), (-0.02, 0.04, ""), (-0.04, 0.02, "")]
 )
 def test_text_colours_a_change_by_what_it_is_for_the_user(
     low: float, high: float, colour: str, records: Records
