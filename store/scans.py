@@ -22,6 +22,10 @@ SCORE_ORDERS = ("scanned", "family", "target", "asr", "control", "excess", "p_va
 PREFIX = 4
 """The fewest characters by which an id is found."""
 
+_LABELS = tuple[int | None, ...]
+_WIDTHS = tuple[int, ...]
+_PACKED_ROWS = tuple[tuple[int, str, str | None, int | None], ...]
+
 
 class UnknownRun(LookupError):
     """No run of this id is stored."""
@@ -165,7 +169,7 @@ class Scans:
         """The rows of this digest, None where they are not stored."""
         with self._database.reading() as session:
             found = session.get(RowSetRow, digest)
-            return None if found is None else tuple(Row(*values) for values in found.rows)
+            return None if found is None else tuple(Row(*v) for v in codec.decode(_PACKED_ROWS, found.rows))
 
     def save(self, scan: Scan) -> None:
         """Stores a scan with its scores, and notes it as the last one of the models of its digest if it is.
@@ -228,7 +232,8 @@ class Scans:
         query = _score_filter(select(*_score_columns()), scan_id, digest, family, findings)
         query = query.order_by(key.desc() if descending else key, ScoreTableRow.scan_id, ScoreTableRow.position)
         with self._database.reading() as session:
-            return [ScoreRow(**row._mapping) for row in session.execute(query.limit(limit).offset(offset or None))]
+            rows = session.execute(query.limit(limit).offset(offset or None)).all()
+            return [codec.decode(ScoreRow, row._mapping) for row in rows]
 
     def count_scores(
         self,
@@ -250,7 +255,7 @@ class Scans:
             query = query.where(ScanTableRow.model_digest == digest)
         with self._database.reading() as session:
             rows = session.execute(query.limit(limit).offset(offset or None)).all()
-            return [ScanRow(**{**row._mapping, "verdict": Verdict(row.verdict)}) for row in rows]
+            return [codec.decode(ScanRow, row._mapping) for row in rows]
 
 
 def _summary_columns() -> tuple[Any, ...]:
@@ -348,12 +353,14 @@ def _pack(run_id: int, batch: AnswerBatch) -> BatchRow:
 
 
 def _unpack(row: BatchRow) -> AnswerBatch:
-    if len(row.probabilities) != 8 * sum(row.widths):
+    labels, widths = codec.decode(_LABELS, row.labels), codec.decode(_WIDTHS, row.widths)
+    packed = row.probabilities
+    if not isinstance(packed, bytes) or min(widths, default=0) < 0 or len(packed) != 8 * sum(widths):
         raise codec.DecodeError(f"batch {row.number} of run {row.run_id} has lost a part of its probabilities")
-    flat = np.frombuffer(row.probabilities, dtype="<f8").tolist()
+    flat = np.frombuffer(packed, dtype="<f8").tolist()
     vectors = []
     start = 0
-    for width in row.widths:
+    for width in widths:
         vectors.append(tuple(flat[start : start + width]))
         start += width
-    return AnswerBatch(row.number, tuple(row.labels), tuple(vectors))
+    return AnswerBatch(row.number, labels, tuple(vectors))
