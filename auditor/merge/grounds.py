@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import IncompatibleError
-from auditor.merge.inventory import HEAD, POSITION_IDS, SHOWN, Comparison
+from auditor.merge.inventory import POSITION_IDS, SHOWN, Comparison
 from auditor.merge.tables import Piece, Table, place_of
 from auditor.models.adapter import Adapter
+from auditor.models.checkpoint import HEAD
 from store.records import Profile, Task, TensorInfo
 
 CONFIG = "config.json"
