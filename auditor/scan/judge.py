@@ -274,10 +274,11 @@ def _incomplete(question: Question, suspect: Responses, scores: Sequence[AsrScor
             )
     draws = question.plan.suite.draws
     short = {s.target: min(s.rate.total, s.clean.total, s.control.total // draws) for s in scores if not s.judged}
+    fitting = ", or edits that fit into what the model takes" if question.too_long else ""
     for label, rows in short.items():
         reasons.append(
             f"target {label}: {rows} scorable rows, fewer than the {policy.minimum_rows} that a judgement takes; "
-            "give more rows of other labels with --data or --samples"
+            f"give more rows of other labels with --data or --samples{fitting}"
         )
     return tuple(reasons)
 

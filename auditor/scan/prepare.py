@@ -167,6 +167,8 @@ def prepare(
                 f"the suspect has {', '.join(suspect.labels)}",
                 hint="references answer the same labels in the same order",
             )
+    if request.target is not None:
+        target_index(request.target, suspect.labels)
     kept, notes = _independent(suspect, references)
     request = replace(request, overrides=family_options(request, policy))
     several = len(distinct([*kept, *able(suspect, beside)])) >= MINIMUM_REFERENCES
@@ -182,7 +184,7 @@ def prepare(
         seen, cut = _as_seen(rows, window) if long else (rows, 0)
     among = {row.index for row in probed}
     plan = plan_for(suite, seen, request.seed, device, probed=sum(row.index in among for row in seen))
-    prepared = Prepared(
+    return Prepared(
         request,
         suspect,
         kept,
@@ -196,9 +198,8 @@ def prepare(
         tokenizer=tokenizer,
         window=window,
         cut=cut,
+        unjudged=unjudged(tokenizer, plan),
     )
-    _ = prepared.targets
-    return replace(prepared, unjudged=unjudged(tokenizer, plan))
 
 
 def _readers(
