@@ -13,6 +13,7 @@ from pathlib import Path
 
 from auditor.errors import ModelError
 from auditor.models.adapter import is_adapter
+from auditor.models.names import stored_as
 from auditor.models.safety import DTYPE_BITS, StoredTensor, read_header
 from store.records import Profile, TensorInfo
 
@@ -52,12 +53,26 @@ def same_weights(first: Profile, second: Profile) -> bool:
         return True
     if is_adapter(first) or is_adapter(second):
         return False
-    if {t.name: t.shape for t in _kept(first)} != {t.name: t.shape for t in _kept(second)}:
+    pairs = _pairs(first, second)
+    if pairs is None:
         return False
     ours, theirs = _places(first), _places(second)
     with ExitStack() as stack:
         files = _Files(stack)
-        return all(_equal(files, ours[t.name], theirs[t.name]) for t in _kept(first))
+        return all(_equal(files, ours[one], theirs[other]) for one, other in pairs)
+
+
+def _pairs(first: Profile, second: Profile) -> list[tuple[str, str]] | None:
+    """The tensors to compare, by their names in both; None where the two models cannot be the same.
+
+    One of the two may store more than the other: copies of tied tensors, buffers, the head of another task.
+    """
+    ours, theirs = ({t.name: t.shape for t in _kept(model)} for model in (first, second))
+    names = stored_as(ours, theirs)
+    pairs = [(name, names.get(name, name)) for name in ours if names.get(name, name) in theirs]
+    if len(pairs) < min(len(ours), len(theirs)) or any(ours[one] != theirs[other] for one, other in pairs):
+        return None
+    return pairs
 
 
 def _kept(profile: Profile) -> list[TensorInfo]:

@@ -220,7 +220,7 @@ def test_whatever_changes_an_answer_counts(suspects: Callable[[str], Profile], t
             made.load_state_dict(weights)
             with torch.inference_mode():
                 found = made(ids).logits
-        except Exception:  # noqa: S112 (what cannot be built cannot be a partner: its tensors have other shapes)
+        except Exception:
             continue
         alone += 1
         torch.testing.assert_close(found, wanted, msg=lambda text, c=changed: f"{text}\n{c}")
