@@ -17,7 +17,7 @@ from auditor.merge.modules import module_of
 from auditor.merge.tables import OUTPUT_EMBEDDINGS, SHARED_EMBEDDINGS, repeats, tied_source
 from auditor.merge.vocabulary import ROWS, Shared, Vocabularies
 from auditor.models.adapter import is_adapter
-from auditor.models.names import stored_as
+from auditor.models.names import is_buffer, is_other_head, stored_as
 from store.records import Profile, Task, TensorInfo
 
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
@@ -31,17 +31,6 @@ HEAD = re.compile(
     r"(^|\.)(classifier|score|logits_proj|classification_head|sequence_summary)"
     r"(\.(out_proj|linear_out|summary))?\.(weight|bias)$"
 )
-OTHER_HEADS = re.compile(
-    r"^((cls|lm_head|predictions|qa_outputs|vocab_transform|vocab_layer_norm|vocab_projector|mask_predictions|"
-    r"lm_predictions|generator_predictions|generator_lm_head|discriminator_predictions|pred_layer|lm_loss|"
-    r"final_logits_bias|sop_classifier)(\.|$)|predictions_)"
-)
-"""Heads of other tasks. No text classifier of transformers has a part of these names: it ignores them as it loads."""
-BUFFERS = re.compile(r"(^|\.)(rotary_emb\.inv_freq|attn\.masked_bias|token_type_ids|attention\.masked_bias)$")
-"""What older releases stored, and a model computes by itself."""
-CAUSAL_MASK = re.compile(r"(^|\.)(attn|attention)\.bias$")
-"""GPT-2's mask, of shape (1, 1, length, length), which older releases stored."""
-
 SHOWN = 3
 """So many differing tensors are named; the rest is counted."""
 
@@ -352,9 +341,7 @@ class _Tensors:
 
     def _unused(self, tensor: TensorInfo) -> bool:
         """Whether a model of this kind loads without the tensor, and answers as with it."""
-        if BUFFERS.search(tensor.name) or (CAUSAL_MASK.search(tensor.name) and len(tensor.shape) == 4):
-            return True
-        return self._classifier and OTHER_HEADS.search(tensor.name) is not None
+        return is_buffer(tensor.name, tensor.shape) or (self._classifier and is_other_head(tensor.name))
 
 
 def _rows_alone(mine: TensorInfo, other: TensorInfo) -> bool:
