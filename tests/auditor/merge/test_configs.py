@@ -1,4 +1,4 @@
-"""Settings that make another function of the same weights, under all their names; and those that leave answers alone."""
+"""Settings that make another function of the same weights, under all their names; and those that do not."""
 
 from __future__ import annotations
 

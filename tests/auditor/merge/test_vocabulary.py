@@ -56,19 +56,22 @@ def byte_level(*special: str) -> dict[str, Any]:
 
 def pieced(*special: str) -> dict[str, Any]:
     merges = [("t", "h"), ("th", "e"), ("▁", "the"), ("o", "o"), ("g", "oo"), ("goo", "d"), ("▁", "good")]
-    single = [c for c in [*LETTERS, "s", "t", "▁"]] + [f"<0x{n:02X}>" for n in range(256)]
+    single = [*LETTERS, "s", "t", "▁", *(f"<0x{n:02X}>" for n in range(256))]
     return {"vocab": numbered(*special, *single, *("".join(m) for m in merges)), "merges": merges}
 
 
 TOKENIZERS: dict[str, tuple[str, str, Callable[[], dict[str, Any]]]] = {
     "bert": ("bert", "BertTokenizer", lambda: {"vocab": numbered(*WORDS)}),
-    "mpnet": ("mpnet", "MPNetTokenizer", lambda: {"vocab": numbered("<s>", "<pad>", "</s>", *WORDS[5:], "[UNK]", "<mask>")}),
-    "xlm-r": ("xlm-roberta", "XLMRobertaTokenizer", lambda: {"vocab": unigram("<s>", "<pad>", "</s>", "<unk>", last="<mask>")}),
+    "mpnet": ("mpnet", "MPNetTokenizer", lambda: {
+        "vocab": numbered("<s>", "<pad>", "</s>", *WORDS[5:], "[UNK]", "<mask>")}),
+    "xlm-r": ("xlm-roberta", "XLMRobertaTokenizer", lambda: {
+        "vocab": unigram("<s>", "<pad>", "</s>", "<unk>", last="<mask>")}),
     "camembert": ("camembert", "CamembertTokenizer", lambda: {
         "vocab": unigram("<s>NOTUSED", "<pad>", "</s>NOTUSED", "<unk>", "<unk>NOTUSED", "<s>", "</s>", last="<mask>")}),
     "t5": ("t5", "T5Tokenizer", lambda: {"vocab": unigram("<pad>", "</s>", "<unk>"), "extra_ids": 3}),
     "albert": ("albert", "AlbertTokenizer", lambda: {"vocab": unigram("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")}),
-    "deberta": ("deberta-v2", "DebertaV2Tokenizer", lambda: {"vocab": unigram("[PAD]", "[CLS]", "[SEP]", "[UNK]", last="[MASK]")}),
+    "deberta": ("deberta-v2", "DebertaV2Tokenizer", lambda: {
+        "vocab": unigram("[PAD]", "[CLS]", "[SEP]", "[UNK]", last="[MASK]")}),
     "xlnet": ("xlnet", "XLNetTokenizer", lambda: {
         "vocab": unigram("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")}),
     "roberta": ("roberta", "RobertaTokenizer", lambda: byte_level("<s>", "<pad>", "</s>", "<unk>", "<mask>")),
@@ -90,7 +93,7 @@ def profile(directory: Path, kind: str) -> Profile:
 
 
 def as_version_4(tokenizer: Any, directory: Path) -> None:
-    """Files as transformers 4 wrote them: every added token in the config, and the special ones in a file of their own."""
+    """Files as transformers 4 wrote them: added tokens in the config, and the special ones in a file of their own."""
     tokenizer.save_pretrained(directory)
     config = json.loads((directory / "tokenizer_config.json").read_text())
     content = json.loads((directory / "tokenizer.json").read_text())
@@ -158,6 +161,13 @@ def first_merge_last(content: dict[str, Any]) -> None:
     merges.insert(4, merges.pop(0))
 
 
+END = {"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}
+ENDING = {
+    "type": "TemplateProcessing",
+    "single": [{"Sequence": {"id": "A", "type_id": 0}}, END],
+    "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+    "special_tokens": {"<|endoftext|>": {"id": "<|endoftext|>", "ids": [0], "tokens": ["<|endoftext|>"]}},
+}
 DIFFERENT: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "case": (
         "bert",
@@ -183,17 +193,7 @@ DIFFERENT: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "merges": ("roberta", lambda d: edit(d / "tokenizer.json", first_merge_last), "token ids|merges"),
     "end": (
         "gpt2",
-        lambda d: edit(
-            d / "tokenizer.json",
-            lambda c: c.update(
-                post_processor={
-                    "type": "TemplateProcessing",
-                    "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}],
-                    "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
-                    "special_tokens": {"<|endoftext|>": {"id": "<|endoftext|>", "ids": [0], "tokens": ["<|endoftext|>"]}},
-                }
-            ),
-        ),
+        lambda d: edit(d / "tokenizer.json", lambda c: c.update(post_processor=ENDING)),
         "has other token ids",
     ),
 }  # fmt: skip
