@@ -142,6 +142,7 @@ def lay_out(recipe: Recipe, by: Comparison | None = None) -> Layout:
                 f"{partner.ref.reference} cannot be merged with {recipe.suspect.ref.reference}: " + "; ".join(blockers),
                 hint="`auditor partners` lists the models that can",
             )
+    _check_base(recipe, whole[0], by)
     owners = [Owner(m.ref.reference, m.ref.path, m.files) for m in recipe.models]
     base_table: Table = {}
     if recipe.base is not None:
@@ -166,6 +167,16 @@ def lay_out(recipe: Recipe, by: Comparison | None = None) -> Layout:
     notes += [note(recipe.labels)] if recipe.labels else []
     carried = _carried(recipe, template, by)
     return Layout(tuple(owners), tuple(outputs), tuple(tensors), carried, tuple(notes))
+
+
+def _check_base(recipe: Recipe, suspect: Profile, by: Comparison) -> None:
+    """A base of task vectors must give the same ids to the same tokens: its rows are subtracted from the suspect's."""
+    base = recipe.base
+    if base is None or not recipe.plugin.needs_base or "" in (base.tokenizer_digest, suspect.tokenizer_digest):
+        return
+    shared = by.vocabularies.shared(suspect, base)
+    if shared.why is not None:
+        raise IncompatibleError(f"the base {base.ref.reference} {shared.why}")
 
 
 def _whole(model: Profile, base: Profile | None) -> Profile:
