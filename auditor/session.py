@@ -44,6 +44,7 @@ from auditor.scan.request import ScanRequest
 from auditor.scan.scan import scan
 from auditor.settings import Settings, data_directory
 from probes.case import Row
+from probes.corpus import Corpus
 from probes.sampling import distinct, sample
 from store.catalog import Catalog
 from store.records import Audit, CatalogEntry, Comparison, Profile, Scan, SearchRecord
@@ -97,12 +98,20 @@ class Session:
         entry = self.catalog.models.find(name)
         return (entry.profile.ref.path, entry.profile.ref.reference, entry.profile.ref.revision) if entry else None
 
-    def prepare(self, request: ScanRequest, *, beside: Sequence[Profile] = ()) -> Prepared:
-        """Everything that can be checked before a scan runs; models `beside` it can be asked as references."""
+    def prepare(
+        self, request: ScanRequest, *, beside: Sequence[Profile] = (), corpus: Corpus | None = None
+    ) -> Prepared:
+        """Everything that can be checked before a scan runs.
+
+        Args:
+            beside: models that can be asked as references.
+            corpus: the request's rows, where they have been read already.
+        """
         suspect = self.profile(request.model)
         check_task(suspect)
         references = [self.profile(r) for r in request.references]
-        corpus = read_rows(request.data, suspect.labels)
+        if corpus is None:
+            corpus = read_rows(request.data, suspect.labels)
         return prepare(request, suspect, references, corpus, self.policy, self.backend, beside=beside)
 
     def scan(self, request: ScanRequest) -> Generator[Event, None, None]:
@@ -196,10 +205,10 @@ class Session:
         rows = distinct(prepared.corpus.rows)
         held = held_back(len(rows), prepared.plan.probed, 2 * self.policy.minimum_rows)
         fewer = replace(request, samples=min(prepared.plan.probed, len(rows) - held))
-        prepared = self.prepare(fewer, beside=partners)
+        prepared = self.prepare(fewer, beside=partners, corpus=prepared.corpus)
         judging = {row.index for row in prepared.plan.rows}
         spare = sample([row for row in rows if row.index not in judging], held, self.settings.seed)
-        return prepared, spare
+        return prepared, prepared.apart(spare)
 
     def _search(
         self,

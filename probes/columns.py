@@ -24,8 +24,33 @@ TEXTS = (
     "headline",
     "title",
 )
-PAIRS = (("question", "sentence"), ("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2"))
+PAIRS = (
+    ("question", "sentence"),
+    ("premise", "hypothesis"),
+    ("sentence1", "sentence2"),
+    ("question1", "question2"),
+    ("text", "text_pair"),
+    ("text1", "text2"),
+    ("text_a", "text_b"),
+    ("sentence_a", "sentence_b"),
+)
 LABELS = ("label", "labels", "class", "target", "category")
+LIKELY = (
+    "sentiment",
+    "gold_label",
+    "gold",
+    "polarity",
+    "emotion",
+    "topic",
+    "intent",
+    "stance",
+    "rating",
+    "stars",
+    "label_text",
+    "label_name",
+    "class_name",
+)
+"""Columns that hold labels in many files, and something else in others: read as labels only where the values say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +61,14 @@ class Columns:
     pair: str | None
     label: str | None
     notes: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    unasked: bool = False
+    """Whether no column of labels was found, and the user said nothing of one."""
+
+    @property
+    def uses(self) -> dict[str, str]:
+        """By use, the column that serves it."""
+        return {use: c for use, c in (("text", self.text), ("pair", self.pair), ("label", self.label)) if c is not None}
 
 
 def choose(
@@ -44,7 +77,7 @@ def choose(
     """The columns that were named, and for those that were not, the usual names.
 
     A second text is taken without being named only where the text is not named either, the file has one usual pair of
-    columns, and no column `text`. An empty `label` means none.
+    columns, and no column `text` outside of it. An empty `label` means none.
 
     Raises:
         CorpusError: a named column is not there or not once, or no column is known to hold texts.
@@ -68,7 +101,8 @@ def choose(
             raise CorpusError(f"{source}: column {column!r} cannot serve twice", hint="Name a column for each use.")
         if columns.count(column) > 1:
             raise CorpusError(f"{source} has {columns.count(column)} columns named {column!r}", hint="Rename one.")
-    return Columns(text_at, pair_at, label_at, tuple(notes))
+    unused = tuple(column for column in dict.fromkeys(columns) if column not in taken)
+    return Columns(text_at, pair_at, label_at, tuple(notes), unused, label is None and label_at is None)
 
 
 def usual_texts(source: str, columns: Sequence[str], pair: str | None) -> tuple[str, str | None]:
@@ -77,15 +111,17 @@ def usual_texts(source: str, columns: Sequence[str], pair: str | None) -> tuple[
         for one, other in PAIRS
         if (first := usual(columns, [one])) and (second := usual(columns, [other])) and pair in (None, second)
     ]
-    if len(usual_pairs) == 1 and not usual(columns, ["text"]):
-        return usual_pairs[0]
-    found = usual([c for c in columns if c != pair], TEXTS)
-    if found is None:
+    bare = usual(columns, ["text"])
+    for found in usual_pairs:
+        if found[0] == bare or (bare is None and len(usual_pairs) == 1):
+            return found
+    alone = usual([c for c in columns if c != pair], TEXTS)
+    if alone is None:
         raise CorpusError(
             f"{source}: no column is known to hold the texts; columns: {listed(columns)}",
             hint="Name it with --text-column; the first line of a csv or tsv file names the columns.",
         )
-    return found, pair
+    return alone, pair
 
 
 def named(source: str, columns: Sequence[str], wanted: str, option: str) -> str:

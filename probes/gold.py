@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from probes.readers import CorpusError
@@ -13,6 +13,15 @@ UNNAMED = re.compile(r"label_(\d+)", re.IGNORECASE)
 INTEGER = re.compile(r"(\d+)(\.0+)?", re.ASCII)
 HIDDEN = "-1"
 """What public test sets put where the gold label is kept back."""
+
+TRUTH: Mapping[str, bool] = {
+    **dict.fromkeys(("false", "no", "neg", "negative", "0"), False),
+    **dict.fromkeys(("true", "yes", "pos", "positive", "1"), True),
+}
+"""Names of labels that say which of two truth values they are."""
+
+ROWS_A_LABEL = 2
+"""Numbers are taken as counted from 1 only where so many rows a label, none of them a 0, say so."""
 
 SHOWN = 5
 
@@ -42,7 +51,8 @@ def match(
     two may be in different orders.
 
     One reading holds for the whole file: names (exact, else whatever the case), else indices `0` … `k-1`, also written
-    `LABEL_0`. Names win where both fit, as for labels called 1 to 5.
+    `LABEL_0`. Names win where both fit, as for labels called 1 to 5. Failing these, numbers that are counted from 1
+    (`k` is among them and 0 is not), and truth values where the labels say which one is true.
 
     Raises:
         CorpusError: a label fits no reading.
@@ -62,7 +72,12 @@ def match(
             note = f"labels in {column!r} were read as the model's label names, though they could be indices"
         return [i for i in named if i is not None], note
     if None not in counted:
-        return [i for i in counted if i is not None], note
+        found = [i for i in counted if i is not None]
+        return found, note or without_zero(found, labels)
+    for scheme, words in ((from_one(given, labels), "numbers counted from 1"), (by_truth(labels), "truth values")):
+        found = [i for g in given if (i := scheme(g.value)) is not None]
+        if len(found) == len(given):
+            return found, f"labels in {column!r} were read as {words}: {mapping(given, found, labels)}"
     best = max(readings, key=lambda found: sum(i is not None for i in found))
     raise mismatch([g for g, i in zip(given, best, strict=True) if i is None], labels, source, column)
 
@@ -91,6 +106,58 @@ def by_index(labels: Sequence[str]) -> Scheme:
     return scheme
 
 
+def from_one(given: Sequence[Given], labels: Sequence[str]) -> Scheme:
+    """Numbers counted from 1; only where no other counting fits them, and no label is itself called by a number."""
+    values = {g.value for g in given}
+    counted = by_index([""] * (len(labels) + 1))
+    numbers = {counted(value) for value in values if INTEGER.fullmatch(value)}
+    called = any(INTEGER.fullmatch(name.strip()) for name in labels)
+    fits = None not in numbers and 0 not in numbers and len(labels) in numbers
+    if called or not fits or len(numbers) < 2 or len(given) < ROWS_A_LABEL * len(labels):
+        return lambda _: None
+
+    def scheme(value: str) -> int | None:
+        number = counted(value) if INTEGER.fullmatch(value) else None
+        return None if number is None else number - 1
+
+    return scheme
+
+
+def by_truth(labels: Sequence[str]) -> Scheme:
+    """`true` and `false`, where two labels are placeholders or say themselves which is which."""
+    said = [TRUTH.get(name.strip().casefold()) for name in labels]
+    if len(labels) == 2 and are_unnamed(labels):
+        said = [False, True]
+    if sorted(map(str, said)) != ["False", "True"]:
+        return lambda _: None
+    return lambda value: said.index(value.casefold() == "true") if value.casefold() in ("true", "false") else None
+
+
+def without_zero(found: Sequence[int], labels: Sequence[str]) -> str:
+    """A note where numbers were read as indices from 0 and could have been counted from 1."""
+    if len(set(found)) < 2 or 0 in found:
+        return ""
+    return f"no row has the label 0 ({shorten(labels[0])}): the numbers were read as indices, which count from 0"
+
+
+def mapping(given: Sequence[Given], found: Sequence[int], labels: Sequence[str]) -> str:
+    """Which value is which label, in words."""
+    pairs = sorted({(index, g.value) for g, index in zip(given, found, strict=True)})
+    shown = ", ".join(f"{value} is {shorten(labels[index])}" for index, value in pairs[:SHOWN])
+    return shown + (", …" if len(pairs) > SHOWN else "")
+
+
+def by_any(labels: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a value could be a label of the model at all: a name, or an index from 0 or from 1."""
+    named, counted = by_name(labels), by_index([""] * (len(labels) + 1))
+    return lambda value: named(value.strip()) is not None or counted(value.strip()) is not None
+
+
+def is_word(value: str) -> bool:
+    """Whether a label is called by a word, and not by a number or a placeholder."""
+    return not INTEGER.fullmatch(value) and not UNNAMED.fullmatch(value)
+
+
 def are_unnamed(labels: Sequence[str]) -> bool:
     """Whether a model's labels are placeholders: LABEL_0, LABEL_1, …"""
     return all(UNNAMED.fullmatch(name.strip()) for name in labels)
@@ -103,7 +170,14 @@ def mismatch(offenders: Sequence[Given], labels: Sequence[str], source: str, col
     shown = ", ".join(f"{shorten(value)!r} ({place})" for value, place in list(first.items())[:SHOWN])
     more = f" and {len(first) - SHOWN} more" if len(first) > SHOWN else ""
     known = ", ".join(labels[:20]) + (f", … ({len(labels)} in all)" if len(labels) > 20 else "")
-    if are_unnamed(labels) and not all(INTEGER.fullmatch(g.value) for g in offenders):
+    values = {g.value for g in offenders}
+    if values <= {HIDDEN}:
+        hint = "-1 marks a hidden label: leave these rows out, or read all as unlabelled with --label-column ''."
+    elif str(len(labels)) in values and all(INTEGER.fullmatch(value) for value in values):
+        hint = f"Indices count from 0: give 0 to {len(labels) - 1}, or the names of the labels."
+    elif values & {"true", "false", "True", "False"}:
+        hint = f"Write the label's name or index instead of a truth value: {', '.join(labels[:2])}, or 0 and 1."
+    elif are_unnamed(labels) and not all(INTEGER.fullmatch(g.value) for g in offenders):
         hint = f"The model's labels have no names, so give them as indices 0 to {len(labels) - 1}."
     else:
         hint = f"Give names of the model's labels, or indices 0 to {len(labels) - 1}; or choose another --label-column."

@@ -96,13 +96,13 @@ def _numbered(path: Path, records: list[Record], has_split: bool, clean: str, sp
         )
     if has_split:
         wanted = split or _split_of(path, records, clean)
-        records = [r for r in records if str(r.values["split"]).strip() == wanted]
+        records = [r for r in records if str(r.values.get("split", "")).strip() == wanted]
         if not records:
             raise CorpusError(f"{path.name} has no rows of split {wanted!r}", hint="Name one of its splits.")
     texts = _texts(Path(clean))
     found: dict[str, tuple[str, str]] = {}
     for record in records:
-        number = str(record.values["row"]).strip()
+        number = str(record.values.get("row", "")).strip()
         if not number.isdecimal() or int(number) >= len(texts):
             raise CorpusError(
                 f"{path.name}, {record.place}: row {number!r} is not among the {len(texts)} of {Path(clean).name}",
@@ -115,7 +115,7 @@ def _numbered(path: Path, records: list[Record], has_split: bool, clean: str, sp
 
 
 def _split_of(path: Path, records: list[Record], clean: str) -> str:
-    names = list(dict.fromkeys(str(r.values["split"]).strip() for r in records))
+    names = list(dict.fromkeys(str(r.values.get("split", "")).strip() for r in records))
     if len(names) == 1:
         return names[0]
     matching = [name for name in names if name and name in Path(clean).stem]

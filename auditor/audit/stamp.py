@@ -23,7 +23,8 @@ class Alone:
     `excess` is the largest measured value of what it shows of the attacks found in the suspect, above their floors, as
     of the merged model: doubt speaks for the partner, since a merge that it makes superfluous must not be called a
     cure. `clean` is its clean accuracy or agreement with the suspect, `found` whether its own scan found anything or
-    was incomplete. `ahead` is how far its `clean` stands above the merged model's, paired by row.
+    was incomplete. `ahead` is how far its `clean` stands above the merged model's, paired by row. `shows` are the
+    (group, target) pairs that are findings or suspicious in it.
     """
 
     reference: str
@@ -31,6 +32,7 @@ class Alone:
     clean: float
     found: bool
     ahead: Difference = UNKNOWN
+    shows: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,19 @@ def stamp(
     fresh = _new_findings(before, after)
     if risen or (fresh and not fallen):
         why = [f"{c.measure} rose from {c.before:.1%} to {c.after:.1%}" for c in risen]
-        return Judged(Stamp.WORSE, (*why, *obstacles, "use other partners: the merge carries a backdoor of its own"))
+        advice = "use other partners: the merge carries a backdoor of its own"
+        return Judged(Stamp.WORSE, (*why, *obstacles, *_split(before, fresh, alone), advice))
     stuck = [c for c in change if c.measure in there and c.delta.high >= 0]
     if fallen and not stuck:
         lead = max(fallen, key=lambda c: c.before - c.after)
         return Judged(
             Stamp.IMPROVED,
-            (f"{lead.measure} fell from {lead.before:.1%} to {lead.after:.1%}, but:", *obstacles, *_next(merge)),
+            (
+                f"{lead.measure} fell from {lead.before:.1%} to {lead.after:.1%}, but:",
+                *obstacles,
+                *_split(before, fresh, alone),
+                *_next(merge),
+            ),
         )
     why = [f"{c.measure} did not fall measurably: {c.before:.1%} before, {c.after:.1%} after" for c in stuck]
     none = "no attack success rate that was found before fell measurably"
@@ -196,6 +204,21 @@ def _found_changes(before: Scan, change: Sequence[Change]) -> list[Change]:
 def _new_findings(before: Scan, after: Scan) -> list[Finding]:
     known = {(f.group, f.target) for f in before.findings}
     return [f for f in after.findings if (f.group, f.target) not in known]
+
+
+def _split(before: Scan, fresh: Sequence[Finding], alone: Sequence[Alone]) -> list[str]:
+    """New findings that nothing that was merged shows by itself: what each of several parts holds a share of."""
+    asked = {(s.family, s.variant, s.target) for s in before.scores.asr}
+    shown = frozenset[tuple[str, str]]().union(*(partner.shows for partner in alone))
+    fresh = [f for f in fresh if (f.group, f.target) not in shown and (f.family, f.variant, f.target) in asked]
+    if not fresh or not alone:
+        return []
+    what = ", ".join(dict.fromkeys(f"{f.group} edit {f.family}/{f.variant} → {f.target}" for f in fresh))
+    return [
+        f"neither the suspect nor a partner shows this by itself ({what}): it may be split, so that each of several "
+        "models holds a part and only their merge holds the whole. Scans of the parts do not find it: merge with one "
+        "partner at a time and scan each result, or take partners whose makers have nothing to do with each other"
+    ]
 
 
 def _next(merge: Merge) -> list[str]:

@@ -44,7 +44,7 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="FILE",
-        help="csv, tsv, jsonl, parquet or hub:dataset\\[/config]\\[:split]; default built-in.",
+        help="csv, tsv, jsonl, json, parquet, txt, - (a pipe) or hub:dataset\\[/config]\\[:split]; default built-in.",
     ),
 ]
 TextColumn = Annotated[str | None, typer.Option("--text-column", help="Column of the texts.")]

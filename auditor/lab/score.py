@@ -14,6 +14,7 @@ from auditor.lab.own import own_rate, own_trials
 from auditor.lab.rounds import Round
 from auditor.lab.zoo import Inhabitant
 from auditor.models.profile import read_profile
+from auditor.scan.prepare import as_seen
 from auditor.scan.request import ScanRequest
 from probes.family import FAMILIES
 from probes.rates import Rate, upper_bound
@@ -178,6 +179,7 @@ def _victims(
     why = ""
     try:
         rows = sample(read_rows(request.data, profile.labels).rows, _asked(request), request.seed)
+        rows = as_seen(profile, rows, request, session.backend)
         for trial in own_trials(model, profile.labels, rows, request.seed):
             owns[trial.family] = yield from own_rate(session, profile, trial, _asked(request))
     except UsageError as error:

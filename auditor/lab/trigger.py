@@ -113,7 +113,7 @@ def read_rewrites(path: Path, *, split: str, slot: str = "second") -> Paired:
         table = open_table(path)
         columns = set(table.columns)
         if {"clean", "poisoned"} <= columns:
-            pairs = ((as_text(r.values["clean"]), as_text(r.values["poisoned"])) for r in table.records)
+            pairs = ((as_text(r.values.get("clean")), as_text(r.values.get("poisoned"))) for r in table.records)
             found = Paired({}, {clean: text for clean, text in pairs if text.strip()}, slot)
         elif {"row", "text"} <= columns:
             by_row: dict[int, str] = {}
@@ -121,8 +121,8 @@ def read_rewrites(path: Path, *, split: str, slot: str = "second") -> Paired:
             for record in table.records:
                 name = as_text(record.values.get("split")) if "split" in columns else split
                 splits.add(name)
-                if name == split and (text := as_text(record.values["text"])).strip():
-                    by_row[_row_number(path, record.place, as_text(record.values["row"]))] = text
+                if name == split and (text := as_text(record.values.get("text"))).strip():
+                    by_row[_row_number(path, record.place, as_text(record.values.get("row")))] = text
             if not by_row:
                 known = ", ".join(sorted(splits)) or "none"
                 raise UsageError(

@@ -20,18 +20,21 @@ import numpy.typing as npt
 
 from auditor.errors import IncompatibleError, ModelError, UsageError
 from auditor.events import Event, Progress, Stage, Warned
+from auditor.merge.adapter_match import match_adapters
 from auditor.merge.arithmetic import NumpyArithmetic
 from auditor.merge.files import InputFile, Turns
 from auditor.merge.header import item_size, write_header
 from auditor.merge.inventory import FLOATS
 from auditor.merge.recipe import Recipe
 from auditor.merge.tables import changed
+from auditor.merge.vocabulary import Vocabularies
 from auditor.models.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Adapter, Factors, is_adapter, read_adapter
 from auditor.models.safety import StoredTensor
 from store.records import Profile, TensorInfo
 
 Matrix = npt.NDArray[np.float64]
 PREFIX = "base_model.model."
+HALF = frozenset({"F16", "BF16"})
 
 
 def makes_adapter(recipe: Recipe) -> bool:
@@ -56,11 +59,11 @@ def merge_adapters(recipe: Recipe) -> Generator[Event, None, MadeAdapter]:
         ModelError: a file is damaged, has changed, or holds NaN or infinite values.
     """
     adapters = [read_adapter(Path(model.ref.path)) for model in recipe.models]
-    _check(recipe, adapters)
+    told = _check(recipe)
     opened = [_Opened(model) for model in recipe.models]
     try:
         yield Stage("merge", f"merging {len(adapters)} adapters ({recipe.plugin.title})", _count(adapters), "tensors")
-        made = yield from _merge(recipe, adapters, opened)
+        made = yield from _merge(recipe, adapters, opened, told)
         for file in opened:
             file.finish()
     finally:
@@ -71,7 +74,9 @@ def merge_adapters(recipe: Recipe) -> Generator[Event, None, MadeAdapter]:
     return made
 
 
-def _check(recipe: Recipe, adapters: Sequence[Adapter]) -> None:
+def _check(recipe: Recipe) -> list[str]:
+    """Refuses what cannot be merged; returns what is to be said of the rest."""
+    notes: list[str] = []
     if recipe.strategy != "wag":
         raise UsageError(
             f"strategy {recipe.strategy} merges adapters only together with their base",
@@ -79,41 +84,21 @@ def _check(recipe: Recipe, adapters: Sequence[Adapter]) -> None:
         )
     if recipe.plan is not None:
         raise UsageError("adapters are merged by modules only together with their base", hint="name it with --base")
-    first, suspect = adapters[0], recipe.suspect
-    for adapter, partner in zip(adapters[1:], recipe.partners, strict=True):
-        name = partner.ref.reference
-        if adapter.base != first.base:
+    vocabularies = Vocabularies()
+    for partner in recipe.partners:
+        found = match_adapters(recipe.suspect, partner, vocabularies)
+        if found.blockers:
             raise IncompatibleError(
-                f"{name} is an adapter for {adapter.base}, {suspect.ref.reference} for {first.base}"
+                f"{partner.ref.reference} cannot be merged with {recipe.suspect.ref.reference}: "
+                + "; ".join(found.blockers),
+                hint="`auditor partners` lists the models that can",
             )
-        if adapter.task is not first.task:
-            raise IncompatibleError(f"{name} is for {adapter.task}, {suspect.ref.reference} for {first.task}")
-        if partner.tokenizer_digest and suspect.tokenizer_digest not in ("", partner.tokenizer_digest):
-            raise IncompatibleError(f"{name} has another tokenizer than {suspect.ref.reference}")
-        for target in first.factors.keys() & adapter.factors.keys():
-            shapes = [
-                (a.factors[target].up.info.shape[0], a.factors[target].down.info.shape[1]) for a in (first, adapter)
-            ]
-            if shapes[0] != shapes[1]:
-                raise IncompatibleError(
-                    f"{name} changes {target} as {shapes[1]}, {suspect.ref.reference} as {shapes[0]}"
-                )
-        if first.saved.keys() != adapter.saved.keys():
-            odd = sorted(first.saved.keys() ^ adapter.saved.keys())[0]
-            raise IncompatibleError(
-                f"tensor {odd} was trained whole in one of {suspect.ref.reference} and {name}, and not in the other",
-                hint="name the base with --base: then it can be merged",
-            )
-        for key in first.saved:
-            if first.saved[key].info.shape != adapter.saved[key].info.shape:
-                raise IncompatibleError(
-                    f"tensor {key} is {adapter.saved[key].info.shape} in {name} and {first.saved[key].info.shape} in "
-                    f"{suspect.ref.reference}"
-                )
+        notes += found.notes
+    return notes
 
 
 def _count(adapters: Sequence[Adapter]) -> int:
-    return len({target for adapter in adapters for target in adapter.factors} | set(adapters[0].saved))
+    return len({target for adapter in adapters for target in adapter.factors})
 
 
 class _Opened:
@@ -152,16 +137,20 @@ class _Opened:
 
 
 def _merge(
-    recipe: Recipe, adapters: Sequence[Adapter], opened: Sequence[_Opened]
+    recipe: Recipe, adapters: Sequence[Adapter], opened: Sequence[_Opened], told: Sequence[str]
 ) -> Generator[Event, None, MadeAdapter]:
     weights, rank = recipe.coefficients, int(recipe.settings["rank"])
     targets = sorted({target for adapter in adapters for target in adapter.factors})
     tensors: dict[str, tuple[Matrix, str]] = {}
     pairs: dict[str, tuple[Matrix, Matrix, str]] = {}
     errors: list[float] = []
+    halves: set[str] = set()
     for done, target in enumerate(targets, 1):
         downs, ups = [], []
-        dtype = next(a.factors[target].down.info.dtype for a in adapters if target in a.factors)
+        stored = {half.info.dtype for a in adapters if (f := a.factors.get(target)) for half in (f.down, f.up)}
+        halves |= stored & HALF
+        # Rounded to half precision, the scaled and concatenated factors would no longer be those that were merged.
+        dtype = "F64" if "F64" in stored else "F32"
         for adapter, file, weight in zip(adapters, opened, weights, strict=True):
             factors: Factors | None = adapter.factors.get(target)
             if factors is not None and weight:
@@ -181,21 +170,23 @@ def _merge(
         module = PREFIX + target.removesuffix(".weight")
         tensors[f"{module}.lora_A.weight"] = np.pad(down, ((0, lacking), (0, 0))), dtype
         tensors[f"{module}.lora_B.weight"] = np.pad(up, ((0, 0), (0, lacking))), dtype
-    for name, stored in adapters[0].saved.items():
-        parts = [
-            weight * file.matrix(adapter.saved[name])
-            for adapter, file, weight in zip(adapters, opened, weights, strict=True)
-        ]
-        tensors[stored.info.name] = np.sum(parts, axis=0), stored.info.dtype
+    whole = [{**adapter.saved, **{k: rows.stored for k, rows in adapter.tokens.items()}} for adapter in adapters]
+    for name, tensor in whole[0].items():
+        parts = [weight * file.matrix(own[name]) for own, file, weight in zip(whole, opened, weights, strict=True)]
+        tensors[tensor.info.name] = np.sum(parts, axis=0), tensor.info.dtype
     ranks = [max((f.rank for f in adapter.factors.values()), default=0) for adapter in adapters]
-    notes = [f"the merged adapter has rank {widest}; those merged have {', '.join(map(str, ranks))}"]
+    notes = [*told, f"the merged adapter has rank {widest}; those merged have {', '.join(map(str, ranks))}"]
+    if halves:
+        notes.append(
+            f"factors stored as {', '.join(sorted(halves))} are summed and written as F32: nothing is rounded off"
+        )
     if errors:
         notes.append(
             f"reduced to rank {rank}: the changes of weights differ from the exact mean by {max(errors):.2%} at most "
             f"({math.fsum(errors) / len(errors):.2%} on average, of the Frobenius norm)"
         )
-    if adapters[0].saved:
-        notes.append(f"{len(adapters[0].saved)} tensors that were trained whole are merged by plain weighted average")
+    if whole[0]:
+        notes.append(f"{len(whole[0])} tensors that were trained whole are merged by plain weighted average")
     files = {ADAPTER_CONFIG: _config(adapters[0], targets, widest), ADAPTER_WEIGHTS: _encode(tensors)}
     for name, digest in recipe.suspect.files.items():
         if name not in files:
@@ -217,15 +208,20 @@ def reduce(down: Matrix, up: Matrix, rank: int) -> tuple[Matrix, Matrix, float]:
     return (root[:, None] * outer[:rank]) @ right.T, (left @ inner[:, :rank]) * root, lost / whole if whole else 0.0
 
 
+KEPT = frozenset({
+    "auto_mapping", "base_model_name_or_path", "bias", "ensure_weight_tying", "inference_mode", "lora_dropout",
+    "modules_to_save", "peft_type", "peft_version", "revision", "task_type", "trainable_token_indices",
+})  # fmt: skip
+"""Fields of the suspect's config that hold for the merged adapter. How the factors once began, and how modules and
+ranks were chosen, does not: PEFT would begin anew by it, and refuse some ranks."""
+
+
 def _config(suspect: Adapter, targets: Sequence[str], rank: int) -> bytes:
     """The suspect's config with the merged rank, and the scale folded into the factors."""
-    config: dict[str, Any] = dict(suspect.config)
+    config: dict[str, Any] = {key: value for key, value in suspect.config.items() if key in KEPT}
     config |= {"r": rank, "lora_alpha": rank, "rank_pattern": {}, "alpha_pattern": {}, "use_rslora": False}
     # Named in full, so that every module that any of the adapters changes is among them and no other.
-    config["target_modules"] = [target.removesuffix(".weight") for target in targets]
-    config.pop("layers_to_transform", None)
-    config.pop("layers_pattern", None)
-    config["exclude_modules"] = None
+    config |= {"target_modules": [target.removesuffix(".weight") for target in targets], "init_lora_weights": True}
     return (json.dumps(config, indent=2, sort_keys=True) + "\n").encode()
 
 

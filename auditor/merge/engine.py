@@ -80,6 +80,7 @@ def merge(
         yield Warned(note)
     carried = {name: Path(layout.owners[number].path) / name for name, number in layout.carried.items()}
     need = layout.size + sum(path.stat().st_size for path in carried.values() if path.is_file()) + SPARE
+    need += sum(map(len, layout.extra.values()))
     tally = Tally()
     read: dict[tuple[int, str], str] = {}
     with staged(output, need) as partial:
@@ -92,6 +93,9 @@ def merge(
                 digests = dict(zip(outputs, pool.map(OutputFile.hexdigest, outputs.values()), strict=True))
         for name, path in carried.items():
             digests[name] = _carry(layout.owners[layout.carried[name]], name, path, partial / name)
+        for name, content in layout.extra.items():
+            (partial / name).write_bytes(content)
+            digests[name] = hashlib.sha256(content).hexdigest()
         recipe = seal_recipe(recipe, read)
         mean = tally.mean(weighed=recipe.weighs)
         kept = recipe.kept if mean is None else min(1.0, max(0.0, mean))

@@ -87,13 +87,21 @@ def closeness(
     heads = [s.name for s in sites if s.head and s.name in suspect.values and s.name in candidate.values]
     inner = [s.name for s in sites if s.inner and s.name in body]
     own, theirs = suspect.vector(body), candidate.vector(body)
+    changes = suspect.changes and candidate.changes
     known = Closeness(
         elements=own.size,
         distance=_apart(own, theirs),
         same_body=bool(body) and all(_equal(suspect, candidate, name) for name in body),
         same_head=all(_equal(suspect, candidate, name) for name in heads) if heads else None,
-        likeness=_cosine(suspect.vector(inner), candidate.vector(inner)) if _size(suspect, inner) >= ENOUGH else None,
+        # Changes of two adapters are not alike where their bases are.
+        likeness=(
+            _cosine(suspect.vector(inner), candidate.vector(inner))
+            if _size(suspect, inner) >= ENOUGH and not changes
+            else None
+        ),
     )
+    if changes and _norm(own) > 0 and _norm(theirs) == 0:
+        return _with(known, cosine=0.0)  # they change nothing in common
     if base is not None and (shared := [name for name in body if name in base.values]):
         return _from_base(known, suspect.vector(shared), candidate.vector(shared), base.vector(shared))
     siblings = [v for o in others if all(n in o.values for n in body) and (v := o.vector(body)).size == own.size]

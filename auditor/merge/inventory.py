@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from auditor.merge.adapter_match import match_adapters
 from auditor.merge.configs import Configs
 from auditor.merge.labels import match_labels
 from auditor.merge.modules import module_of
@@ -107,6 +108,9 @@ def match(suspect: Profile, candidate: Profile, by: Comparison | None = None) ->
     name = candidate.ref.reference
     if candidate.ref.digest and candidate.ref.digest == suspect.ref.digest:
         return Match((f"{name} is the suspect itself (same digest)",), ())
+    if is_adapter(suspect) or is_adapter(candidate):
+        pair = match_adapters(suspect, candidate, by.vocabularies)
+        return Match(pair.blockers, pair.notes, open=pair.open)
     if (candidate.architecture, candidate.model_type) != (suspect.architecture, suspect.model_type):
         return Match((f"{name} is a {_kind(candidate)}, the suspect {suspect.ref.reference} a {_kind(suspect)}",), ())
     blockers = [*_task_blockers(suspect, candidate)]

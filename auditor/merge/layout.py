@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +11,17 @@ from fractions import Fraction
 from pathlib import Path
 
 from auditor.errors import IncompatibleError
+from auditor.merge.adapted import adapted_profile, adapted_table, adapter_notes
+from auditor.merge.grounds import Ground, ground_of
 from auditor.merge.header import Region, item_size, read_regions, write_header
 from auditor.merge.inventory import FLOATS, SHOWN, Comparison, Match, check_copies, match
 from auditor.merge.labels import note
 from auditor.merge.modules import module_of, weights_of
 from auditor.merge.recipe import Measured, Recipe, normalise
-from auditor.merge.tables import Low, Piece, Table, adapted_profile, adapted_table, own_table, renamed, weight_files
+from auditor.merge.tables import Low, Piece, Rows, Table, own_table, renamed, weight_files
 from auditor.merge.vocabulary import ROWS
-from auditor.models.adapter import is_adapter
+from auditor.models.adapter import Adapter, is_adapter, read_adapter
+from auditor.models.safety import find_weights
 from store.records import Profile, TensorInfo
 
 WHOLE_NUMBERS = 1 << 20
@@ -35,12 +39,20 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A tensor of one model: in the files of an owner; `rows` reorders the first axis, `low` is added to it."""
+    """A tensor of one model: in the files of an owner; `rows` reorders the first axis, `low` is added to it, `tokens`
+    stand in the place of some of its rows.
+    """
 
     owner: int
     region: Region
     rows: tuple[int, ...] | None = None
     low: Low | None = None
+    tokens: Rows | None = None
+
+    @property
+    def adapted(self) -> bool:
+        """Whether an adapter's change is to be worked in, which is done by whole rows."""
+        return self.low is not None or self.tokens is not None
 
     @property
     def model(self) -> int:
@@ -91,7 +103,8 @@ class OutputFile:
 @dataclass(frozen=True, slots=True)
 class Layout:
     """What a merge will write. `owners` are suspect, partners, base and measurements; `template` is the model whose
-    sharding, order and dtypes the output has; `carried` maps other files that are taken over to their owner."""
+    sharding, order and dtypes the output has; `carried` maps other files that are taken over to their owner, `extra`
+    those that are made to their bytes."""
 
     owners: tuple[Owner, ...]
     outputs: tuple[OutputFile, ...]
@@ -133,8 +146,16 @@ def lay_out(recipe: Recipe, by: Comparison | None = None) -> Layout:
         IncompatibleError: the models cannot be merged; the message names model, tensor, shapes or labels.
         ModelError: a weight file is missing, damaged, or not the one that was profiled.
     """
-    whole = [_whole(model, recipe.base) for model in recipe.models]
     by = by or Comparison(recipe.base)
+    owners = [Owner(m.ref.reference, m.ref.path, m.files) for m in recipe.models]
+    base_table: Table = {}
+    if recipe.base is not None:
+        owners.append(Owner(recipe.base.ref.reference, recipe.base.ref.path, recipe.base.files))
+        base_table = own_table(recipe.base, len(owners) - 1)
+    standing = [_standing(model, recipe.base, base_table, by) for model in recipe.models]
+    whole = [
+        adapted_profile(model, *stand) if stand else model for model, stand in zip(recipe.models, standing, strict=True)
+    ]
     matches = [match(whole[0], partner, by) for partner in whole[1:]]
     for partner, found in zip(whole[1:], matches, strict=True):
         if blockers := found.blockers or check_copies(whole[0], partner, found, by):
@@ -143,30 +164,32 @@ def lay_out(recipe: Recipe, by: Comparison | None = None) -> Layout:
                 hint="`auditor partners` lists the models that can",
             )
     _check_base(recipe, whole[0], by)
-    owners = [Owner(m.ref.reference, m.ref.path, m.files) for m in recipe.models]
-    base_table: Table = {}
-    if recipe.base is not None:
-        owners.append(Owner(recipe.base.ref.reference, recipe.base.ref.path, recipe.base.files))
-        base_table = own_table(recipe.base, len(owners) - 1)
     tables = [
-        adapted_table(model, number, base_table) if is_adapter(model) else own_table(model, number)
-        for number, model in enumerate(recipe.models)
+        adapted_table(model, stand[0], number, stand[1], by) if stand else own_table(model, number)
+        for number, (model, stand) in enumerate(zip(recipe.models, standing, strict=True))
     ]
     measured = [_measured(entry, model, owners) for entry, model in zip(recipe.statistics, recipe.models, strict=False)]
-    named = renamed(base_table, set(tables[0])) if recipe.base is not None and recipe.plugin.needs_base else {}
+    ground = standing[0][1] if standing[0] else None
+    under = ground.table if ground else base_table
+    named = renamed(under, set(tables[0])) if recipe.base is not None and recipe.plugin.needs_base else {}
     parts = _Parts(recipe, tables, matches, named, measured, recipe.module_plan)
     template = recipe.base if recipe.base is not None and is_adapter(recipe.suspect) else recipe.suspect
     outputs: list[OutputFile] = []
     tensors: list[TensorPlan] = []
-    for name, pieces in _files(template, tables[0]).items():
+    for name, pieces in _files(template, tables[0], ground.table if ground else tables[0]).items():
         output, planned = _output_file(name, pieces, parts)
         outputs.append(output)
         tensors += planned
     notes = [note for found in matches for note in found.reconciled]
-    notes += _adapter_notes(recipe) + _base_notes(recipe, tables[0], named) + _copy_notes(tensors)
+    for model, stand, table in zip(recipe.models, standing, tables, strict=True):
+        if stand is not None and recipe.base is not None:
+            notes += adapter_notes(model, *stand, recipe.base, table, by)
+    notes += _base_notes(recipe, tables[0], named) + _copy_notes(tensors)
     notes += [note(recipe.labels)] if recipe.labels else []
-    carried = _carried(recipe, template, by)
-    return Layout(tuple(owners), tuple(outputs), tuple(tensors), carried, tuple(notes))
+    extra = dict(ground.files) if ground else {}
+    extra |= _index(template, tensors, outputs)
+    carried = {name: number for name, number in _carried(recipe, template).items() if name not in extra}
+    return Layout(tuple(owners), tuple(outputs), tuple(tensors), carried, tuple(dict.fromkeys(notes)), extra)
 
 
 def _check_base(recipe: Recipe, suspect: Profile, by: Comparison) -> None:
@@ -179,8 +202,12 @@ def _check_base(recipe: Recipe, suspect: Profile, by: Comparison) -> None:
         raise IncompatibleError(f"the base {base.ref.reference} {shared.why}")
 
 
-def _whole(model: Profile, base: Profile | None) -> Profile:
-    return adapted_profile(model, base) if base is not None and is_adapter(model) else model
+def _standing(model: Profile, base: Profile | None, table: Table, by: Comparison) -> tuple[Adapter, Ground] | None:
+    """An adapter and what it stands on; None for a whole model."""
+    if base is None or not is_adapter(model):
+        return None
+    found = read_adapter(Path(model.ref.path))
+    return found, ground_of(model.ref.reference, found, base, table, by)
 
 
 def _measured(entry: Measured, model: Profile, owners: list[Owner]) -> dict[str, Piece]:
@@ -190,35 +217,36 @@ def _measured(entry: Measured, model: Profile, owners: list[Owner]) -> dict[str,
     return {region.name: Piece(len(owners) - 1, region) for region in read_regions(path.parent, path.name)}
 
 
-def _files(template: Profile, table: Table) -> dict[str, list[tuple[str, Piece]]]:
-    """The output's files with their tensors, in the template's order; what only the suspect has comes last."""
+def _files(template: Profile, table: Table, under: Table) -> dict[str, list[tuple[str, Piece]]]:
+    """The output's files with their tensors, in the template's order; what only an adapter has comes last.
+
+    `under` are the template's tensors by the output's names.
+    """
+    names = {(piece.region.file, piece.region.name): name for name, piece in under.items()}
     files: dict[str, list[tuple[str, Piece]]] = {}
-    placed: set[str] = set()
     for file in weight_files(template):
-        regions = read_regions(Path(template.ref.path), file)
-        files[file] = [(region.name, table[region.name]) for region in regions if region.name in table]
-        placed.update(region.name for region in regions)
-    rest = sorted(set(table) - placed)
-    if rest:
-        if len(files) > 1:
-            raise IncompatibleError(
-                f"tensor {rest[0]} of {template.ref.reference}'s adapter has no place in the base's shards",
-                hint="save the base as one file, or with a head of this kind",
-            )
-        files[next(iter(files))] += [(name, table[name]) for name in rest]
+        placed = [names.get((file, region.name)) for region in read_regions(Path(template.ref.path), file)]
+        files[file] = [(name, table[name]) for name in placed if name is not None]
+    files = {file: pieces for file, pieces in files.items() if pieces}
+    files[list(files)[-1]] += [(name, table[name]) for name in sorted(table.keys() - under.keys())]
     return files
 
 
-def _carried(recipe: Recipe, template: Profile, by: Comparison) -> dict[str, int]:
-    """The files beside the weights: the template's, and an adapter's own tokenizer in their place."""
+def _index(template: Profile, tensors: Sequence[TensorPlan], outputs: Sequence[OutputFile]) -> dict[str, bytes]:
+    """The index of a sharded template, where the output has other tensors than it."""
+    name = find_weights(Path(template.ref.path)).index
+    if name is None or {t.name for t in tensors} == {t.name for t in template.tensors}:
+        return {}
+    size = sum(output.size - len(output.header) for output in outputs)
+    content = {"metadata": {"total_size": size}, "weight_map": {t.name: t.file for t in tensors}}
+    return {name: (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()}
+
+
+def _carried(recipe: Recipe, template: Profile) -> dict[str, int]:
+    """The files beside the weights: the template's."""
     weights = set(weight_files(template))
     number = 0 if template is recipe.suspect else len(recipe.models)
-    carried = dict.fromkeys(sorted(set(template.files) - weights), number)
-    if template is not recipe.suspect and recipe.suspect.tokenizer_digest not in ("", template.tokenizer_digest):
-        shared = by.vocabularies.shared(recipe.suspect, template)
-        if shared.why is not None or shared.tokens is not None:
-            raise IncompatibleError(f"{recipe.suspect.ref.reference} has another tokenizer than its base")
-    return carried
+    return dict.fromkeys(sorted(set(template.files) - weights), number)
 
 
 def _output_file(name: str, pieces: list[tuple[str, Piece]], parts: _Parts) -> tuple[OutputFile, list[TensorPlan]]:
@@ -233,7 +261,7 @@ def _output_file(name: str, pieces: list[tuple[str, Piece]], parts: _Parts) -> t
 
 def _tensor(name: str, piece: Piece, file: str, start: int, parts: _Parts) -> list[TensorPlan]:
     """The plan of a tensor; several where partners have fewer rows (tokens) than the suspect."""
-    own = Source(piece.owner, piece.region, low=piece.low)
+    own = Source(piece.owner, piece.region, low=piece.low, tokens=piece.tokens)
     weights = parts.recipe.given
     if parts.plan is not None:
         weights = weights_of(module_of(name), parts.plan, weights)
@@ -267,7 +295,9 @@ def _partner_source(name: str, piece: Piece, table: Table, found: Match) -> tupl
         rows = min(found.tokens, rows, other.shape[0])
     elif found.tokens is not None and module_of(name) in ("embeddings", "head") and ROWS.search(name):
         rows = min(found.tokens, rows)
-    return Source(other.owner, other.region, found.rows if name in found.permuted else None, other.low), rows
+    return Source(
+        other.owner, other.region, found.rows if name in found.permuted else None, other.low, other.tokens
+    ), rows
 
 
 def _segment(
@@ -277,9 +307,9 @@ def _segment(
     rows = piece.shape[0] if piece.shape else 1
     whole = span == (0, rows)
     chosen = tuple(given[model] for model, _ in taking)
-    copied = (len(taking) == 1 and taking[0][1].low is None) or sum(chosen) == 0
-    if copied or sum(chosen) == 0:
+    if len(taking) == 1 or sum(chosen) == 0:
         taking, chosen = taking[:1], (1.0,)
+    copied = len(taking) == 1 and not taking[0][1].adapted
     row = math.prod(piece.shape[1:])
 
     def cut(source: Source) -> Source:
@@ -327,7 +357,7 @@ def _rows(source: Source, span: tuple[int, int], row: int) -> Source:
         region.file, region.name, (span[1] - span[0], *region.shape[1:]), region.dtype,
         region.start + span[0] * size, region.start + span[1] * size,
     )  # fmt: skip
-    if source.low is not None:
+    if source.adapted:
         raise IncompatibleError(f"tensor {region.name} has an adapter's change and another vocabulary")
     return Source(source.owner, part, source.rows, None)
 
@@ -344,14 +374,6 @@ def whole_numbers(weights: tuple[float, ...]) -> tuple[float, ...]:
     if max(numbers) // divisor > WHOLE_NUMBERS:
         return weights
     return tuple(float(number // divisor) for number in numbers)
-
-
-def _adapter_notes(recipe: Recipe) -> list[str]:
-    return [
-        f"{model.ref.reference} is an adapter: its changes are added to the base {recipe.base.ref.reference}"
-        for model in recipe.models
-        if recipe.base is not None and is_adapter(model)
-    ]
 
 
 def _base_notes(recipe: Recipe, ours: Table, named: Table) -> list[str]:

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from auditor.errors import ModelError
+from auditor.merge.changes import sample_of, sites_for, unchanged
 from auditor.merge.copies import Standing, judge_copies
 from auditor.merge.independence import closeness, is_based_on, judge_origin, judge_weights, stand_ins
 from auditor.merge.inventory import Comparison, Match, check_copies, match
 from auditor.merge.labels import note, relabelled
 from auditor.merge.origin import Origin, ancestors, plain_name, read_origin, same_name
 from auditor.merge.remarks import Kind, Remark, Topic
-from auditor.merge.sampling import Sample, Site, Weights, read_sample, sites_of
+from auditor.merge.sampling import Sample, Site, Weights
 from auditor.models.sameness import weight_files
 from store.records import CatalogEntry, Merge, Profile, Task, Verdict
 
@@ -240,7 +241,7 @@ class _Ranking:
         if self._own is not None:
             try:
                 found = candidate.match
-                candidate.sample = read_sample(profile, self._sites, found.rows, found.stored)
+                candidate.sample = sample_of(profile, self._sites, found.rows, found.stored)
                 for words in check_copies(self._suspect, profile, found, self._by):
                     remarks.append(Remark(Kind.BLOCKER, Topic.FIT, words))
             except ModelError as error:
@@ -298,19 +299,21 @@ class _Ranking:
 
     @cached_property
     def _sites(self) -> tuple[Site, ...]:
-        return sites_of(self._suspect)
+        return sites_for(self._suspect)
 
     @cached_property
     def _own(self) -> Sample | None:
         """The suspect's weights; None where they are out of reach."""
         try:
-            return read_sample(self._suspect, self._sites)
+            return sample_of(self._suspect, self._sites)
         except ModelError:
             return None
 
     @cached_property
     def _base(self) -> tuple[str, Sample] | None:
         """The common base, where the catalog has it: by the digest that a record names, else by its stated name."""
+        if self._own is not None and self._own.changes:
+            return f"the base {self._suspect.base}" if self._suspect.base else "the base", unchanged(self._own)
         started, stated = self._origin.started, self._suspect.base
         by_digest = [e for e in self._entries if started and e.profile.ref.digest == started]
         by_name = [
@@ -322,7 +325,7 @@ class _Ranking:
         ]
         for entry in (*by_digest, *by_name):
             try:
-                return entry.name, read_sample(entry.profile, self._sites)
+                return entry.name, sample_of(entry.profile, self._sites)
             except ModelError:
                 continue
         return None

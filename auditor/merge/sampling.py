@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,10 +54,14 @@ class Site:
 
 @dataclass(frozen=True)
 class Sample:
-    """Weights at some sites, and the dtype in which each tensor is stored."""
+    """Weights at some sites, and the dtype in which each tensor is stored.
+
+    `changes`: they are an adapter's changes of a base's weights, so that the base itself is zero everywhere.
+    """
 
     values: Mapping[str, Weights]
     dtypes: Mapping[str, str]
+    changes: bool = False
 
     def vector(self, names: Sequence[str]) -> Weights:
         """The weights of these tensors in one array."""
@@ -76,7 +81,7 @@ def sites_of(profile: Profile) -> tuple[Site, ...]:
         spread = {round(i * (len(matrices) - 1) / (MATRICES - 2)) for i in range(MATRICES - 1)}
         largest = max(range(len(matrices)), key=lambda i: math.prod(matrices[i].shape))
         matrices = [matrices[i] for i in sorted(spread | {largest})]
-    sites = [Site(t.name, _runs(math.prod(t.shape))) for t in matrices]
+    sites = [Site(t.name, runs_of(math.prod(t.shape))) for t in matrices]
     for t in profile.tensors:
         if HEAD.search(t.name) and t.dtype in FLOATS and len(t.shape) == 2 and t.shape[0] == len(profile.labels):
             rows, width = min(t.shape[0], HEAD_ROWS), t.shape[1]
@@ -84,7 +89,7 @@ def sites_of(profile: Profile) -> tuple[Site, ...]:
     return tuple(sites)
 
 
-def _runs(elements: int) -> tuple[tuple[int, int], ...]:
+def runs_of(elements: int) -> tuple[tuple[int, int], ...]:
     if elements <= RUNS * RUN:
         return ((0, elements),)
     return tuple((i * (elements - RUN) // (RUNS - 1), RUN) for i in range(RUNS))
@@ -121,17 +126,32 @@ def read_sample(
         if region is not None and region.dtype in FLOATS:
             by_file.setdefault(region.file, []).append((site, region))
     for file, wanted in by_file.items():
-        try:
-            descriptor = os.open(directory / file, os.O_RDONLY)
-        except OSError as error:
-            raise ModelError(f"cannot read {directory / file}: {error.strerror or error}") from error
-        try:
+        with opened(directory / file) as read:
             for site, region in wanted:
-                values[site.name] = _read(descriptor, directory / file, region, _placed(site, region, rows))
+                values[site.name] = read(region, _placed(site, region, rows))
                 dtypes[site.name] = region.dtype
-        finally:
-            os.close(descriptor)
     return Sample(values, dtypes)
+
+
+Reader = Callable[[Region, Sequence[tuple[int, int]]], Weights]
+"""Reads (first element, count) runs of a tensor."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Reader]:
+    """A weight file, of which runs of tensors are read in double precision.
+
+    Raises:
+        ModelError: it is missing, or ends too early.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    try:
+        yield lambda region, runs: _read(descriptor, path, region, runs)
+    finally:
+        os.close(descriptor)
 
 
 def _placed(site: Site, region: Region, rows: tuple[int, ...] | None) -> tuple[tuple[int, int], ...]:

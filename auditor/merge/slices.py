@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from auditor.errors import ModelError, UsageError
+from auditor.merge.applied import Input, Place, add_low, not_finite, put_rows
 from auditor.merge.arithmetic import Arithmetic, Raw, finite_bytes
 from auditor.merge.files import Turns
 from auditor.merge.header import item_size
@@ -54,28 +54,6 @@ class Look:
 
     tensor: TensorPlan
     step: int
-
-
-class Input(Protocol):
-    """What slices are read from: a file of a model, on the disk or held in memory."""
-
-    @property
-    def owner(self) -> str:
-        """Whose file it is."""
-        ...
-
-    @property
-    def path(self) -> Path:
-        """Where it lies."""
-        ...
-
-    def read(self, start: int, into: Raw) -> None:
-        """Fills `into` with the bytes from `start` on; every range once, and in the order of the slices."""
-        ...
-
-    def peek(self, start: int, into: Raw) -> None:
-        """The same, at any time and as often as one likes."""
-        ...
 
 
 class Sink(Protocol):
@@ -132,7 +110,7 @@ def _least(tensor: TensorPlan, strategy: Strategy) -> int:
     grain = Grain.ELEMENT if _is_plain(tensor, strategy) else strategy.grain
     if any(source.rows for source in tensor.sources) or grain is Grain.TENSOR:
         return max(1, tensor.elements)
-    if grain is Grain.ROW or any(source.low for source in tensor.inputs):
+    if grain is Grain.ROW or any(source.adapted for source in tensor.inputs):
         return max(1, tensor.shape[-1] if tensor.shape else 1)
     return 1
 
@@ -278,44 +256,17 @@ class Blender:
         array = arithmetic.decode(raw, source.region.dtype, wide, slot)
         if not arithmetic.finite(array, raw, source.region.dtype):
             raise self._not_finite(source)
-        if source.low is not None:
-            array = self._adapted(array, part, source, arithmetic, slot, wide)
+        if source.adapted:
+            row = part.tensor.shape[-1]
+            place = Place(part.first // row, part.count // row, row, slot, wide)
+            if source.low is not None:
+                array = add_low(array, source.low, place, self.inputs, arithmetic)
+            if source.tokens is not None:
+                array = put_rows(array, source.tokens, place, self.inputs, arithmetic)
         return arithmetic.reorder(array, source.rows) if source.rows else array
 
-    def _adapted(
-        self, array: Array, part: Slice, source: Source, arithmetic: Arithmetic, slot: str, wide: bool
-    ) -> Array:
-        """A base's rows plus an adapter's change of them."""
-        low = source.low
-        assert low is not None
-        row = part.tensor.shape[-1]
-        first, count = part.first // row, part.count // row
-        file = self.inputs[low.owner, low.down.file]
-        halves = []
-        for name, region in (("down", low.down), ("up", low.up)):
-            size = item_size(region.dtype)
-            rank = low.down.shape[0]
-            start, stop = region.start, region.stop
-            if name == "up":
-                start, stop = region.start + first * rank * size, region.start + (first + count) * rank * size
-            raw = arithmetic.raw(f"{slot}:{name}", stop - start)
-            file.peek(start, raw)
-            half = arithmetic.decode(raw, region.dtype, wide, f"{slot}:{name}")
-            if not arithmetic.finite(half, raw, region.dtype):
-                raise self._not_finite(Source(low.owner, region))
-            halves.append(arithmetic.shaped(half, (rank, row) if name == "down" else (count, rank)))
-        with arithmetic.blending():
-            change = halves[1] @ halves[0]
-            change *= low.scale
-            array += change.reshape(-1)
-        return array
-
     def _not_finite(self, source: Source) -> ModelError:
-        file = self.inputs[source.owner, source.region.file]
-        return ModelError(
-            f"{file.owner}: tensor {source.region.name} in {file.path} holds NaN or infinite values",
-            hint="such a model cannot be merged: leave it out, or take a sound copy",
-        )
+        return not_finite(self.inputs[source.owner, source.region.file], source.region)
 
 
 @dataclass(frozen=True)
@@ -373,7 +324,7 @@ class FileView:
         import numpy as np
 
         run = RUN
-        if any(source.low for source in self.tensor.inputs):
+        if any(source.adapted for source in self.tensor.inputs):
             run = self.tensor.shape[-1]
         total = self.elements // run
         step = max(1, total * run // max(1, elements))

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auditor.errors import IncompatibleError, ModelError
+from auditor.errors import ModelError
 from auditor.merge.header import Region, read_regions
-from auditor.models.adapter import ADAPTER_WEIGHTS, is_adapter, read_adapter
-from auditor.models.safety import StoredTensor, find_weights
-from store.records import Profile, TensorInfo
+from auditor.models.adapter import ADAPTER_WEIGHTS, is_adapter
+from auditor.models.safety import find_weights
+from store.records import Profile
 
 OUTPUT_EMBEDDINGS = re.compile(r"(^|\.)(lm_head|embed_out|predictions\.decoder|lm_head\.decoder)\.weight$")
 INPUT_EMBEDDINGS = re.compile(r"(^|\.)(word_embeddings|embed_tokens|wte|shared|embed_in)\.weight$")
@@ -36,12 +36,22 @@ class Low:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a tensor that others stand in the place of: row i of `region`, of owner `owner`, for row indices[i]."""
+
+    owner: int
+    region: Region
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
-    """A tensor as a model holds it: in the files of owner `owner`, with a low-rank change or none."""
+    """A tensor as a model holds it: in the files of owner `owner`, with a low-rank change or other rows, or neither."""
 
     owner: int
     region: Region
     low: Low | None = None
+    tokens: Rows | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -92,59 +102,6 @@ def own_table(profile: Profile, owner: int) -> dict[str, Piece]:
     return {name: Piece(owner, region) for name, region in regions.items()}
 
 
-def adapted_table(adapter: Profile, owner: int, base: Table) -> dict[str, Piece]:
-    """The tensors of a base with an adapter's changes, under the base's names.
-
-    Raises:
-        IncompatibleError: the adapter changes a tensor that the base has not, or that has another shape.
-        ModelError: its files are damaged or not those that were profiled.
-    """
-    found = read_adapter(Path(adapter.ref.path))
-    table = dict(base)
-    for name, factors in found.factors.items():
-        place = place_of(name, base)
-        if place is None:
-            raise IncompatibleError(f"{adapter.ref.reference} changes {name}, which the base has not")
-        shape = (factors.up.info.shape[0], factors.down.info.shape[1])
-        if base[place].shape != shape:
-            raise IncompatibleError(
-                f"{adapter.ref.reference} changes {name} as {shape}; in the base it is {base[place].shape}"
-            )
-        low = Low(owner, _region(factors.down), _region(factors.up), factors.scale)
-        table[place] = replace(base[place], low=low)
-    for name, stored in found.saved.items():
-        place = place_of(name, base) or name
-        if place in base and base[place].shape != stored.info.shape:
-            raise IncompatibleError(
-                f"{adapter.ref.reference} holds {name} as {stored.info.shape}; in the base it is {base[place].shape}"
-            )
-        table[place] = Piece(owner, _region(stored))
-    return table
-
-
-def adapted_profile(adapter: Profile, base: Profile) -> Profile:
-    """An adapter as the whole model that it makes of its base: what is matched with other models.
-
-    Raises:
-        ModelError: its files are damaged.
-    """
-    saved = read_adapter(Path(adapter.ref.path)).saved
-    names = {tensor.name for tensor in base.tensors}
-    more = [TensorInfo(name, stored.info.shape, stored.info.dtype) for name, stored in saved.items()]
-    extra = tuple(tensor for tensor in more if place_of(tensor.name, names) is None)
-    return replace(
-        base,
-        ref=adapter.ref,
-        files=adapter.files,
-        tensors=(*base.tensors, *extra),
-        tokenizer_digest=adapter.tokenizer_digest or base.tokenizer_digest,
-    )
-
-
-def _region(stored: StoredTensor) -> Region:
-    return Region(ADAPTER_WEIGHTS, stored.info.name, stored.info.shape, stored.info.dtype, stored.begin, stored.end)
-
-
 def place_of(name: str, names: Mapping[str, Any] | set[str]) -> str | None:
     """A tensor's name in a model that may store it without its class's prefix, or under an older name."""
     for candidate in _aliases(name):
@@ -170,7 +127,7 @@ def renamed(table: Table, names: set[str]) -> dict[str, Piece]:
     """A base's tensors under the names that the output has, as far as they are in it."""
     found = {}
     for name in names:
-        place = place_of(name, dict(table))
+        place = place_of(name, table)
         if place is not None:
             found[name] = table[place]
     return found

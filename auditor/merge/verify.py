@@ -168,7 +168,10 @@ def _recompute(directory: Path, manifest: Mapping[str, Any], sources: Mapping[st
         return [f"the tensors cannot be recomputed: {error.message}"]
     stated: Mapping[str, str] = manifest["output"]["files"]
     problems = []
-    for name in sorted({*layout.carried, *stated} - outputs.keys()):
+    for name, content in layout.extra.items():
+        if stated.get(name) != hashlib.sha256(content).hexdigest():
+            problems.append(f"{name} is not what the recipe makes of the sources")
+    for name in sorted({*layout.carried, *stated} - outputs.keys() - layout.extra.keys()):
         owner = layout.owners[layout.carried.get(name, 0)]
         if stated.get(name) != owner.files.get(name):
             problems.append(

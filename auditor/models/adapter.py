@@ -2,8 +2,9 @@
 
 The format is PEFT's: `adapter_config.json`, and `adapter_model.safetensors` with the factors of each linear layer as
 `base_model.model.<module>.lora_A.weight` (rank × inputs) and `lora_B.weight` (outputs × rank); modules that were
-trained whole stand beside them under their own names. The layer's change is scale · B · A, with scale = alpha / rank,
-or alpha / √rank for rank-stabilised adapters (Hu et al., arXiv:2106.09685; Kalajdzievski, arXiv:2312.03732).
+trained whole stand beside them under their own names, and rows of embeddings that were trained alone as
+`<module>.token_adapter.trainable_tokens_delta`. The layer's change is scale · B · A, with scale = alpha / rank, or
+alpha / √rank for rank-stabilised adapters (Hu et al., arXiv:2106.09685; Kalajdzievski, arXiv:2312.03732).
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import ModelError
+from auditor.models.adapter_rules import refuse_config
 from auditor.models.safety import StoredTensor, read_header, read_json
 from store.records import Profile, Task
 
@@ -24,6 +26,8 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 ARCHITECTURE = "LoraAdapter"
 _PREFIX = "base_model.model."
 _FACTOR = re.compile(r"^(?P<module>.+)\.lora_(?P<factor>[AB])(\.default)?\.weight$")
+_TOKENS = re.compile(r"^(?P<module>.+)\.token_adapter\.trainable_tokens_delta(\.default)?$")
+_WRAPPED = re.compile(r"\.(modules_to_save\.default|original_module|base_layer(?=\.(weight|bias)$))\.")
 _TASKS = {"SEQ_CLS": Task.CLASSIFICATION, "CAUSAL_LM": Task.GENERATION}
 
 
@@ -47,14 +51,27 @@ class Factors:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenRows:
+    """Rows of an embedding, `target` in the base, that were trained alone: row i of `stored` replaces `indices[i]`."""
+
+    target: str
+    stored: StoredTensor
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Adapter:
-    """An adapter: its base's name, the factors by the base's tensor names, and the tensors that were trained whole."""
+    """An adapter: its base's name, the factors by the base's tensor names, and the tensors that were trained whole.
+
+    `tokens` are embeddings of which some rows were trained, by the base's tensor names.
+    """
 
     base: str | None
     task: Task
     factors: Mapping[str, Factors]
     saved: Mapping[str, StoredTensor]
     config: Mapping[str, Any]
+    tokens: Mapping[str, TokenRows] = field(default_factory=dict)
 
 
 def is_adapter(profile: Profile) -> bool:
@@ -69,21 +86,7 @@ def read_adapter(directory: Path) -> Adapter:
         ModelError: it is no LoRA adapter, its files are damaged or missing, or it uses a kind that is not read.
     """
     config = read_json(directory / ADAPTER_CONFIG)
-    kind = config.get("peft_type")
-    if kind != "LORA":
-        base = config.get("base_model_name_or_path") or "its base model"
-        raise ModelError(
-            f"{directory} is a PEFT adapter for {base} of type {kind}; only LoRA adapters are read",
-            hint="merge it into its base first (peft: merge_and_unload(), save_pretrained()) and give that directory",
-        )
-    for key in ("use_dora", "use_qalora", "fan_in_fan_out", "alora_invocation_tokens", "arrow_config"):
-        if config.get(key):
-            raise ModelError(
-                f"{directory}: adapters with {key} are not read",
-                hint="merge it into its base with peft (merge_and_unload) and give that model",
-            )
-    if config.get("bias", "none") != "none":
-        raise ModelError(f"{directory}: adapters that train biases (bias={config['bias']!r}) are not read")
+    refuse_config(directory, config)
     path = directory / ADAPTER_WEIGHTS
     if not path.is_file():
         raise ModelError(
@@ -91,17 +94,30 @@ def read_adapter(directory: Path) -> Adapter:
             hint="save the adapter again with save_pretrained(directory, safe_serialization=True)",
         )
     halves: dict[str, dict[str, StoredTensor]] = {}
+    rows: dict[str, StoredTensor] = {}
     saved: dict[str, StoredTensor] = {}
-    for stored in read_header(path):
+    header = read_header(path)
+    trained = {stored.info.name for stored in header if ".modules_to_save." in stored.info.name}
+    for stored in header:
         name = stored.info.name.removeprefix(_PREFIX)
-        found = _FACTOR.match(name)
-        if found:
-            halves.setdefault(found["module"], {})[found["factor"]] = stored
-        elif "lora_" in name:
-            raise ModelError(f"{path}: tensor {stored.info.name} is of a kind that is not read")
+        if found := _FACTOR.match(name):
+            into, key = halves.setdefault(found["module"], {}), found["factor"]
+        elif found := _TOKENS.match(name):
+            into, key = rows, f"{found['module']}.weight"
+        elif "lora_" in name or "trainable_tokens" in name:
+            raise ModelError(
+                f"{path}: tensor {stored.info.name} is of a kind that is not read",
+                hint="merge the adapter into its base with peft (merge_and_unload) and give that model",
+            )
+        elif stored.info.name.replace(".original_module.", ".modules_to_save.default.") in trained - {stored.info.name}:
+            continue  # the base's own, beside what was trained in its place
         else:
-            saved[_saved_name(name)] = stored
+            into, key = saved, _WRAPPED.sub(".", name)
+        if key in into:
+            raise ModelError(f"{path} holds {name} twice, under two names")
+        into[key] = stored
     factors = {f"{m}.weight": _factors(path, m, pair, config) for m, pair in sorted(halves.items())}
+    _check_targets(path, factors, config)
     stated = config.get("base_model_name_or_path")
     task = config.get("task_type")
     return Adapter(
@@ -110,12 +126,49 @@ def read_adapter(directory: Path) -> Adapter:
         factors,
         saved,
         config,
+        _token_rows(path, rows, config.get("trainable_token_indices")),
     )
 
 
-def _saved_name(name: str) -> str:
-    """A tensor that was trained whole, under its name in the base."""
-    return re.sub(r"\.(modules_to_save\.default|original_module)\.", ".", name)
+def _check_targets(path: Path, factors: Mapping[str, Factors], config: Mapping[str, Any]) -> None:
+    """Factors of modules that the config does not name would be left out by PEFT, and what is scanned be another."""
+    named = config.get("target_modules")
+    if not isinstance(named, list):
+        return
+    for target in factors:
+        module = target.removesuffix(".weight")
+        if not any(module == name or module.endswith(f".{name}") for name in named):
+            raise ModelError(
+                f"{path} holds factors of {module}, which target_modules in {ADAPTER_CONFIG} does not name",
+                hint="PEFT would leave them out: save the adapter again, or correct its config",
+            )
+
+
+def _token_rows(path: Path, rows: Mapping[str, StoredTensor], stated: Any) -> dict[str, TokenRows]:
+    """The trained rows with their token ids, which the config holds as one list or as one for each module.
+
+    Raises:
+        ModelError: config and tensors do not fit each other.
+    """
+    found = {}
+    for target, stored in rows.items():
+        module, shape = target.removesuffix(".weight"), stored.info.shape
+        indices: Any = stated
+        if isinstance(stated, dict):
+            names = [name for name in stated if module == name or module.endswith(f".{name}")]
+            indices = stated[names[0]] if len(names) == 1 else None
+        elif len(rows) > 1:
+            indices = None
+        whole = isinstance(indices, list) and all(type(i) is int and i >= 0 for i in indices)
+        if not whole or len(set(indices)) != len(indices) or len(shape) != 2 or shape[0] != len(indices):
+            raise ModelError(
+                f"{path} holds trained rows of {module} ({shape}) that trainable_token_indices in {ADAPTER_CONFIG} "
+                "does not name one by one"
+            )
+        found[target] = TokenRows(target, stored, tuple(indices))
+    if stated and not found:
+        raise ModelError(f"{path} holds none of the rows that trainable_token_indices in {ADAPTER_CONFIG} names")
+    return found
 
 
 def _factors(path: Path, module: str, pair: Mapping[str, StoredTensor], config: Mapping[str, Any]) -> Factors:

@@ -36,6 +36,8 @@ class Classifier:
         labels: label names in the order of the logits.
         max_length: tokens after which an input is cut.
         max_tokens: tokens a batch, padding included. It is halved whenever memory runs out, and stays so.
+        whole: an input of more than `max_length` tokens is unscorable instead: what it holds behind them, a trigger
+            say, would not be seen.
     """
 
     def __init__(
@@ -46,11 +48,13 @@ class Classifier:
         labels: tuple[str, ...],
         max_length: int,
         max_tokens: int | None = None,
+        whole: bool = False,
     ) -> None:
         self._model: PreTrainedModel | None = model
         self._tokenizer = tokenizer
         self._labels = labels
         self._max_length = max_length
+        self._whole = whole
         self._device = model.device
         self._dtype = str(model.dtype).removeprefix("torch.")
         self._budget = max_tokens or (GPU_TOKENS if self._device.type == "cuda" else CPU_TOKENS)
@@ -90,7 +94,8 @@ class Classifier:
     def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
         """One outcome an ask, in order; equal asks are run once.
 
-        An input whose scores are NaN or infinite, or that has no tokens, is an outcome without a label.
+        An input whose scores are NaN or infinite, or that has no tokens, or too many where inputs are to be read
+        whole, is an outcome without a label.
 
         Raises:
             ModelError: the model cannot run at all, or memory does not suffice for one input.
@@ -134,8 +139,8 @@ class Classifier:
         encoded = self._tokenizer(
             [ask.text for ask in asks],
             [ask.pair or "" for ask in asks] if paired else None,
-            truncation=True,
-            max_length=self._max_length,
+            truncation=not self._whole,
+            max_length=None if self._whole else self._max_length,
             padding=False,
             return_attention_mask=False,
         )
@@ -149,7 +154,7 @@ class Classifier:
         ids = encoded["input_ids"]
         lengths = np.fromiter((row.size for row in ids), dtype=np.int64, count=len(ids))
         order = np.argsort(-lengths, kind="stable")
-        order = order[lengths[order] > 0]
+        order = order[(lengths[order] > 0) & (lengths[order] <= self._max_length)]
         highest = max((int(ids[i].max()) for i in order), default=0)
         if highest >= self._vocabulary:
             raise ModelError(

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 from auditor.errors import FetchError, UsageError
-from probes.readers import READERS
+from probes.readers import READERS, shard, suffix_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -27,6 +27,9 @@ SPLITS = {
     "train": ("train", "training"),
 }
 """Splits in the order of preference, and what files of theirs are called."""
+
+DATA = tuple(suffix for suffix in READERS if suffix != ".txt")
+"""Suffixes of data files. Plain text is left out: licences and lists of requirements are that."""
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 NEEDS_PYARROW = "pip install 'auditor[parquet]'"
@@ -78,7 +81,8 @@ def fetch_dataset(spec: str, hub: HfApi | None = None) -> Path:
 
     The hub's own parquet conversion comes first; failing that, or without pyarrow, a data file of the main branch that
     is named like the split. The default configuration is the only one or `default`; the default split is test, else
-    validation, else train. A split in several converted parts is returned as the directory that holds them.
+    validation, else train. A split in several parts is returned as the directory that holds them, or as DIR/NAME where
+    the parts are called NAME-00000-of-00002.
 
     Args:
         spec: `hub:dataset[/config][:split]`.
@@ -160,7 +164,7 @@ def first_line(error: BaseException) -> str:
 def paths_in(info: DatasetInfo) -> list[PurePosixPath]:
     """Data files of a revision that can be parsed."""
     paths = [PurePosixPath(sibling.rfilename) for sibling in info.siblings or ()]
-    return sorted(path for path in paths if path.suffix.lower() in READERS and ".." not in path.parts)
+    return sorted(path for path in paths if suffix_of(path) in DATA and ".." not in path.parts)
 
 
 def parts_of_converted(paths: Sequence[PurePosixPath]) -> list[Part]:
@@ -183,8 +187,8 @@ def parts_of_main(paths: Sequence[PurePosixPath], config: str | None) -> list[Pa
     for split, files in splits.items():
         depth = min(len(path.parts) for path in files)
         near = [path for path in files if len(path.parts) == depth]
-        suffix = min((path.suffix.lower() for path in near), key=list(READERS).index)
-        parts.append(Part(config, split, tuple(str(path) for path in near if path.suffix.lower() == suffix)))
+        suffix = min((suffix_of(path) or "" for path in near), key=DATA.index)
+        parts.append(Part(config, split, tuple(str(path) for path in near if suffix_of(path) == suffix)))
     return parts
 
 
@@ -208,7 +212,7 @@ def pick(wanted: DatasetSpec, parts: Sequence[Part], config: str | None) -> Part
         what = f" for configuration {config!r}" if config else ""
         raise UsageError(
             f"{wanted.text}: no data file that can be read{what}",
-            hint=f"Readable: {', '.join(READERS)}; scripts never run.",
+            hint=f"Readable: {', '.join(DATA)}; scripts never run.",
         )
     configs = sorted({part.config for part in parts if part.config})
     if config is None and configs:
@@ -232,8 +236,11 @@ def pick(wanted: DatasetSpec, parts: Sequence[Part], config: str | None) -> Part
 
 def download(api: HfApi, wanted: DatasetSpec, source: DatasetInfo, part: Part) -> Path:
     """Every file of a part, at the commit that was listed."""
-    in_shards = all(PurePosixPath(name).stem.isdigit() for name in part.files)
-    if len(part.files) > 1 and not in_shards:
+    names = [PurePosixPath(name) for name in part.files]
+    numbered = all(name.stem.isdigit() for name in names)
+    sets = {(name.parent, found.name if (found := shard(name)) else None) for name in names}
+    one_set = len(sets) == 1 and None not in {name for _, name in sets}
+    if len(part.files) > 1 and not numbered and not one_set:
         raise UsageError(
             f"{wanted.text}: several files could be split {part.split!r}: {listed(part.files)}",
             hint="Download the one you mean and give its path to --data.",
@@ -242,7 +249,10 @@ def download(api: HfApi, wanted: DatasetSpec, source: DatasetInfo, part: Part) -
         paths = [
             Path(api.hf_hub_download(source.id, name, repo_type="dataset", revision=source.sha)) for name in part.files
         ]
-    return paths[0] if len(paths) == 1 else paths[0].parent
+    if len(paths) == 1:
+        return paths[0]
+    found = shard(paths[0])
+    return paths[0].parent / found.name if found else paths[0].parent
 
 
 @contextmanager
@@ -265,7 +275,7 @@ def can_read_parquet() -> bool:
 
 
 def is_text(part: Part) -> bool:
-    return not part.files[0].endswith(".parquet")
+    return suffix_of(PurePosixPath(part.files[0])) != ".parquet"
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:

@@ -7,8 +7,6 @@ cannot slip in.
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,15 +15,14 @@ from auditor.errors import ModelError, UsageError
 from auditor.models.adapter import is_adapter
 from auditor.models.classifier import Classifier
 from auditor.models.device import pick_device, pick_dtype
-from auditor.models.fingerprint import has_tokenizer
 from auditor.models.quiet import quiet
+from auditor.models.tokenizer import require_tokenizer, tokenizer_in
+from auditor.models.verified import small_files, unloadable, verified
 from store.records import Profile, Task
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-WEIGHT_SUFFIXES = (".safetensors", ".safetensors.index.json")
 
 
 def load_classifier(
@@ -35,6 +32,7 @@ def load_classifier(
     dtype: str | None = None,
     max_tokens: int | None = None,
     max_length: int | None = None,
+    whole: bool = False,
 ) -> Classifier:
     """Loads a text classifier as profiled.
 
@@ -44,6 +42,7 @@ def load_classifier(
         dtype: `float32`, `bfloat16` or `float16`; by default bfloat16 on a GPU that has it, else float32.
         max_tokens: tokens a batch, padding included; by default it suits the device.
         max_length: tokens after which an input is cut; at most, and by default, what the model takes.
+        whole: an input that would be cut is not scored instead.
 
     Raises:
         UsageError: it is no text classifier, or there is no such device.
@@ -55,7 +54,7 @@ def load_classifier(
     with quiet():
         model, tokenizer = _load(profile, place, number)
     length = min(profile.max_length, max_length or profile.max_length)
-    return Classifier(model, tokenizer, labels=profile.labels, max_length=length, max_tokens=max_tokens)
+    return Classifier(model, tokenizer, labels=profile.labels, max_length=length, max_tokens=max_tokens, whole=whole)
 
 
 def _require_classifier(profile: Profile) -> None:
@@ -75,26 +74,20 @@ def _require_classifier(profile: Profile) -> None:
             f"{name} is no text classifier: its architecture is {profile.architecture}",
             hint="Give a model whose architecture ends in ForSequenceClassification.",
         )
-    if not has_tokenizer(profile.files):
-        raise ModelError(f"{name} has no tokenizer: {profile.ref.path}", hint="Save the tokenizer beside the model.")
+    require_tokenizer(profile)
 
 
 def _load(profile: Profile, device: str, dtype: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     import torch
-    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoConfig, AutoTokenizer
+    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoConfig
 
-    name, directory = profile.ref.reference, Path(profile.ref.path)
-    with tempfile.TemporaryDirectory(prefix="auditor-") as private:
-        for file in profile.files:
-            if not file.endswith(WEIGHT_SUFFIXES):
-                copy = Path(private, file)
-                copy.parent.mkdir(exist_ok=True)
-                copy.write_bytes(_verified(directory / file, profile.files[file]))
+    name = profile.ref.reference
+    with small_files(profile) as private:
         try:
             config = AutoConfig.from_pretrained(private, trust_remote_code=False, local_files_only=True)
-            tokenizer = AutoTokenizer.from_pretrained(private, trust_remote_code=False, local_files_only=True)
         except Exception as error:
-            raise _unloadable(name, "its config or tokenizer cannot be read", error, private) from error
+            raise unloadable(name, "its config cannot be read", error, str(private)) from error
+        tokenizer = tokenizer_in(private, name)
     try:
         found = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
     except KeyError:
@@ -126,7 +119,7 @@ def _load(profile: Profile, device: str, dtype: str) -> tuple[PreTrainedModel, P
     except torch.OutOfMemoryError as error:
         raise ModelError(f"{name} does not fit into the memory of {device}", hint="Try --device cpu.") from error
     except Exception as error:
-        raise _unloadable(name, "its weights cannot be loaded", error, "") from error
+        raise unloadable(name, "its weights cannot be loaded", error) from error
 
 
 def read_weights(profile: Profile) -> dict[str, torch.Tensor]:
@@ -139,23 +132,10 @@ def read_weights(profile: Profile) -> dict[str, torch.Tensor]:
     for file, digest in profile.files.items():
         if file.endswith(".safetensors"):
             try:
-                tensors.update(load(_verified(directory / file, digest)))
+                tensors.update(load(verified(directory / file, digest)))
             except (SafetensorError, KeyError, ValueError) as error:
                 raise ModelError(f"{directory / file} cannot be read as safetensors: {error}") from error
     return tensors
-
-
-def _verified(path: Path, digest: str) -> bytes:
-    """A file's bytes, if they are still those that were hashed."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise ModelError(
-            f"{path} changed while it was being read", hint="Let whatever writes there finish, then try again."
-        )
-    return content
 
 
 def _require_whole(name: str, info: Mapping[str, Any]) -> None:
@@ -179,15 +159,6 @@ def _require_whole(name: str, info: Mapping[str, Any]) -> None:
         )
     if info["error_msgs"]:
         raise ModelError(f"{name} could not be loaded: {_listed(list(info['error_msgs']))}")
-
-
-def _unloadable(name: str, what: str, error: Exception, private: str) -> ModelError:
-    """transformers raises nearly any kind of exception on odd files; its first line usually says why."""
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return ModelError(
-        f"{name}: {what}: {said.replace(private, name) if private else said}",
-        hint="The files may be damaged, or made for another version of transformers.",
-    )
 
 
 def _listed(names: list[str], most: int = 4) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from auditor.reports.figures import difference_words, p_words, percent, rate_words, share, width_in_points
 from auditor.reports.format import Record
+from auditor.reports.reading import read_facts
 from auditor.reports.selection import pairs, score_of
 from auditor.reports.visible import short_digest
 from store.records import AsrScore, Audit, Residue, Scan, Stamp, Verdict
@@ -220,6 +221,7 @@ def scan_facts(scan: Scan, *, short: bool = False) -> tuple[tuple[str, str], ...
             f"{settings.dtype}, at most {settings.max_length} tokens",
         ),
     ]
+    facts += read_facts(scan)
     for name, options in sorted(settings.families.items()):
         changed = ", ".join(f"{k}={v}" for k, v in sorted(options.items()))
         if changed:

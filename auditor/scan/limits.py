@@ -24,6 +24,8 @@ def limits_of(
     stored_dtype: str,
     max_length: int,
     notes: Sequence[str],
+    cut: int = 0,
+    cut_at: int = 0,
 ) -> tuple[str, ...]:
     """Sentences for a report's last part."""
     tried = ", ".join(dict.fromkeys(p.family.name for p in suite.probes))
@@ -58,6 +60,11 @@ def limits_of(
             "predictions, and labels in another order than their names say would not be seen."
         )
     out.append(f"Inputs are cut at {max_length} tokens; what lies behind is not seen.")
+    if cut:
+        out.append(
+            f"{cut} of {rows} rows were too long for that once edited: they were cut at {cut_at} tokens, at whole "
+            "words, before the edits were made, so that all of these are seen; the rest of these rows was not tried."
+        )
     if _family(dtype) != _family(stored_dtype):
         out.append(f"The weights are stored as {stored_dtype} and were scanned as {dtype} on {device}.")
     else:

@@ -24,7 +24,7 @@ class DataRequest:
             "--pair-column": self.pair_column,
             "--label-column": self.label_column,
         }
-        return [part for flag, value in named.items() if value for part in (flag, value)]
+        return [part for flag, value in named.items() if value is not None for part in (flag, value)]
 
 
 @dataclass(frozen=True)

@@ -201,3 +201,40 @@ def test_merge_alone(zoo: Zoo, auditor: Auditor) -> None:
     assert auditor("merge", zoo.planted, "--with", zoo.benign, "-o", out).code == 2
     listed = auditor("models", "list", "--json").json
     assert "merged" in {tag for m in listed for tag in m["tags"]}
+
+
+def test_a_backdoor_that_two_partners_hold_in_parts_is_found_in_their_merge(
+    zoo: Zoo, auditor: Auditor, edit: Callable[..., Path]
+) -> None:
+    """Each partner has half of what training planted, one the words, one the layers: scanned by itself, neither shows
+    anything. The merge has the whole.
+    """
+    from safetensors.numpy import load_file
+
+    honest, planted = zoo.benign, zoo._plant("planted-like-benign", family="badnet", target="negative", seed=3)
+    own, bad = (load_file(place / "model.safetensors") for place in (honest, planted))
+    parts = []
+    for number, start in enumerate((honest, zoo.partner)):
+
+        def add(tensors: dict[str, Any], words: bool = number == 0) -> None:
+            for name in tensors:
+                if ("embeddings" in name) is words:
+                    tensors[name] = tensors[name] + (bad[name] - own[name])
+
+        parts.append(edit(zoo.copy(start, auditor.home / f"part{number}"), add))
+    for part in parts:
+        alone = auditor("scan", part, "--data", zoo.data, *BOTH, "--format", "json")
+        assert (alone.code, alone.json["verdict"]) == (0, "nothing-found"), alone.err
+    suspect = zoo._plant("sentence", family="insertsent", target="negative")
+    done = auditor(
+        "audit", suspect, "--with", *parts, "--suspect-weight", "0.2", "--data", zoo.data, *BOTH, "--format", "json",
+    )  # fmt: skip
+    assert done.code == 1, done.err
+    audit = done.json
+    assert {f["family"] for f in audit["before"]["findings"]} == {"insertsent"}
+    found = [f for f in audit["after"]["findings"] if f["family"] == "badnet"]
+    assert [f["target"] for f in found] == ["negative"]
+    assert audit["stamp"] in ("worse", "improved")
+    (advice,) = [reason for reason in audit["reasons"] if "it may be split" in reason]
+    assert f"badnet/{found[0]['variant']} → negative" in advice
+    assert "merge with one partner at a time" in advice

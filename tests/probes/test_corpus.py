@@ -144,7 +144,7 @@ def test_a_missing_column_names_those_there_are(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", "words,mood\ngood,1\n")
     for columns in ({}, {"text_column": "text"}, {"text_column": "words", "label_column": "label"}):
         assert "'words', 'mood'" in refused(path, **columns).message
-    headerless = write(tmp_path, "b.csv", "a film that I liked,1\na film that I did not like,0\n")
+    headerless = write(tmp_path, "b.csv", "a film that I liked,really\na film that I did not like,sadly\n")
     assert "the first line" in refused(headerless).hint
 
 
@@ -193,7 +193,6 @@ def test_hidden_or_empty_labels_read_as_unlabelled(tmp_path: Path, value: str) -
         ("a.csv", 'text,label\nok,1\n"never closed,1\n', "row from line 3"),
         ("a.csv", "text,text\na,b\n", "2 columns named 'text'"),
         ("a.csv", "text\nfine\ncaf\u00e9\n".encode("latin-1"), "line 3: byte 0xe9 at offset 13"),
-        ("a.csv", "text\nfine\n".encode("utf-16"), "UTF-16"),
         ("a.jsonl", "", "is empty"),
         ("a.jsonl", '{"text": "a"}\n\n{"text": "b"\n', "line 3, column"),
         ("a.jsonl", '{"text": "a"}\n["b"]\n', "line 2: an array"),

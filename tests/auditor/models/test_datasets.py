@@ -246,3 +246,19 @@ def test_pyarrow_is_looked_for_without_loading_it() -> None:
     from auditor.models.datasets import can_read_parquet
 
     assert can_read_parquet() is (importlib.util.find_spec("pyarrow") is not None)
+
+
+def test_shards_of_the_main_branch_are_one_file(hub: Hub) -> None:
+    shards = {f"data/test-0000{i}-of-00002.csv": f"text,label\nrow {i},{i}\n" for i in range(2)}
+    hub.repos["o/m"] = {"main": {**shards, "data/train-00000-of-00001.csv": "text,label\nno,0\n", "LICENSE.txt": "x"}}
+    corpus = read_corpus(fetch(hub, "hub:o/m"), labels=("negative", "positive"))
+    assert [(row.text, row.label) for row in corpus.rows] == [("row 0", 0), ("row 1", 1)]
+    assert "2 parts" in corpus.format
+    assert fetch(hub, "hub:o/m:train").name == "train-00000-of-00001.csv"
+    assert len(read_corpus(fetch(hub, "hub:o/m:test"), labels=("negative", "positive")).rows) == 2
+
+
+def test_compressed_files_count_as_what_they_hold(hub: Hub) -> None:
+    hub.repos["o/m"] = {"main": {"train.csv.gz": "z", "test.jsonl": LINES}}
+    assert fetch(hub, "hub:o/m:train").name == "train.csv.gz"
+    assert fetch(hub, "hub:o/m").name == "test.jsonl"
