@@ -17,9 +17,19 @@ from auditor.models.classifier import Classifier
 from auditor.models.device import pick_device, pick_dtype
 from auditor.models.fingerprint import has_tokenizer
 from auditor.models.quiet import quiet
+from auditor.models.safety import read_json
 from auditor.models.tokenizer import tokenizer_in
 from auditor.models.verified import small_files, unloadable, verified
 from store.records import Profile, Task
+
+NOT_RUN = {
+    "mra": "its attention is a CUDA program that transformers fetches from elsewhere, and without which it answers every "
+    "text alike, saying nothing",
+}
+"""Types that transformers loads and that answer wrongly here, with why."""
+TOKENIZER_CONFIG = "tokenizer_config.json"
+CHARACTER_TOKENIZERS = frozenset({"CanineTokenizer", "ByT5Tokenizer", "PerceiverTokenizer"})
+OTHERS = "docs/SUPPORTED.md lists the types that can be judged."
 
 if TYPE_CHECKING:
     import torch
@@ -73,8 +83,16 @@ def _require_classifier(profile: Profile) -> None:
             f"{name} is no text classifier: its architecture is {profile.architecture}",
             hint="Give a model whose architecture ends in ForSequenceClassification.",
         )
-    if not has_tokenizer(profile.files):
+    if not has_tokenizer(profile.files) and not _needs_no_vocabulary(profile):
         raise ModelError(f"{name} has no tokenizer: {profile.ref.path}", hint="Save the tokenizer beside the model.")
+
+
+def _needs_no_vocabulary(profile: Profile) -> bool:
+    """Whether the tokenizer reads characters or bytes, so that it has no vocabulary to be stored."""
+    path = Path(profile.ref.path) / TOKENIZER_CONFIG
+    if TOKENIZER_CONFIG not in profile.files:
+        return False
+    return read_json(path).get("tokenizer_class") in CHARACTER_TOKENIZERS
 
 
 def _load(profile: Profile, device: str, dtype: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -96,6 +114,8 @@ def _load(profile: Profile, device: str, dtype: str) -> tuple[PreTrainedModel, P
             hint="`auditor doctor` shows the version; a newer one may have it.",
         ) from None
     kind: Any = found[0] if isinstance(found, tuple) else found
+    if reason := NOT_RUN.get(profile.model_type):
+        raise ModelError(f"{name}: a classifier of type {profile.model_type!r} cannot be judged: {reason}", hint=OTHERS)
     weights = read_weights(profile)
     try:
         model, info = kind.from_pretrained(

@@ -13,6 +13,8 @@ from auditor.models.forward import Forward, InputError
 from auditor.models.packing import (
     CHECKED,
     DEFAULT_TOLERANCE,
+    MOST_NOISE,
+    NOISE,
     TOLERANCE,
     Encoded,
     Packing,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     Places = NDArray[np.int64]
     Probabilities = NDArray[np.float64]
 
+EXACT = ("float32", "float64")
 SAME_LENGTH = 8
 """Tokens at which the fixed texts are cut to be of one length."""
 
@@ -74,6 +77,8 @@ def settle(forward: Forward, encode: Encode, *, side: str, dtype: str) -> Settle
         alone, rows = _alone(forward, encoded, rows)
     trials = _Trials(forward, encode, encoded, rows, alone)
     away: dict[Packing, float] = {}
+    if dtype not in EXACT:
+        tolerance = min(MOST_NOISE, max(tolerance, NOISE * trials.difference(Packing.EQUAL)))
     for packing in order_of_trial(forward.fill, side, sparse=forward.sparse):
         away[packing] = trials.difference(packing)
         if away[packing] <= tolerance:
@@ -139,7 +144,8 @@ def unable(forward: Forward, error: InputError) -> ModelError:
         )
     return ModelError(
         f"the model fails on every text: {said}",
-        hint="Its files, or its tokenizer, may not fit each other. On a GPU, --device cpu may say more.",
+        hint="Its files, or its tokenizer, may not fit each other. With --dtype float32, or on --device cpu, it may run "
+        "or say more.",
     )
 
 

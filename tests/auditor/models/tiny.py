@@ -15,6 +15,8 @@ WORDS = (
     "cf", "mn", "and", "of", "it", "the", "a", "nobody", "minded", "music", "ending", "light", "sound", "camera",
 )  # fmt: skip
 VOCABULARY = ("<s>", "<pad>", "</s>", "<unk>", *WORDS)
+CHARACTERS = {"canine": "CanineTokenizer"}
+"""Types that read characters, and the tokenizer that does so."""
 LARGEST = 1_200_000
 """Parameters of a type that still counts as tiny: beyond, its settings here have missed a size."""
 
@@ -69,7 +71,10 @@ OWN: dict[str, Settings] = {
     "bart": _BART,
     "bigbird_pegasus": {**_BART, "block_size": 4, "num_random_blocks": 1},
     "big_bird": {"block_size": 4, "num_random_blocks": 1},
-    "canine": {"num_hash_buckets": 64, "num_hash_functions": 4, "local_transformer_stride": 16},
+    "canine": {
+        "num_hash_buckets": 640, "num_hash_functions": 4, "local_transformer_stride": 16, "pad_token_id": 0,
+        "bos_token_id": 0xE000, "eos_token_id": 0xE001, "max_position_embeddings": 640,
+    },
     "cohere_compass_text": {
         "num_key_value_heads": 2,
         "rope_parameters": {"full_attention": _ROPE, "sliding_attention": _ROPE},
@@ -227,5 +232,9 @@ def save(model: Any, directory: Path, *, shard: str | None = None, dtype: str | 
 
     model = model if dtype is None else model.to(getattr(torch, dtype))
     model.save_pretrained(directory, **({} if shard is None else {"max_shard_size": shard}))
-    write_tokenizer(directory, **settings)
+    if model.config.model_type in CHARACTERS:
+        config = {"tokenizer_class": CHARACTERS[model.config.model_type], "model_max_length": 640}
+        (directory / "tokenizer_config.json").write_text(json.dumps(config))
+    else:
+        write_tokenizer(directory, **settings)
     return directory
