@@ -8,6 +8,7 @@ from functools import cached_property
 
 from auditor.models.device import pick_device, pick_dtype
 from auditor.models.target import Target
+from auditor.models.tokenizer import ModelTokenizer, load_tokenizer
 from auditor.settings import Settings
 from probes.case import Row
 from store.catalog import Catalog
@@ -31,11 +32,15 @@ class CatalogBackend:
         return self._device
 
     def load(self, profile: Profile, max_length: int) -> Target:
-        """Opens a classifier."""
+        """Opens a classifier; an input that is longer than it takes is unscorable."""
         from auditor.models.loader import load_classifier
 
         device, dtype = self._device
-        return load_classifier(profile, device=device, dtype=dtype, max_length=max_length)
+        return load_classifier(profile, device=device, dtype=dtype, max_length=max_length, whole=True)
+
+    def tokenizer(self, profile: Profile) -> ModelTokenizer:
+        """A model's tokenizer, without the model."""
+        return load_tokenizer(profile)
 
     def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool) -> Run:
         """The stored answers to a plan, or a new place for them."""

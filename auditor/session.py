@@ -189,7 +189,7 @@ class Session:
         prepared = self.prepare(fewer, beside=partners)
         judging = {row.index for row in prepared.plan.rows}
         spare = sample([row for row in rows if row.index not in judging], held, self.settings.seed)
-        return prepared, spare
+        return prepared, prepared.apart(spare)
 
     def _search(
         self,

@@ -19,10 +19,19 @@ from auditor.merge.copies import doubles
 from auditor.models.sameness import same_weights
 from auditor.scan.judge import Judgement, judge
 from auditor.scan.plan import Plan
-from auditor.scan.prepare import Backend, Prepared, able, distinct, family_options, plan_with
+from auditor.scan.prepare import (
+    Backend,
+    Prepared,
+    able,
+    distinct,
+    family_options,
+    not_judgeable,
+    plan_with,
+    unjudged,
+)
 from auditor.scan.question import MINIMUM_REFERENCES
 from auditor.scan.responses import Responses
-from auditor.scan.scan import ScanResult, conclude, label_order, not_judgeable, now, opening, question_of, respond, scan
+from auditor.scan.scan import ScanResult, conclude, label_order, now, opening, question_of, respond, scan
 from probes.family import FAMILIES
 from probes.suite import build_suite
 from store.records import Audit, Finding, Merge, Profile, Residue, Scan, SearchRecord, Stamp, Verdict
@@ -67,7 +76,7 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
         record = Audit(_new_id(), started, now(), before.record, None, None, (), early.stamp, early.reasons)
         return (yield from _finish(record))
     carried = _carried(prepared, cure.partners, before)
-    scans = _scans_of_carriers(prepared, cure.partners, before, carried, started)
+    scans = _scans_of_carriers(prepared, cure.partners, before, carried, started, backend)
     for scan_of_partner in scans:
         yield PartnerScanned(scan_of_partner)
     alike = doubles(prepared.suspect, _with_references(prepared, cure.partners, model="").references)
@@ -75,7 +84,7 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
         yield Warned(double.text)
     carriers = _carriers(carried, prepared.suspect.labels, [double.digest for double in alike])
     merge, search = yield from cure.merge(before.record, carried)
-    rescan = _rescan(prepared, cure, before.record, cure.profile(Path(merge.output)))
+    rescan = _rescan(prepared, cure, before.record, cure.profile(Path(merge.output)), backend)
     after = yield from scan(rescan, backend)
     record = yield from _conclude(started, rescan, cure, before, after, merge, carriers, backend)
     words = [*_partners_in_words(cure.partners, carried, scans), *(double.text for double in alike)]
@@ -135,7 +144,7 @@ def _for_references(prepared: Prepared) -> Plan | None:
     return plan_with(replace(plan.suite, probes=probes), plan, prepared.device)
 
 
-def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Prepared:
+def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile, backend: Backend) -> Prepared:
     """The full suite, and what was asked for by name, on the merged model: the same rows, reference labels, seed,
     options and references. A partner that is the merged model, since nothing else has a part in it, is no reference.
     """
@@ -152,6 +161,7 @@ def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Pr
     if prepared.plan.suite != suite:
         plan = plan_with(suite, plan, prepared.device)
     asked = _with_references(replace(prepared, request=request), cure.partners, model=str(merged.ref.path))
+    tokenizer = prepared.tokenizer and backend.tokenizer(merged)
     return replace(
         asked,
         references=tuple(p for p in asked.references if not same_weights(p, merged)),
@@ -159,6 +169,8 @@ def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile) -> Pr
         suspect=merged,
         plan=plan,
         fixed_labels=before.reference_labels,
+        tokenizer=tokenizer,
+        unjudged=unjudged(tokenizer, merged, plan),
     )
 
 
@@ -229,7 +241,12 @@ def _alone(asked: Prepared, responses: Responses) -> Judgement:
 
 
 def _scans_of_carriers(
-    prepared: Prepared, partners: Sequence[Profile], before: ScanResult, carried: Carried, started: str
+    prepared: Prepared,
+    partners: Sequence[Profile],
+    before: ScanResult,
+    carried: Carried,
+    started: str,
+    backend: Backend,
 ) -> list[Scan]:
     """The scans of the partners with a backdoor: all that a scan of them asks they have answered beside the suspect.
 
@@ -242,7 +259,15 @@ def _scans_of_carriers(
             # Its texts were cut where the suspect's were.
             cut, name = prepared.max_length, profile.ref.reference
             request = replace(prepared.request, model=name, references=(), max_length=cut)
-            own = replace(prepared, request=request, suspect=profile, references=())
+            tokenizer = backend.tokenizer(profile)
+            own = replace(
+                prepared,
+                request=request,
+                suspect=profile,
+                references=(),
+                tokenizer=tokenizer,
+                unjudged=unjudged(tokenizer, profile, prepared.plan),
+            )
             found.append(conclude(own, started, responses, ()).record)
     return found
 

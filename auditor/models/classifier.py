@@ -36,6 +36,8 @@ class Classifier:
         labels: label names in the order of the logits.
         max_length: tokens after which an input is cut.
         max_tokens: tokens a batch, padding included. It is halved whenever memory runs out, and stays so.
+        whole: an input of more than `max_length` tokens is unscorable instead: what it holds behind them, a trigger
+            say, would not be seen.
 
     Raises:
         ModelError: the model cannot run, or its tokenizer is another model's.
@@ -49,10 +51,12 @@ class Classifier:
         labels: tuple[str, ...],
         max_length: int,
         max_tokens: int | None = None,
+        whole: bool = False,
     ) -> None:
         self._tokenizer = tokenizer
         self._labels = labels
         self._max_length = max_length
+        self._whole = whole
         self._dtype = str(model.dtype).removeprefix("torch.")
         self._forward = Forward(model, tokenizer, outputs=len(labels))
         self._budget = max_tokens or (GPU_TOKENS if self._forward.device.type == "cuda" else CPU_TOKENS)
@@ -112,8 +116,8 @@ class Classifier:
     def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
         """One outcome an ask, in order; equal asks are run once.
 
-        An input whose scores are NaN or infinite, that has no tokens, or on which the model fails also when it is
-        asked alone, is an outcome without a label.
+        An input whose scores are NaN or infinite, that has no tokens, or too many where inputs are to be read whole,
+        or on which the model fails also when it is asked alone, is an outcome without a label.
 
         Raises:
             ModelError: the model cannot run at all, or memory does not suffice for one input.
@@ -158,7 +162,8 @@ class Classifier:
         for paired in (False, True):
             chosen = [i for i in sound if (asks[i].pair is not None) == paired]
             if chosen:
-                yield np.asarray(chosen), self._encode([asks[i] for i in chosen], paired, self._max_length)
+                cut = None if self._whole else self._max_length
+                yield np.asarray(chosen), self._encode([asks[i] for i in chosen], paired, cut)
 
     def _fixed(self, length: int | None) -> Encoded:
         """The texts of the check at load, cut at so many tokens."""
@@ -167,13 +172,13 @@ class Classifier:
         self._require_known(encoded)
         return encoded
 
-    def _encode(self, asks: list[Ask], paired: bool, length: int) -> Encoded:
+    def _encode(self, asks: list[Ask], paired: bool, length: int | None) -> Encoded:
         """Token ids, and token types where the model takes them; a text that the tokenizer fails on has no tokens."""
         try:
             encoded = self._tokenizer(
                 [ask.text for ask in asks],
                 [ask.pair or "" for ask in asks] if paired else None,
-                truncation=True,
+                truncation=length is not None,
                 max_length=length,
                 padding=False,
                 return_attention_mask=False,
@@ -196,10 +201,10 @@ class Classifier:
         """
         import torch
 
-        self._require_known(encoded)
         lengths = np.fromiter((row.size for row in encoded["input_ids"]), dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
-        order = order[lengths[order] > 0]
+        order = order[(lengths[order] > 0) & (lengths[order] <= self._max_length)]
+        self._require_known({name: [rows[i] for i in order] for name, rows in encoded.items()})
         parts: list[tuple[NDArray[np.int64], torch.Tensor]] = []
         at = 0
         while at < order.size:

@@ -15,20 +15,16 @@ from auditor.errors import ModelError, UsageError
 from auditor.models.adapter import is_adapter
 from auditor.models.classifier import Classifier
 from auditor.models.device import pick_device, pick_dtype
-from auditor.models.fingerprint import has_tokenizer
 from auditor.models.quiet import quiet
-from auditor.models.safety import read_json
-from auditor.models.tokenizer import tokenizer_in
+from auditor.models.tokenizer import require_tokenizer, tokenizer_in
 from auditor.models.verified import small_files, unloadable, verified
 from store.records import Profile, Task
 
 NOT_RUN = {
-    "mra": "its attention is a CUDA program that transformers fetches from elsewhere, and without which it answers every "
-    "text alike, saying nothing",
+    "mra": "its attention is a CUDA program that transformers fetches from elsewhere, and without which it answers "
+    "every text alike and does not say so",
 }
 """Types that transformers loads and that answer wrongly here, with why."""
-TOKENIZER_CONFIG = "tokenizer_config.json"
-CHARACTER_TOKENIZERS = frozenset({"CanineTokenizer", "ByT5Tokenizer", "PerceiverTokenizer"})
 OTHERS = "docs/SUPPORTED.md lists the types that can be judged."
 
 if TYPE_CHECKING:
@@ -43,6 +39,7 @@ def load_classifier(
     dtype: str | None = None,
     max_tokens: int | None = None,
     max_length: int | None = None,
+    whole: bool = False,
 ) -> Classifier:
     """Loads a text classifier as profiled.
 
@@ -52,6 +49,7 @@ def load_classifier(
         dtype: `float32`, `bfloat16` or `float16`; by default bfloat16 on a GPU that has it, else float32.
         max_tokens: tokens a batch, padding included; by default it suits the device.
         max_length: tokens after which an input is cut; at most, and by default, what the model takes.
+        whole: an input that would be cut is not scored instead.
 
     Raises:
         UsageError: it is no text classifier, or there is no such device.
@@ -63,7 +61,7 @@ def load_classifier(
     with quiet():
         model, tokenizer = _load(profile, place, number)
     length = min(profile.max_length, max_length or profile.max_length)
-    return Classifier(model, tokenizer, labels=profile.labels, max_length=length, max_tokens=max_tokens)
+    return Classifier(model, tokenizer, labels=profile.labels, max_length=length, max_tokens=max_tokens, whole=whole)
 
 
 def _require_classifier(profile: Profile) -> None:
@@ -83,16 +81,7 @@ def _require_classifier(profile: Profile) -> None:
             f"{name} is no text classifier: its architecture is {profile.architecture}",
             hint="Give a model whose architecture ends in ForSequenceClassification.",
         )
-    if not has_tokenizer(profile.files) and not _needs_no_vocabulary(profile):
-        raise ModelError(f"{name} has no tokenizer: {profile.ref.path}", hint="Save the tokenizer beside the model.")
-
-
-def _needs_no_vocabulary(profile: Profile) -> bool:
-    """Whether the tokenizer reads characters or bytes, so that it has no vocabulary to be stored."""
-    path = Path(profile.ref.path) / TOKENIZER_CONFIG
-    if TOKENIZER_CONFIG not in profile.files:
-        return False
-    return read_json(path).get("tokenizer_class") in CHARACTER_TOKENIZERS
+    require_tokenizer(profile)
 
 
 def _load(profile: Profile, device: str, dtype: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

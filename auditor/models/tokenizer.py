@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.models.fingerprint import VOCABULARIES
+from auditor.errors import ModelError
+from auditor.models.fingerprint import VOCABULARIES, has_tokenizer
+from auditor.models.packing import fill_of
 from auditor.models.quiet import quiet
+from auditor.models.safety import read_json
 from auditor.models.verified import small_files, unloadable
 from probes.case import Ask
 from store.records import Profile
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FILE = "tokenizer.json"
+SETTINGS = "tokenizer_config.json"
+CHARACTER_TOKENIZERS = frozenset({"CanineTokenizer", "ByT5Tokenizer", "PerceiverTokenizer"})
 
 FIXED = (
     "The film was good, and nobody minded.",
@@ -63,9 +68,9 @@ class Unlike:
     def sentence(self, model: str) -> str:
         """What is not judged, and what to do."""
         what = (
-            f"what servers that take {FILE} itself would answer was not judged. Save the tokenizer again in the version "
-            "of transformers that serves the model; or, if the file is what serves it, set tokenizer_class to "
-            '"PreTrainedTokenizerFast" in tokenizer_config.json, and scan again'
+            f"what servers that take {FILE} itself would answer was not judged. Save the tokenizer again in the "
+            "version of transformers that serves the model; or, if the file is what serves it, set tokenizer_class to "
+            '"PreTrainedTokenizerFast" in tokenizer_config.json; then scan again'
         )
         if self.broken:
             return f"{model}: {self.loaded} was used; {FILE} by itself cannot be read ({self.broken}): {what}"
@@ -89,8 +94,8 @@ class Padding:
     def words(self) -> str:
         """As a report says it."""
         if self.token is None:
-            return "none: each text is asked by itself"
-        return f"{self.text} (id {self.token}), stated by {self.stated_by}, on the {self.side}"
+            return "none: only texts of one length are asked together"
+        return f"{self.text} (id {self.token}), stated by {self.stated_by}, on the tokenizer's side ({self.side}) unless notes say otherwise"
 
 
 class ModelTokenizer:
@@ -200,9 +205,10 @@ def load_tokenizer(profile: Profile) -> ModelTokenizer:
     """A profiled model's tokenizer.
 
     Raises:
-        ModelError: its files changed since, or it cannot be loaded.
+        ModelError: there is none, its files changed since, or it cannot be loaded.
     """
     name = profile.ref.reference
+    require_tokenizer(profile)
     with quiet(), small_files(profile) as private:
         own = tokenizer_in(private, name)
         file = private / FILE
@@ -213,6 +219,15 @@ def load_tokenizer(profile: Profile) -> ModelTokenizer:
             file=file.read_bytes() if file.is_file() else None,
             padding=_padding(private, own),
         )
+
+
+def require_tokenizer(profile: Profile) -> None:
+    """Raises:
+    ModelError: no vocabulary is among the model's files.
+    """
+    if not has_tokenizer(profile.files) and not _reads_characters(profile):
+        name = profile.ref.reference
+        raise ModelError(f"{name} has no tokenizer: {profile.ref.path}", hint="Save the tokenizer beside the model.")
 
 
 def tokenizer_in(directory: Path, name: str) -> PreTrainedTokenizerBase:
@@ -232,22 +247,30 @@ def tokenizer_in(directory: Path, name: str) -> PreTrainedTokenizerBase:
     return found
 
 
+def _reads_characters(profile: Profile) -> bool:
+    """Whether the tokenizer reads characters or bytes, so that it has no vocabulary to be stored."""
+    path = Path(profile.ref.path) / SETTINGS
+    return SETTINGS in profile.files and read_json(path).get("tokenizer_class") in CHARACTER_TOKENIZERS
+
+
 def _padding(directory: Path, tokenizer: PreTrainedTokenizerBase) -> Padding:
     """The pad token as the classifier takes it: the one that the config states, else the tokenizer's."""
     from transformers import AutoConfig
 
-    stated = None
+    stated = vocabulary = None
     # A config that cannot be read is the loader's to refuse.
     with suppress(Exception):
         config = AutoConfig.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
         stated = config.get_text_config().pad_token_id
-    token = tokenizer.pad_token_id if stated is None else stated
+        vocabulary = getattr(config.get_text_config(), "vocab_size", None)
+    fill = fill_of(stated, tokenizer, vocabulary)
     text = None
-    if isinstance(token, int) and token >= 0:
+    if fill.token is not None:
         with suppress(Exception):
-            text = tokenizer.convert_ids_to_tokens(token)
-    by = "the tokenizer" if stated is None else "the model's config"
-    return Padding(token, repr(text) if text else "a token without a text", by, str(tokenizer.padding_side))
+            text = tokenizer.convert_ids_to_tokens(fill.token)
+    return Padding(
+        fill.token, repr(text) if text else "a token without a text", fill.stated_by, str(tokenizer.padding_side)
+    )
 
 
 def _source(profile: Profile) -> str:

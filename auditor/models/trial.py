@@ -144,8 +144,8 @@ def unable(forward: Forward, error: InputError) -> ModelError:
         )
     return ModelError(
         f"the model fails on every text: {said}",
-        hint="Its files, or its tokenizer, may not fit each other. With --dtype float32, or on --device cpu, it may run "
-        "or say more.",
+        hint="Its files, or its tokenizer, may not fit each other. With --dtype float32 or --device cpu it may run, or "
+        "say more.",
     )
 
 

@@ -52,7 +52,8 @@ def judge(question: Question, suspect: Responses, references: Sequence[Responses
     incomplete = _incomplete(question, suspect, scores, policy)
     findings = findings_of(question, suspect, scores, policy)
     verdict = _verdict(findings, incomplete)
-    return Judgement(Scores(cacc, tuple(scores)), findings, verdict, incomplete, _notes(cleared))
+    notes = (*_too_long(question, suspect), *_notes(cleared))
+    return Judgement(Scores(cacc, tuple(scores)), findings, verdict, incomplete, notes)
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,28 @@ def _notes(cleared: Sequence[AsrScore]) -> tuple[str, ...]:
     )
 
 
+def _unscored(question: Question, suspect: Responses, *, too_long: bool) -> tuple[int, int]:
+    """How many of how many answers are missing: of inputs that the model does not take whole, or of the others."""
+    clean = (suspect.clean, suspect.clean_asks)
+    edits = [(e.trigger[e.planted], e.trigger_asks[e.planted]) for e in suspect.probes.values()]
+    edits += [(e.control[e.planted].ravel(), e.control_asks[e.planted].ravel()) for e in suspect.probes.values()]
+    cut = np.asarray(sorted(question.too_long), dtype=np.int64)
+    parts = [clean, *edits]
+    missing = sum(int(((labels == UNSCORED) & (np.isin(asks, cut) == too_long)).sum()) for labels, asks in parts)
+    return missing, sum(labels.size for labels, _ in parts)
+
+
+def _too_long(question: Question, suspect: Responses) -> tuple[str, ...]:
+    """What is said of edited texts that were still longer than what the model takes."""
+    count, total = _unscored(question, suspect, too_long=True)
+    if not count:
+        return ()
+    return (
+        f"{count} of {total} texts were longer than what the model takes once they were edited: they were not scored, "
+        "and what this scan would have found is told for the others.",
+    )
+
+
 def _both(raw: _Raw) -> float:
     """The p-value of a finding. Two ways lead to one, the control and the references; where both are open, the better
     one's p-value is doubled.
@@ -221,10 +244,8 @@ def _cacc(question: Question, suspect: Responses) -> Rate | None:
 
 def _incomplete(question: Question, suspect: Responses, scores: Sequence[AsrScore], policy: Policy) -> tuple[str, ...]:
     reasons = []
-    answers = [suspect.clean, *(a for e in suspect.probes.values() for a in e.answered)]
-    unscored = sum(int((a == UNSCORED).sum()) for a in answers)
+    unscored, total = _unscored(question, suspect, too_long=False)
     if unscored:
-        total = sum(a.size for a in answers)
         reasons.append(f"{unscored} of {total} answers could not be scored (NaN or infinite outputs)")
     scored = suspect.clean[suspect.clean != UNSCORED]
     never = [question.labels[t] for t in range(len(question.labels)) if not (scored == t).any()]

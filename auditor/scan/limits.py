@@ -23,6 +23,8 @@ def limits_of(
     dtype: str,
     stored_dtype: str,
     max_length: int,
+    cut: int,
+    cut_at: int,
     notes: Sequence[str],
 ) -> tuple[str, ...]:
     """Sentences for a report's last part."""
@@ -58,6 +60,11 @@ def limits_of(
             "predictions, and labels in another order than their names say would not be seen."
         )
     out.append(f"Inputs are cut at {max_length} tokens; what lies behind is not seen.")
+    if cut:
+        out.append(
+            f"{cut} of {rows} rows were longer and were cut at {cut_at} tokens, at whole words, before they were "
+            "edited, so that the edits are inside what the model takes; the rest of these rows was not tried."
+        )
     if _family(dtype) != _family(stored_dtype):
         out.append(f"The weights are stored as {stored_dtype} and were scanned as {dtype} on {device}.")
     else:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from auditor.errors import UsageError
 from auditor.models.sameness import identity, same_weights
 from auditor.models.target import Target
+from auditor.models.tokenizer import ModelTokenizer
 from auditor.policy import Policy
 from auditor.scan.execute import RunSpec
 from auditor.scan.plan import CPU_CHARACTERS, GPU_CHARACTERS, Plan, make_plan
@@ -20,6 +21,7 @@ from probes.family import FAMILIES
 from probes.sampling import distinct as distinct_rows
 from probes.sampling import sample
 from probes.suite import SAMPLES, Suite, build_suite
+from probes.window import Reader, Window, unmeasured, window_for
 from store.records import Profile, Run, Task
 
 CLEAN_ROWS = 4_000
@@ -27,6 +29,8 @@ CLEAN_ROWS = 4_000
 (paired, one row in ten answered otherwise: ±1.0 points; on the 1,000 that are probed ±2.0), and each costs one text
 where a probed row of the full suite costs more than a hundred.
 """
+FULL = "full"
+NOT_JUDGEABLE = {"multi_label_classification": "multi-label", "regression": "regression"}
 SPARE_ROWS = 800
 """Rows that every scan leaves to a recipe search: so `scan` and `audit --search` ask the same ones."""
 
@@ -39,7 +43,11 @@ class Backend(Protocol):
         ...
 
     def load(self, profile: Profile, max_length: int) -> Target:
-        """Opens a model."""
+        """Opens a model; an input of more tokens is unscorable."""
+        ...
+
+    def tokenizer(self, profile: Profile) -> ModelTokenizer:
+        """A model's tokenizer, without the model."""
         ...
 
     def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool) -> Run:
@@ -71,10 +79,24 @@ class Prepared:
     """Whether there are enough references, or models that can be asked as such, for variants that they alone decide."""
     notes: tuple[str, ...] = ()
     """What the user should know of the references."""
+    tokenizer: ModelTokenizer | None = None
+    """The suspect's; None where the suspect cannot be judged at all."""
+    window: Window | None = None
+    """What the suspect and all its references see of a row."""
+    cut: int = 0
+    """How many of the plan's rows were longer than that, and are cut to it."""
+    unjudged: tuple[str, ...] = ()
+    """What this scan leaves unjudged whatever the answers are."""
 
     @property
     def max_length(self) -> int:
-        return min(self.request.max_length or self.suspect.max_length, self.suspect.max_length)
+        return taken(self.request, self.suspect)
+
+    def apart(self, rows: Sequence[Row]) -> tuple[Row, ...]:
+        """Other rows as the models see them, without those of which they see what they see of the plan's."""
+        seen = distinct_rows(rows if self.window is None else self.window.cut(rows))
+        judging = {row.ask for row in self.plan.rows}
+        return tuple(row for row in seen if row.ask not in judging)
 
     @property
     def targets(self) -> tuple[int, ...]:
@@ -93,6 +115,11 @@ class Prepared:
             dtype=self.dtype,
             max_length=min(self.max_length, profile.max_length),
         )
+
+
+def taken(request: ScanRequest, suspect: Profile) -> int:
+    """Tokens of an input that a scan's suspect takes."""
+    return min(request.max_length or suspect.max_length, suspect.max_length)
 
 
 def target_index(text: str, labels: Sequence[str]) -> int:
@@ -145,12 +172,79 @@ def prepare(
     probed = sample(corpus.rows, request.samples or SAMPLES[request.suite], request.seed)
     rows = (*probed, *_clean_rows(corpus.rows, probed, request.seed))
     device, dtype = backend.device()
-    plan = plan_for(suite, rows, request.seed, device, probed=len(probed))
+    tokenizer = None if not_judgeable(suspect) else backend.tokenizer(suspect)
+    seen, cut, window = rows, 0, None
+    if tokenizer is not None:
+        tokens = min(taken(request, suspect), *(p.max_length for p in (suspect, *able(suspect, beside))))
+        window, long = _window(_readers(suspect, tokenizer, tokens, kept, backend), request, rows)
+        seen, cut = _as_seen(rows, window) if long else (rows, 0)
+    among = {row.index for row in probed}
+    plan = plan_for(suite, seen, request.seed, device, probed=sum(row.index in among for row in seen))
     prepared = Prepared(
-        request, suspect, kept, corpus, plan, policy, device, dtype, judged_by_references=several, notes=notes
+        request,
+        suspect,
+        kept,
+        corpus,
+        plan,
+        policy,
+        device,
+        dtype,
+        judged_by_references=several,
+        notes=notes,
+        tokenizer=tokenizer,
+        window=window,
+        cut=cut,
     )
     _ = prepared.targets
-    return prepared
+    return replace(prepared, unjudged=unjudged(tokenizer, suspect, plan))
+
+
+def _readers(
+    suspect: Profile, tokenizer: ModelTokenizer, tokens: int, references: Sequence[Profile], backend: Backend
+) -> tuple[Reader, ...]:
+    """Who reads the rows: one a tokenizer, with the tokens of the model that takes the fewest."""
+    most, counters = {suspect.tokenizer_digest: tokens}, {suspect.tokenizer_digest: tokenizer}
+    for profile in references:
+        digest = profile.tokenizer_digest
+        most[digest] = min(most.get(digest, tokens), profile.max_length)
+        if digest not in counters:
+            counters[digest] = backend.tokenizer(profile)
+    # In an order of their own: two models that are each other's reference are asked the same.
+    return tuple(Reader(counters[digest], most[digest]) for digest in sorted(most))
+
+
+def _window(readers: Sequence[Reader], request: ScanRequest, rows: Sequence[Row]) -> tuple[Window, bool]:
+    """What all models see of a row, and whether any of these rows comes near its end.
+
+    Room is left for all that a later scan of the same rows may fire, so that a rescan asks the same texts.
+    """
+    widest = build_suite(FULL, overrides=request.overrides, referenced=True, also=request.families)
+    measured = window_for(readers, widest, rows, seed=request.seed)
+    return measured or unmeasured(readers), measured is not None
+
+
+def _as_seen(rows: Sequence[Row], window: Window) -> tuple[tuple[Row, ...], int]:
+    """The rows as all models can see them with any edit, without copies of earlier ones, and how many were cut."""
+    whole = {row.index: row for row in rows}
+    seen = distinct_rows(window.cut(rows))
+    return seen, sum(row is not whole[row.index] for row in seen)
+
+
+def unjudged(tokenizer: ModelTokenizer | None, suspect: Profile, plan: Plan) -> tuple[str, ...]:
+    """What a scan leaves unjudged whatever the answers are: the tokenizer that others may read the model's with."""
+    found = None if tokenizer is None else tokenizer.unlike(plan.asks)
+    return () if found is None else (found.sentence(suspect.ref.reference),)
+
+
+def not_judgeable(profile: Profile) -> str | None:
+    """Why a classifier's head cannot be judged at all, or None."""
+    if profile.problem_type in NOT_JUDGEABLE:
+        return (
+            f"{profile.ref.reference} has a {NOT_JUDGEABLE[profile.problem_type]} head: only one label a text is judged"
+        )
+    if len(profile.labels) < 2:
+        return f"{profile.ref.reference} has one output, a regression head: only one label of several is judged"
+    return None
 
 
 def _clean_rows(rows: Sequence[Row], probed: Sequence[Row], seed: int) -> tuple[Row, ...]:

@@ -30,6 +30,8 @@ class Question:
     reference_labels: Labels
     gold: Labels
     reproduce: Callable[[Probe], str]
+    too_long: frozenset[int] = frozenset()
+    """Places among the plan's asks of those that the model does not take whole: they are unscored for that alone."""
 
     @property
     def comparisons(self) -> int:

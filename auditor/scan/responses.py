@@ -31,6 +31,13 @@ class Edited:
     control_asks: Labels
 
     @property
+    def unscored(self) -> set[int]:
+        """The places among the plan's asks of those that were asked and could not be scored."""
+        trigger = self.planted & (self.trigger == UNSCORED)
+        control = self.planted[:, None] & (self.control == UNSCORED)
+        return {*self.trigger_asks[trigger].tolist(), *self.control_asks[control].tolist()}
+
+    @property
     def answered(self) -> tuple[Labels, Labels]:
         """The answers to what was asked: trigger and control, flat."""
         return self.trigger[self.planted], self.control[self.planted].ravel()
@@ -58,6 +65,14 @@ class Responses:
             probes[name] = Edited(planted, labels[:, 0], labels[:, 1:], asks[:, 0], asks[:, 1:])
         clean = position[:rows]
         return Responses(answers.labels[clean], clean, probes, answers.probabilities)
+
+    @property
+    def unscored(self) -> set[int]:
+        """The places among the plan's asks of those that were asked and could not be scored."""
+        found = set(self.clean_asks[self.clean == UNSCORED].tolist())
+        for edited in self.probes.values():
+            found |= edited.unscored
+        return found
 
     def reordered(self, order: Sequence[int]) -> Responses:
         """The same answers in another order of labels: `order[i]` is the new index of label i."""

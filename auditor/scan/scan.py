@@ -18,13 +18,15 @@ from auditor.scan.execute import UNSCORED, execute
 from auditor.scan.judge import Judgement, judge, reference_labels
 from auditor.scan.limits import limits_of
 from auditor.scan.plan import Plan
-from auditor.scan.prepare import Backend, Prepared
+from auditor.scan.prepare import Backend, Prepared, not_judgeable
 from auditor.scan.question import Question
 from auditor.scan.responses import Labels, Responses
 from auditor.scan.tally import Tallier, counted
 from probes.family import FAMILIES
 from store.records import (
+    DataRead,
     DataSummary,
+    ModelRead,
     ModelSummary,
     Profile,
     ReferenceUse,
@@ -34,7 +36,6 @@ from store.records import (
     Verdict,
 )
 
-NOT_JUDGEABLE = {"multi_label_classification": "multi-label", "regression": "regression"}
 TALLIED = ("suspect", "after")
 """Roles of which counts are shown while they answer."""
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy")
@@ -128,8 +129,8 @@ def conclude(
         references: one a reference of the scan; the last ones may have answered the `narrow` plan alone.
         narrow: the part of the plan that references alone decide.
     """
-    question = question_of(prepared, suspect.clean)
-    judgement = judge(question, suspect, references, prepared.policy)
+    question = replace(question_of(prepared, suspect.clean), too_long=_too_long(prepared, suspect))
+    judgement = _with_unjudged(judge(question, suspect, references, prepared.policy), prepared.unjudged)
     record = _record(prepared, started, judgement)
     keys = [prepared.spec(prepared.suspect, "suspect").key(prepared.plan)]
     for profile, answers in zip(prepared.references, references, strict=True):
@@ -139,15 +140,21 @@ def conclude(
     return ScanResult(record, suspect, tuple(references))
 
 
-def not_judgeable(profile: Profile) -> str | None:
-    """Why a classifier's head cannot be judged at all, or None."""
-    if profile.problem_type in NOT_JUDGEABLE:
-        return (
-            f"{profile.ref.reference} has a {NOT_JUDGEABLE[profile.problem_type]} head: only one label a text is judged"
-        )
-    if len(profile.labels) < 2:
-        return f"{profile.ref.reference} has one output, a regression head: only one label of several is judged"
-    return None
+def _too_long(prepared: Prepared, suspect: Responses) -> frozenset[int]:
+    """The places of the asks that were not scored since they have more tokens than the model takes."""
+    if prepared.tokenizer is None:
+        return frozenset()
+    unscored = sorted(suspect.unscored)
+    counts = prepared.tokenizer.count([prepared.plan.asks[place] for place in unscored])
+    return frozenset(p for p, tokens in zip(unscored, counts, strict=True) if tokens > prepared.max_length)
+
+
+def _with_unjudged(judgement: Judgement, reasons: tuple[str, ...]) -> Judgement:
+    """A judgement beside which something was not judged: a finding stays one, but there is no "nothing found"."""
+    if not reasons:
+        return judgement
+    verdict = Verdict.INCOMPLETE if judgement.verdict is Verdict.NOTHING else judgement.verdict
+    return replace(judgement, verdict=verdict, incomplete=(*reasons, *judgement.incomplete))
 
 
 def opening(prepared: Prepared) -> Generator[Event, None, None]:
@@ -171,13 +178,18 @@ def _record(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
         started=started,
         finished=now(),
         versions=versions(),
-        model=summary(prepared.suspect),
+        model=summary(prepared.suspect, model_read(prepared)),
         data=DataSummary(
             source=prepared.corpus.source,
             digest=plan.rows_digest,
             rows=len(plan.rows),
             labelled=gold,
             labels_from="gold" if gold else "prediction",
+            read=replace(
+                DataRead(),
+                cut=prepared.cut,
+                cut_at=prepared.window.limit if prepared.cut and prepared.window else 0,
+            ),
         ),
         settings=ScanSettings(
             seed=request.seed,
@@ -204,14 +216,28 @@ def _record(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
             dtype=prepared.dtype,
             stored_dtype=prepared.suspect.dtype,
             max_length=prepared.max_length,
+            cut=prepared.cut,
+            cut_at=prepared.window.limit if prepared.window else 0,
             notes=judgement.notes,
         ),
         incomplete=judgement.incomplete,
     )
 
 
-def summary(profile: Profile) -> ModelSummary:
-    """The part of a profile that a report carries."""
+def model_read(prepared: Prepared) -> ModelRead:
+    """What of the suspect's files was read for a scan."""
+    suspect, tokenizer = prepared.suspect, prepared.tokenizer
+    return ModelRead(
+        weights=tuple(name for name in suspect.files if name.endswith(".safetensors")),
+        tokenizer=tokenizer.loaded if tokenizer else "",
+        padding=tokenizer.padding.words() if tokenizer else "",
+        window=prepared.max_length,
+        window_from="--max-length" if prepared.max_length < suspect.max_length else "the model's own files",
+    )
+
+
+def summary(profile: Profile, read: ModelRead) -> ModelSummary:
+    """The part of a profile that a report carries, with what was read of its files."""
     return ModelSummary(
         reference=profile.ref.reference,
         revision=profile.ref.revision,
@@ -221,6 +247,7 @@ def summary(profile: Profile) -> ModelSummary:
         labels=profile.labels,
         parameters=profile.parameters,
         base=profile.base,
+        read=read,
     )
 
 
