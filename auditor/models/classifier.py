@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -60,7 +59,7 @@ class Classifier:
         self._dtype = str(model.dtype).removeprefix("torch.")
         self._forward = Forward(model, tokenizer, outputs=len(labels))
         self._budget = max_tokens or (GPU_TOKENS if self._forward.device.type == "cuda" else CPU_TOKENS)
-        self._failures: Counter[str] = Counter()
+        self._failures: dict[str, None] = {}
         with quiet():
             self._settled = settle(self._forward, self._fixed, side=str(tokenizer.padding_side), dtype=self._dtype)
         # Of the fixed texts, failures are no answers that a report lacks.
@@ -108,8 +107,8 @@ class Classifier:
     def notes(self) -> tuple[str, ...]:
         """Sentences for a report: how the model was asked, and what it failed on so far."""
         failed = [
-            f"The model fails on {count} of the inputs, each asked by itself ({said}): they are not scored."
-            for said, count in self._failures.items()
+            f"The model fails on some of the inputs, also by themselves ({said}): they are not scored."
+            for said in self._failures
         ]
         return (*self._settled.notes, *failed)
 
@@ -186,7 +185,7 @@ class Classifier:
         except Exception as error:
             # tokenizers raise plain exceptions on a text that they cannot take: the others are read all the same.
             if len(asks) == 1:
-                self._failures[first_line(error)] += 1
+                self._failures[first_line(error)] = None
                 return {name: [np.empty(0, dtype=np.int64)] for name in ("input_ids", *self._forward.types)}
             parts = [self._encode([ask], paired, length) for ask in asks]
             names = [name for name in parts[0] if all(name in part for part in parts)]
@@ -244,7 +243,7 @@ class Classifier:
             yield row, logits
 
     def _not_answered(self, error: InputError) -> None:
-        """Counts an input that the model failed on by itself.
+        """Notes an input that the model failed on by itself.
 
         Raises:
             ModelError: it fails on one that it has answered, too: it is not the input.
@@ -255,7 +254,7 @@ class Classifier:
                 self._forward(known, np.zeros(1, dtype=np.int64), Packing.ALONE)
             except InputError:
                 raise unable(self._forward, error) from error
-        self._failures[str(error)] += 1
+        self._failures[str(error)] = None
 
     def _fitting(self, lengths: NDArray[np.int64]) -> int:
         """How many of the inputs, longest first, make the next batch: at least one."""

@@ -80,8 +80,8 @@ def fill_of(stated: Any, tokenizer: PreTrainedTokenizerBase, vocabulary: int | N
 
     # The model finds padding by its config's id (positions, last token), so that one goes before the tokenizer's.
     if is_token(stated):
-        return Fill(stated, "config.json")
-    passed = "" if stated is None else f" (config.json's {stated} is no token)"
+        return Fill(stated, "the model's config")
+    passed = "" if stated is None else f" (the config's {stated} is no token)"
     if is_token(tokenizer.pad_token_id):
         return Fill(int(tokenizer.pad_token_id), f"the tokenizer{passed}")
     return Fill(None, f"nothing{passed}")

@@ -95,7 +95,8 @@ class Padding:
         """As a report says it."""
         if self.token is None:
             return "none: only texts of one length are asked together"
-        return f"{self.text} (id {self.token}), stated by {self.stated_by}, on the tokenizer's side ({self.side}) unless notes say otherwise"
+        where = f"the tokenizer puts it on the {self.side}"
+        return f"{self.text} (id {self.token}), stated by {self.stated_by}; {where}"
 
 
 class ModelTokenizer:

@@ -110,7 +110,7 @@ def test_pad_tokens_that_are_none_or_the_end_of_text(kind: str, stated: int | No
         agree(tmp_path, ["good film </s>", "bad", "a very dull plot it was </s> </s>", "good film"])
         assert classifier.padding.startswith("'</s>' (id 2), stated by ")
         assert ("is no token" in classifier.padding) == (stated == -1)
-        assert ("config.json" in classifier.padding) == (stated is not None)
+        assert ("the model's config" in classifier.padding) == (stated == EOS)
 
 
 def test_a_model_without_any_pad_token_takes_texts_of_one_length(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_row_that_the_model_fails_on_is_not_scored_and_the_others_are(tmp_path
     assert [outcome.label is None for outcome in outcomes] == [False] * 6 + [True]
     shares = [outcome.probabilities for outcome in outcomes[:6]]
     np.testing.assert_allclose(shares, by_transformers(tmp_path, asked=texts()[:6]), atol=2e-5)
-    assert classifier.notes[0].startswith("The model fails on 1 of the inputs")
+    assert classifier.notes[0].startswith("The model fails on some of the inputs")
 
 
 @pytest.mark.parametrize(("kind", "key"), [("t5", "decoder_start_token_id"), ("xmod", "default_language")])
