@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FILE = "tokenizer.json"
+SENTENCEPIECE_FILES = (
+    "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "spm.model", "spm_char.model",
+    "source.spm", "target.spm", "prophetnet.tokenizer",
+)  # fmt: skip
+SENTENCEPIECE_PACKAGES = {"sentencepiece": "sentencepiece", "protobuf": "google.protobuf"}
+"""By the name that installs it, the module of each package that reads them."""
 SETTINGS = "tokenizer_config.json"
 CHARACTER_TOKENIZERS = frozenset({"CanineTokenizer", "ByT5Tokenizer", "PerceiverTokenizer"})
 
@@ -244,8 +251,31 @@ def tokenizer_in(directory: Path, name: str) -> PreTrainedTokenizerBase:
             directory, trust_remote_code=False, local_files_only=True
         )
     except Exception as error:
-        raise unloadable(name, "its tokenizer cannot be read", error, str(directory)) from error
+        raise _sentencepiece(directory, name) or unloadable(
+            name, "its tokenizer cannot be read", error, str(directory)
+        ) from error
     return found
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        # Not even the package that it is a part of.
+        return False
+
+
+def _sentencepiece(directory: Path, name: str) -> ModelError | None:
+    """Says so where a tokenizer could not be read for want of SentencePiece, whatever transformers makes of that."""
+    files = [file for file in SENTENCEPIECE_FILES if (directory / file).is_file()]
+    missing = [package for package, module in SENTENCEPIECE_PACKAGES.items() if not _is_there(module)]
+    if not files or not missing or (directory / FILE).is_file():
+        return None
+    return ModelError(
+        f"{name}: its tokenizer is in SentencePiece's format ({files[0]}), which takes the packages "
+        f"{' and '.join(SENTENCEPIECE_PACKAGES)}; here {' and '.join(missing)} is missing",
+        hint="Install them: pip install 'auditor[sentencepiece]'",
+    )
 
 
 def _reads_characters(profile: Profile) -> bool:

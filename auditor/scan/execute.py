@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from auditor.events import BatchAnswered, Event, Progress, RunNoted, RunOpened
 from auditor.models.target import Target
+from auditor.scan.head import MULTI_LABEL, ROWS, is_multi_label
 from auditor.scan.plan import Plan
 from probes.case import Outcome
 from store.records import AnswerBatch, Run
@@ -66,15 +67,19 @@ def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> 
     done = 0
     answered: list[AnswerBatch] = []
     notes = run.notes
+    said: tuple[str, ...] = ()
     target: Target | None = None
     try:
         for number, (start, stop) in enumerate(plan.batches):
             batch = stored.get(number)
             if batch is None:
-                target = target or load()
+                if target is None:
+                    target = load()
+                    looked = target.scores([row.ask for row in plan.rows[:ROWS]])
+                    said = (MULTI_LABEL,) if is_multi_label(looked) else ()
                 batch = answer_batch(number, target.answer(plan.batch(number)))
                 # First the note: an answer is never stored without what is to be said of it.
-                if fresh := tuple(note for note in target.notes if note not in notes):
+                if fresh := tuple(note for note in (*said, *target.notes) if note not in notes):
                     notes = (*notes, *fresh)
                     yield RunNoted(run.id, fresh)
                 yield BatchAnswered(run.id, batch)
