@@ -132,6 +132,20 @@ class ModelTokenizer:
         """The class that was loaded and the file that its vocabulary is from."""
         return f"{type(self._own).__name__} of transformers, its vocabulary from {self._source}"
 
+    def special(self, asks: Sequence[Ask]) -> str:
+        """What becomes of special tokens that stand in the texts, in a sentence; empty where none does."""
+        known = [token for token in self._own.all_special_tokens if token]
+        texts = [text for ask in asks for text in (ask.text, ask.pair or "")]
+        found = [token for token in known if any(token in text for text in texts)]
+        if not found:
+            return ""
+        named = ", ".join(map(repr, found))
+        if getattr(self._own, "split_special_tokens", False):
+            return f"Texts hold special tokens ({named}): the tokenizer splits them, as any other text."
+        return (
+            f"Texts hold special tokens ({named}): the tokenizer does not split them, and the model takes them as such."
+        )
+
     def count(self, asks: Sequence[Ask]) -> list[int]:
         """Tokens of each input, special ones included; 0 where the tokenizer fails on it."""
         return [len(ids or ()) for ids in self.ids(asks)]

@@ -35,6 +35,6 @@ def is_multi_label(scores: NDArray[np.float64]) -> bool:
     sigmoids = 1 / (1 + np.exp(-np.clip(usable, -60, 60)))
     total, yes = sigmoids.sum(axis=1), (sigmoids > 0.5).sum(axis=1)
     sure = (np.abs(sigmoids - 0.5) > SURE - 0.5).mean(axis=1) >= SURE
-    none = (yes == 0) & (total < 0.5)
+    none = (yes == 0) & (sure | (total < 0.5))
     several = (yes > 1) & (total > 1.5) & sure
     return bool((none | several).mean() > SHARE)

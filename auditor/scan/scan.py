@@ -248,6 +248,7 @@ def model_read(prepared: Prepared) -> ModelRead:
         weights=tuple(name for name in suspect.files if name.endswith(".safetensors")),
         tokenizer=tokenizer.loaded if tokenizer else "",
         padding=tokenizer.padding.words() if tokenizer else "",
+        notes=tuple(note for note in (tokenizer.special(prepared.plan.asks) if tokenizer else "",) if note),
         window=prepared.max_length,
         window_from="--max-length" if prepared.max_length < suspect.max_length else "the model's own files",
     )

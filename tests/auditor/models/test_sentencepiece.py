@@ -1,4 +1,4 @@
-"""Tokenizers that are a SentencePiece model alone: read as transformers reads them, or the packages named that it takes."""
+"""Tokenizers that are a SentencePiece model alone: read as transformers reads them, or what is missing is named."""
 
 from __future__ import annotations
 
@@ -59,6 +59,8 @@ def test_packages_that_are_missing_are_named(kind: str, tmp_path: Path, monkeypa
     for module in [name for name in sys.modules if "sentencepiece_model_pb2" in name] + ["google.protobuf"]:
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
-    with pytest.raises(ModelError, match="packages sentencepiece and protobuf; here sentencepiece and protobuf") as caught:
+    with pytest.raises(
+        ModelError, match="packages sentencepiece and protobuf; here sentencepiece and protobuf"
+    ) as caught:
         load_classifier(read_profile(tmp_path), device="cpu")
     assert "auditor[sentencepiece]" in caught.value.hint

@@ -94,7 +94,9 @@ OWN: dict[str, Settings] = {
     "gemma3_text": _HEADS,
     "glm": _HEADS,
     "glm4": _HEADS,
-    "gpt_neo": {"num_heads": 4, "num_layers": 2, "attention_types": [[["global", "local"], 1]], "num_hidden_layers": LEAVE},
+    "gpt_neo": {
+        "num_heads": 4, "num_layers": 2, "attention_types": [[["global", "local"], 1]], "num_hidden_layers": LEAVE,
+    },
     "gpt_oss": {**_HEADS, **_EXPERTS},
     "gptj": {"rotary_dim": 4, "n_embd": 32, "n_head": 4, "n_layer": 2},
     "helium": _HEADS,
