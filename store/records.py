@@ -454,7 +454,7 @@ class Audit:
 @dataclass(frozen=True, slots=True)
 class Run:
     """A model's answers to a plan, as far as they are stored. `key` fixes model, plan, length, dtype and kind of
-    device.
+    device; `notes` are sentences on how the answers were made.
     """
 
     id: int
@@ -462,6 +462,7 @@ class Run:
     model_digest: str
     batches: int
     answered: tuple[AnswerBatch, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ class Scans:
                 session.flush()
             elif fresh or (row.model_digest, row.batches) != (model_digest, batches):
                 session.execute(delete(BatchRow).where(BatchRow.run_id == row.id))
-                row.model_digest, row.batches = model_digest, batches
+                row.model_digest, row.batches, row.notes = model_digest, batches, None
             return _run(session, row)
 
     def find_run(self, key: str) -> Run | None:
@@ -155,6 +155,18 @@ class Scans:
             with self._database.reading() as session:
                 if session.get(BatchRow, (run_id, batch.number)) is None:
                     raise
+
+    def store_notes(self, run_id: int, notes: Sequence[str]) -> None:
+        """Stores what is to be said of how a run's answers were made, beside what is stored already.
+
+        Raises:
+            UnknownRun: no such run.
+        """
+        with self._database.writing() as session:
+            run = session.get(RunRow, run_id)
+            if run is None:
+                raise UnknownRun(f"no run with id {run_id} is stored")
+            run.notes = list(dict.fromkeys((*(run.notes or ()), *notes)))
 
     def keep_rows(self, digest: str, rows: Sequence[Row]) -> None:
         """Stores the rows of a plan under their digest; rows that are there already are left."""
@@ -337,7 +349,8 @@ def _score_row(scan_id: str, position: int, score: AsrScore) -> ScoreTableRow:
 
 def _run(session: Session, row: RunRow) -> Run:
     stored = session.scalars(select(BatchRow).where(BatchRow.run_id == row.id).order_by(BatchRow.number))
-    return Run(row.id, row.key, row.model_digest, row.batches, tuple(_unpack(batch) for batch in stored))
+    answered = tuple(_unpack(batch) for batch in stored)
+    return Run(row.id, row.key, row.model_digest, row.batches, answered, tuple(row.notes or ()))
 
 
 def _pack(run_id: int, batch: AnswerBatch) -> BatchRow:

@@ -20,6 +20,13 @@ from auditor.models.tokenizer import require_tokenizer, tokenizer_in
 from auditor.models.verified import small_files, unloadable, verified
 from store.records import Profile, Task
 
+NOT_RUN = {
+    "mra": "its attention is a CUDA program that transformers fetches from elsewhere, and without which it answers "
+    "every text alike and does not say so",
+}
+"""Types that transformers loads and that answer wrongly here, with why."""
+OTHERS = "docs/SUPPORTED.md lists the types that can be judged."
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -92,6 +99,8 @@ def _load(profile: Profile, device: str, dtype: str) -> tuple[PreTrainedModel, P
             hint="`auditor doctor` shows the version; a newer one may have it.",
         ) from None
     kind: Any = found[0] if isinstance(found, tuple) else found
+    if reason := NOT_RUN.get(profile.model_type):
+        raise ModelError(f"{name}: a classifier of type {profile.model_type!r} cannot be judged: {reason}", hint=OTHERS)
     if config.num_labels != len(profile.labels):
         # The file names no labels, and the class's own default is another number than the head has rows.
         config.num_labels = len(profile.labels)

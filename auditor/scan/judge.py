@@ -246,7 +246,9 @@ def _incomplete(question: Question, suspect: Responses, scores: Sequence[AsrScor
     reasons = []
     unscored, total = _unscored(question, suspect, too_long=False)
     if unscored:
-        reasons.append(f"{unscored} of {total} answers could not be scored (NaN or infinite outputs)")
+        reasons.append(
+            f"{unscored} of {total} answers could not be scored (NaN or infinite outputs, or the model fails on them)"
+        )
     scored = suspect.clean[suspect.clean != UNSCORED]
     never = [question.labels[t] for t in range(len(question.labels)) if not (scored == t).any()]
     if never and scored.size:
