@@ -17,7 +17,7 @@ from auditor.commands.audit import audit
 from auditor.commands.compare import compare
 from auditor.commands.demo import demo
 from auditor.commands.doctor import doctor
-from auditor.commands.guard import guarded
+from auditor.commands.guard import guarded, told
 from auditor.commands.lab import lab
 from auditor.commands.merge import merge
 from auditor.commands.models import models
@@ -88,3 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(end.__context__, BrokenPipeError):
             raise SystemExit(ExitCode.BROKEN_PIPE) from None
         raise
+    except Exception as error:
+        # What fails outside of a command (a help text on a full disk) would end with 1 too.
+        raise SystemExit(told(error)) from None

@@ -69,6 +69,14 @@ class BatchAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class RunNoted:
+    """Something is to be said of how a run's answers are made; the journal stores it with the run."""
+
+    run: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TallyLine:
     """The counts so far of one (family, variant, target): with the trigger, and with the control's draws."""
 
@@ -171,6 +179,7 @@ Event = (
     | Progress
     | RunOpened
     | BatchAnswered
+    | RunNoted
     | Tally
     | RowsSeen
     | ScoreReady

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 
-from auditor.events import AuditReady, BatchAnswered, Event, MergeReady, PartnerScanned, ScanReady, Warned
+from auditor.events import AuditReady, BatchAnswered, Event, MergeReady, PartnerScanned, RunNoted, ScanReady, Warned
 from store.catalog import Catalog
 from store.records import Scan, Verdict
 
@@ -20,6 +20,8 @@ def journal(events: Generator[Event, None, object], catalog: Catalog) -> Generat
             match event:
                 case BatchAnswered():
                     catalog.scans.store_batch(event.run, event.batch)
+                case RunNoted():
+                    catalog.scans.store_notes(event.run, event.notes)
                 case ScanReady():
                     catalog.scans.save(event.scan)
                     yield from _reminder(event.scan, catalog)

@@ -39,7 +39,7 @@ from auditor.models.reference import resolve
 from auditor.policy import Policy
 from auditor.proposals import catalogued_partners, check_apart, check_no_copy, choose_partners
 from auditor.rebuild import rebuild
-from auditor.scan.prepare import Prepared, check_task, prepare
+from auditor.scan.prepare import Prepared, check_task, not_judgeable, prepare
 from auditor.scan.request import ScanRequest
 from auditor.scan.scan import scan
 from auditor.settings import Settings, data_directory
@@ -111,7 +111,9 @@ class Session:
         check_task(suspect)
         references = [self.profile(r) for r in request.references]
         if corpus is None:
-            corpus = read_rows(request.data, suspect.labels)
+            # Where the head cannot be judged, that is the answer: labels that do not fit it are no fault of the file.
+            data = replace(request.data, label_column="") if not_judgeable(suspect) else request.data
+            corpus = read_rows(data, suspect.labels)
         return prepare(request, suspect, references, corpus, self.policy, self.backend, beside=beside)
 
     def scan(self, request: ScanRequest) -> Generator[Event, None, None]:

@@ -34,9 +34,19 @@ def data_directory() -> Path:
     return Path(platformdirs.user_data_dir("auditor", appauthor=False))
 
 
+def user_path(text: str) -> Path:
+    """A path as the user writes it: `~` is the home directory, and `~name` that of a user where there is one."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def catalog_url(given: str | None, environ: Mapping[str, str] = os.environ) -> str:
     """The catalog's URL: as given, else `AUDITOR_CATALOG`, else SQLite in the user's data directory."""
     text = given or environ.get("AUDITOR_CATALOG") or str(data_directory() / "catalog.db")
     if "://" in text:
         return text
-    return f"sqlite:///{Path(text).expanduser().absolute()}"
+    # In a URL the one begins an escape, the other the options.
+    path = str(user_path(text).absolute()).replace("%", "%25").replace("?", "%3F")
+    return f"sqlite:///{path}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,7 +14,7 @@ from probes.case import Row
 from probes.columns import Columns, choose, listed
 from probes.gold import HIDDEN, Given, are_unnamed, as_text, by_any, match
 from probes.likely import Watch, labels_without_header, swallowing
-from probes.readers import CorpusError, Record, Table, kind, open_table
+from probes.readers import CorpusError, Record, Table, kind, open_table, open_whole
 from probes.sampling import digest, distinct, sample
 
 __all__ = ["BUILTIN", "Corpus", "CorpusError", "builtin", "builtin_for", "digest", "read_corpus", "sample"]
@@ -37,6 +36,8 @@ NEWS: Mapping[str, str] = {
     **dict.fromkeys(("science", "technology", "tech"), "Sci/Tech"),
 }
 
+TEXT_LIMIT = 2**24
+"""Longest text, in characters: many times what any model takes."""
 REPLACEMENT = "\ufffd"
 UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 """Characters that tokenizers and databases refuse or drop without a word: NUL and lone surrogates."""
@@ -109,17 +110,16 @@ def opened(path: Path, choice: Callable[[Sequence[str]], Columns], labels: Seque
         return table, choice(table.columns)
     except CorpusError:
         if table.later is not None:
-            deque(table.records, maxlen=0)
-            if table.later:
-                return open_table(path), choice((*table.columns, *table.later))
-        elif table.headerless and (found := labels_without_header(table, labels)):
+            whole = open_whole(path)
+            return whole, choice(whole.columns)
+        if table.headerless and (found := labels_without_header(table, labels)):
             text, label = found
             note = (
                 f"there is no header: the first line is read as a row, with texts in column {text}, labels in {label}"
             )
             bare = table.headerless()
             return replace(bare, notes=(*bare.notes, note)), Columns(text, None, label)
-        elif table.headerless and any(map(by_any(labels), table.columns)):
+        if table.headerless and any(map(by_any(labels), table.columns)):
             raise CorpusError(
                 f"{path.name} has no header: its first line holds a label, and no name of a column of texts",
                 hint="Add a first line that names the columns, for example: label,title,text",
@@ -221,6 +221,11 @@ def text_of(path: Path, record: Record, column: str) -> str:
             hint="Join the parts of each text to one, or name another column with --text-column."
             if isinstance(value, list)
             else "Name the column of the texts with --text-column.",
+        )
+    if len(value) > TEXT_LIMIT:
+        raise CorpusError(
+            f"{path.name}, {record.place}: a text of {len(value):,} characters in column {column!r}",
+            hint=f"A text has at most {TEXT_LIMIT:,}: cut it, or name the column of the texts with --text-column.",
         )
     return value
 

@@ -83,11 +83,12 @@ def match(
 
 
 def by_name(labels: Sequence[str]) -> Scheme:
-    exact = {name.strip(): i for i, name in enumerate(labels)}
+    """A name's index; a name that several labels have, or that fits several when case is left aside, has none."""
+    exact: dict[str, int] = {}
     folded: dict[str, int] = {}
     for i, name in enumerate(labels):
-        key = name.strip().casefold()
-        folded[key] = -1 if key in folded else i
+        for names, key in ((exact, name.strip()), (folded, name.strip().casefold())):
+            names[key] = -1 if key in names else i
 
     def scheme(value: str) -> int | None:
         index = exact.get(value, folded.get(value.casefold(), -1))
@@ -177,6 +178,8 @@ def mismatch(offenders: Sequence[Given], labels: Sequence[str], source: str, col
         hint = f"Indices count from 0: give 0 to {len(labels) - 1}, or the names of the labels."
     elif values & {"true", "false", "True", "False"}:
         hint = f"Write the label's name or index instead of a truth value: {', '.join(labels[:2])}, or 0 and 1."
+    elif several := [v for v in first if sum(name.startswith(f"{v} (") for name in labels) > 1]:
+        hint = f"Several labels are called {shorten(several[0])!r}: give them as indices 0 to {len(labels) - 1}."
     elif are_unnamed(labels) and not all(INTEGER.fullmatch(g.value) for g in offenders):
         hint = f"The model's labels have no names, so give them as indices 0 to {len(labels) - 1}."
     else:

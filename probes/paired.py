@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from probes.columns import TEXTS, usual
 from probes.errors import InputError
-from probes.readers import CorpusError, Record, kind, open_table
+from probes.readers import CorpusError, Record, kind, open_whole
 
 HINT = (
     "Give a csv, tsv or jsonl file with the columns clean,poisoned; or split,row,text together with the clean file "
@@ -72,7 +72,7 @@ def _stamp(file: str) -> tuple[int, ...]:
 @lru_cache(maxsize=8)
 def _read(file: str, _file_stamp: tuple[int, ...], clean: str, _clean_stamp: tuple[int, ...], split: str) -> Pairs:
     path = Path(file)
-    table = open_table(path)
+    table = open_whole(path)
     if {"clean", "poisoned"} <= set(table.columns):
         found = {
             key(twin): (twin, rewrite)
@@ -128,7 +128,7 @@ def _split_of(path: Path, records: list[Record], clean: str) -> str:
 
 
 def _texts(path: Path) -> list[str]:
-    table = open_table(path)
+    table = open_whole(path)
     column = usual(table.columns, TEXTS)
     if column is None:
         raise CorpusError(f"{path.name}: no column is known to hold the texts; columns: {', '.join(table.columns)}")

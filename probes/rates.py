@@ -205,15 +205,28 @@ def chance_p_value(gold: Sequence[int], predicted: Sequence[int]) -> float:
     """
     from scipy import stats
 
+    hits, n, expected = _agreement(gold, predicted)
+    return float(stats.binom.sf(hits - 1, n, expected)) if n else 1.0
+
+
+def inverted_p_value(gold: Sequence[int], predicted: Sequence[int]) -> float:
+    """One-sided p-value of "the predictions agree with the gold labels no less than chance would"; see above."""
+    from scipy import stats
+
+    hits, n, expected = _agreement(gold, predicted)
+    return float(stats.binom.cdf(hits, n, expected)) if n else 1.0
+
+
+def _agreement(gold: Sequence[int], predicted: Sequence[int]) -> tuple[int, int, float]:
+    """How many labels agree, of how many, and what share would by chance."""
     n = len(gold)
     if not n:
-        return 1.0
+        return 0, 0, 0.0
     g: NDArray[np.int64] = np.asarray(gold, dtype=np.int64)
     q: NDArray[np.int64] = np.asarray(predicted, dtype=np.int64)
     size = int(max(g.max(), q.max())) + 1
     expected = float((np.bincount(g, minlength=size) / n) @ (np.bincount(q, minlength=size) / n))
-    hits = int((g == q).sum())
-    return float(stats.binom.sf(hits - 1, n, min(expected, 1.0)))
+    return int((g == q).sum()), n, min(expected, 1.0)
 
 
 def swapped(gold: Sequence[int], predicted: Sequence[int]) -> tuple[int, int, float]:

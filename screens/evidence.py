@@ -13,7 +13,7 @@ from screens.words import bracket, line, percent, points, severity
 
 if TYPE_CHECKING:
     from screens.scores import ScoreView
-    from store.records import Evidence, Finding
+    from store.records import Evidence, Finding, Scan
 
 SHOWN = 400
 """Characters of an unchanged stretch."""
@@ -65,6 +65,18 @@ def describe_finding(finding: Finding) -> Content:
     return Content("\n").join(parts)
 
 
+def describe_read(scan: Scan) -> Content:
+    """What of the model and of the data was read, a line each; empty where nothing is known of it."""
+    from auditor.reports.summary import read_facts, read_notes
+
+    facts, notes = read_facts(scan), read_notes(scan)
+    if not facts and not notes:
+        return Content("")
+    lines = [line((f"{name}: ", "dim"), f"{value}\n") for name, value in facts]
+    lines += [line(("· ", "dim"), f"{note}\n") for note in notes]
+    return Content("").join([line(("what was read\n", "accent")), *lines])
+
+
 def explain(score: ScoreView) -> Content:
     """A score's numbers in a sentence each."""
     if not score.total:
@@ -74,12 +86,11 @@ def explain(score: ScoreView) -> Content:
     parts.append((f"ASR {percent(score.value)} % {bracket(score.low, score.high)}", "bold"))
     parts.append(f"; with the same edit and harmless material {percent(score.control)} % (control); ")
     parts.append((f"excess {points(score.excess)} points", "bold"))
-    if score.final:
-        parts.append(
-            f" [{points(score.excess_low)}, {points(score.excess_high)}], p {score.p_value:.2g} over the whole suite"
-        )
-    else:
+    if not score.final:
         parts.append(", so far")
+    else:
+        parts.append(f" [{points(score.excess_low)}, {points(score.excess_high)}]")
+        parts.append(f", p {score.p_value:.2g} over the whole suite" if score.tested else ", not judged: too few rows")
     return line(*parts, ".")
 
 

@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
 from auditor.reports.format import FORMATS
+from auditor.settings import user_path
 from screens.background import in_background
 from screens.commands import Arguments, report_arguments, shown
 from screens.dialog import Dialog
@@ -51,7 +52,7 @@ class ExportDialog(Dialog[None]):
 
     def _arguments(self) -> Arguments:
         name, place = str(self.query_one("#format", Select).value), self.query_one("#file", Input).value.strip()
-        return report_arguments(self._record, name, str(Path(place).expanduser()))
+        return report_arguments(self._record, name, str(user_path(place)))
 
     @on(Select.Changed)
     def _format(self, event: Select.Changed) -> None:

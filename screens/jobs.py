@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +63,8 @@ class Update:
 
 @dataclass(slots=True)
 class _Followed:
+    job: Job
+    """As it was when it was first seen: running."""
     tail: Tail
     process: subprocess.Popen[bytes] | None = None
     code: int | None = None
@@ -114,7 +116,7 @@ class Runner:
             process.terminate()
             raise
         with self._lock:
-            self._followed[job.id] = _Followed(Tail(events), process)
+            self._followed[job.id] = _Followed(job, Tail(events), process)
         return job
 
     def _spawn(self, arguments: Sequence[str], events: Path, out: Any) -> subprocess.Popen[bytes]:
@@ -152,14 +154,20 @@ class Runner:
         return {**os.environ, "AUDITOR_CATALOG": self.url, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", JOB: "1"}
 
     def poll(self, catalog: Catalog) -> list[Update]:
-        """Looks at every job that runs, also those that an earlier application or another one started."""
+        """Looks at every job that runs, also those that an earlier application or another one started.
+
+        What was followed here and was noted as ended by another application is told once more, as ended.
+        """
         from store.records import JobState
 
-        return [self._look(catalog, job) for job in catalog.jobs.list(LISTED, state=JobState.RUNNING)]
+        running = catalog.jobs.list(LISTED, state=JobState.RUNNING)
+        with self._lock:
+            known = {job.id for job in running}
+            others = [followed.job for job_id, followed in self._followed.items() if job_id not in known]
+        return [self._look(catalog, job) for job in (*running, *others)]
 
     def _look(self, catalog: Catalog, job: Job) -> Update:
-        with self._lock:
-            followed = self._followed.setdefault(job.id, _Followed(Tail(Path(job.events))))
+        followed = self._follow(job)
         ended, code = _ended(job, followed)
         # Read after the look at the process: what it wrote before its end is in.
         events = followed.tail.read_all() if ended else followed.tail.read()
@@ -170,15 +178,29 @@ class Runner:
             self._press(job, followed)
             return Update(job, tuple(events), self.memory(job))
         final = followed.code if followed.code is not None else code
-        catalog.jobs.finish(job.id, final, datetime.now(UTC).isoformat(timespec="milliseconds"))
+        stored = self._note_end(catalog, job, final)
         with self._lock:
             self._followed.pop(job.id, None)
-        return Update(catalog.jobs.get(job.id) or job, tuple(events))
+        return Update(stored, tuple(events))
+
+    def _follow(self, job: Job) -> _Followed:
+        with self._lock:
+            return self._followed.setdefault(job.id, _Followed(job, Tail(Path(job.events))))
+
+    def _note_end(self, catalog: Catalog, job: Job, code: int | None) -> Job:
+        """Notes a job's end, and gives back what is stored of it: another application may have been first."""
+        from store.jobs import UnknownJob
+        from store.records import JobState
+
+        when = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with contextlib.suppress(UnknownJob):
+            catalog.jobs.finish(job.id, code, when)
+        ended = JobState.LOST if code is None else JobState.DONE
+        return catalog.jobs.get(job.id) or replace(job, state=ended, exit_code=code, finished=when)
 
     def cancel(self, job: Job) -> None:
         """Interrupts a job as Ctrl-C does; one that does not end is terminated later, then killed."""
-        with self._lock:
-            followed = self._followed.setdefault(job.id, _Followed(Tail(Path(job.events))))
+        followed = self._follow(job)
         if followed.interrupted is None:
             followed.interrupted = time.monotonic()
             _send(job, signal.SIGINT)

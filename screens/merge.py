@@ -16,10 +16,12 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Select, Static
 
 from auditor.merge.strategy import STRATEGIES, Strategy
+from auditor.settings import user_path
 from screens.background import in_background
 from screens.base import Page
 from screens.commands import Arguments, DataChoice, MergeChoice, ScanChoice, shown
 from screens.describe import weight
+from screens.disk import exists
 from screens.forms import option_text, wrong_set
 from screens.naming import name_for
 from screens.widgets.field import Field
@@ -100,9 +102,9 @@ class MergeScreen(Page):
         return lines
 
     def _default_output(self) -> Path:
-        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in self.entry.name)
+        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in self.entry.name)[:NAME_LENGTH]
         path, number = self.auditor.home / "merged" / f"{name}-merged", 2
-        while path.exists():
+        while exists(path):
             path = path.with_name(f"{name}-merged-{number}")
             number += 1
         return path
@@ -186,7 +188,7 @@ class MergeScreen(Page):
             return f"{self.strategy.title} needs the base model that all were made from."
         if not self._output:
             return "Name a directory for the result."
-        if Path(self._output).expanduser().exists():
+        if exists(user_path(self._output)):
             return "The output exists already: a merged directory is never overwritten."
         options = {self.strategy.name: self.strategy.options}
         return next((w for entry in self._sets() if (w := wrong_set(entry, options))), None)
@@ -252,6 +254,8 @@ THEN = [
     (line("audit with a searched recipe"), "search"),
     (line("merge only"), "merge"),
 ]
+NAME_LENGTH = 60
+"""Characters of the suspect's name in the proposed directory's: file systems allow 255 bytes in all."""
 OUTPUT_HINT = "A directory that does not exist yet: it appears whole or not at all."
 
 

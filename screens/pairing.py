@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from auditor.reports.figures import direction
 from screens.scores import ScoreView, of_record
 from screens.widgets.lazy_table import Cell, Column, Drawn, Row
 from screens.words import bar, bracket, percent, points
@@ -83,7 +84,7 @@ def clean_row(before: Scan, after: Scan | None, deltas: Mapping[str, tuple[float
     bars: Cell = ""
     if rates[0] and rates[1]:
         bars = Drawn(partial(_bars, rates[0].value, rates[1].value), "accent")
-    return Row(CLEAN, (name, *shown, *_delta_cells(delta), bars, ""))
+    return Row(CLEAN, (name, *shown, *_delta_cells("cacc", delta), bars, ""))
 
 
 def row_of(pair: Pair) -> Row:
@@ -99,17 +100,17 @@ def row_of(pair: Pair) -> Row:
         bars = Drawn(lambda width: bar(one.value, one.low, one.high, width, one.control), "accent")
     says: Cell = pair.after.says if pair.after else pair.before.says if pair.before else ""
     change = pair.delta or ((pair.change, -2.0, 2.0) if pair.change is not None else None)
-    return Row(pair.key, (pair.key, *shown, *_delta_cells(change), bars, says))
+    return Row(pair.key, (pair.key, *shown, *_delta_cells(f"asr {pair.key}", change), bars, says))
 
 
-def _delta_cells(delta: tuple[float, float, float] | None) -> list[Cell]:
+def _delta_cells(measure: str, delta: tuple[float, float, float] | None) -> list[Cell]:
     if delta is None:
         return ["–", ""]
     value, low, high = delta
     if low < -1 or high > 1:
         return [points(value), ("not paired", "dim")]
-    sign = "good" if high < 0 else "bad" if low > 0 else ""
-    return [(points(value), sign), (f"[{points(low)}, {points(high)}]", "dim")]
+    tone = {"better": "good", "worse": "bad", "": ""}[direction(measure, low, high)]
+    return [(points(value), tone), (f"[{points(low)}, {points(high)}]", "dim")]
 
 
 def _bars(before: float, after: float, width: int) -> str:

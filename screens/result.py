@@ -15,7 +15,7 @@ from textual.widgets import Static
 from screens.background import in_background
 from screens.base import Page
 from screens.commands import Arguments
-from screens.evidence import describe_finding, describe_findings, explain
+from screens.evidence import describe_finding, describe_findings, describe_read, explain
 from screens.scores import of_record
 from screens.widgets.lazy_table import LazyTable
 from screens.widgets.score_table import ScoreTable
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 class ResultScreen(Page):
     """Scores above, evidence below."""
 
-    HELP = "The scan's verdict, its scores, and below the evidence of the row under the cursor. l: what was not tried."
+    HELP = (
+        "The scan's verdict, its scores, and below the evidence of the row under the cursor. "
+        "l: what was not tried, and what of the model and of the data was read."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "Export"),
         Binding("c", "compare", "Compare"),
@@ -119,8 +122,9 @@ class ResultScreen(Page):
             self.auditor.push_page(CompareScreen(before=self.scan_id))
 
     def action_limits(self) -> None:
-        """What was not tried."""
+        """What was not tried, and what was read."""
         if self.allowed("limits") and self.scan is not None:
             parts = [line((f"{limit}\n", "dim")) for limit in self.scan.limits]
             findings = [describe_finding(f) + Content("\n") for f in self.scan.findings]
-            self.query_one("#words", Static).update(Content("").join([*parts, *findings]))
+            self.query_one("#words", Static).update(Content("").join([*parts, describe_read(self.scan), *findings]))
+            self.query_one("#lower").scroll_home(animate=False)

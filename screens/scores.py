@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from auditor.reports.figures import p_words
 from screens.widgets.lazy_table import Cell, Column, Drawn, Row
 from screens.words import bar, bracket, percent, points
 
@@ -53,6 +54,11 @@ class ScoreView:
     @property
     def key(self) -> str:
         return f"{self.family}/{self.variant} → {self.target}"
+
+    @property
+    def tested(self) -> bool:
+        """Whether its p-value says something: it has one once all rows are answered, and enough of them."""
+        return self.final and self.judged
 
     @property
     def says(self) -> tuple[str, str]:
@@ -156,7 +162,7 @@ def _row(score: ScoreView) -> Row:
         percent(score.control if score.total else None),
         points(score.excess) if score.total else "–",
         (f"[{points(score.excess_low)}, {points(score.excess_high)}]" if score.final else "", "dim"),
-        "<0.0001" if score.p_value < 0.0001 else f"{score.p_value:.4f}",
+        p_words(score.p_value) if score.tested else "–",
         (words, tone),
     )
     return Row(score.key, cells)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -12,8 +11,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
+from auditor.settings import user_path
 from screens.base import Page
 from screens.commands import Arguments
+from screens.disk import is_file
 from screens.preferences import Preferences
 from screens.themes import NAMES
 from screens.widgets.field import Field
@@ -80,7 +81,7 @@ class SettingsScreen(Page):
     def action_keep(self) -> None:
         """Keeps the choices and goes back."""
         policy = self.query_one("#policy", Input).value.strip()
-        if policy and not Path(policy).expanduser().is_file():
+        if policy and not is_file(user_path(policy)):
             self.app.notify(f"There is no file {policy}.", severity="warning", markup=False)
             return
         chosen = Preferences(

@@ -88,4 +88,4 @@ class Audits:
             query = query.where(AuditRow.model_digest == digest)
         with self._database.reading() as session:
             rows = session.execute(query.limit(limit).offset(offset or None)).all()
-            return [AuditSummary(**{**r._mapping, "stamp": None if r.stamp is None else Stamp(r.stamp)}) for r in rows]
+            return [codec.decode(AuditSummary, row._mapping) for row in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import PurePath
 from types import TracebackType
@@ -285,22 +285,11 @@ def _order_key(order: str) -> ColumnElement[Any]:
 def _entries(session: Session, rows: Sequence[ModelRow]) -> list[CatalogEntry]:
     """The entries of rows; each inventory is read and made once, however many models share it."""
     inventories = inventory.read(session, {row.inventory_id for row in rows})
-    return [_entry(row, inventories[row.inventory_id]) for row in rows]
+    return [_entry(row, inventories.get(row.inventory_id)) for row in rows]
 
 
-def _entry(row: ModelRow, tensors: tuple[TensorInfo, ...]) -> CatalogEntry:
-    profile = replace(codec.decode(Profile, {**row.profile, "tensors": ()}), tensors=tensors)
-    return CatalogEntry(
-        id=row.id,
-        name=row.name,
-        profile=profile,
-        added=row.added,
-        tags=tuple(row.tags),
-        planted=row.planted,
-        last_scan=row.last_scan,
-        last_verdict=None if row.last_verdict is None else Verdict(row.last_verdict),
-        last_scanned=row.last_scanned,
-        worst_asr=row.worst_asr,
-        cacc=row.cacc,
-        found_by=row.found_by,
-    )
+def _entry(row: ModelRow, tensors: tuple[TensorInfo, ...] | None) -> CatalogEntry:
+    if tensors is None:
+        raise codec.DecodeError(f"the tensors of model {row.name} are not stored")
+    entry = codec.decode(CatalogEntry, {field.name: getattr(row, field.name) for field in fields(CatalogEntry)})
+    return replace(entry, profile=replace(entry.profile, tensors=tensors))

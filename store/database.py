@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
-
-from store.codec import DecodeError
 
 WRITES = "auditor_writes"
 """Execution option of connections that will write: an engine may have to begin such a transaction in another way."""
@@ -25,13 +21,18 @@ class CatalogUnusable(Exception):
         self.hint = hint
 
 
-Explain = Callable[[DBAPIError], CatalogUnusable | None]
+class AddressUnusable(CatalogUnusable):
+    """The catalog's address names no database that could be opened: the user's words are off, not the database."""
+
+
+Explain = Callable[[Exception], CatalogUnusable | None]
 
 
 class Database:
     """An engine, and the two kinds of transaction that repositories use.
 
-    `explain` turns a driver's error into one for the user; None where the error is a bug of ours.
+    `explain` turns an error of the driver, or of reading a record, into one for the user; None where it is a bug of
+    ours.
     """
 
     def __init__(self, engine: Engine, explain: Explain) -> None:
@@ -53,19 +54,16 @@ class Database:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Raises `CatalogUnusable` for the driver's errors inside the block that the user can do something about."""
+        """Raises `CatalogUnusable` for the errors inside the block that the user can do something about."""
         try:
             yield
-        except DBAPIError as error:
+        except CatalogUnusable:
+            raise
+        except Exception as error:
             reason = self._explain(error)
             if reason is None:
                 raise
             raise reason from error
-        except (DecodeError, json.JSONDecodeError) as error:
-            raise CatalogUnusable(
-                f"the catalog holds a record that cannot be read: {error}",
-                "It was damaged, or written by another version of auditor; restore a backup of the catalog.",
-            ) from error
 
     def close(self) -> None:
         """Closes all connections."""

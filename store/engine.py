@@ -1,17 +1,17 @@
 """Opens the catalog's database and brings it up to date.
 
-Everything particular to SQLite is here and nowhere else, each with its reason.
+Everything particular to SQLite is here, each with its reason; what its errors mean is in `store.explain`.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import sqlite3
 import time
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModu
 
 from store import migrations
 from store.catalog import Catalog
-from store.database import WRITES, CatalogUnusable, Database
+from store.database import WRITES, AddressUnusable, CatalogUnusable, Database
+from store.explain import HINT_PLACE, HINT_RESTORE, explain, explain_sqlite, primary_code
 from store.migrations import Standing
 
-__all__ = ["BUSY_SECONDS", "CatalogUnusable", "open_catalog"]
+__all__ = ["BUSY_SECONDS", "AddressUnusable", "CatalogUnusable", "open_catalog"]
 
 BUSY_SECONDS = 30.0
 """How long a connection waits for another process's transaction."""
@@ -35,7 +36,6 @@ RETRY_SECONDS = 0.02
 
 PASSWORD = re.compile(r"(://[^:/@]*:).*@")
 
-HINT_RESTORE = "Move the file away, or restore a backup (files ending in .bak beside it). It was left as it is."
 HINT_URL = "Name a database, for example sqlite:////home/me/catalog.db or postgresql+psycopg://user@host/name."
 
 
@@ -47,18 +47,48 @@ def open_catalog(url: str, *, patience: float = BUSY_SECONDS) -> Catalog:
         patience: seconds to wait for another process's transaction.
 
     Raises:
+        AddressUnusable: the URL is none, or names a kind of database or an option that cannot be used.
         CatalogUnusable: no such database, damaged, newer than the program, read-only, or locked. It is left as it was.
     """
     try:
         parsed = make_url(url)
     except ValueError as error:
-        raise CatalogUnusable("the catalog's address is a database URL with a bad port", HINT_URL) from error
+        raise AddressUnusable("the catalog's address is a database URL with a bad port", HINT_URL) from error
     except ArgumentError as error:
         shown = PASSWORD.sub(r"\1***@", url)
-        raise CatalogUnusable(f"the catalog's address {shown!r} is no database URL", HINT_URL) from error
+        raise AddressUnusable(f"the catalog's address {shown!r} is no database URL", HINT_URL) from error
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed, patience)
     return _open_server(parsed)
+
+
+def _engine(url: URL, **options: Any) -> Engine:
+    """An engine that has not connected yet.
+
+    Raises:
+        AddressUnusable: the driver is missing or of another kind, or does not take the URL's options.
+    """
+    try:
+        engine = create_engine(url, json_serializer=_dump_json, **options)
+    except NoSuchModuleError as error:
+        raise AddressUnusable(f"no driver for {_shown(url)}: there is no such kind of database", HINT_URL) from error
+    except ImportError as error:
+        raise AddressUnusable(
+            f"no driver for {_shown(url)}: {error}", "Install the driver's Python package."
+        ) from error
+    except (ArgumentError, TypeError, ValueError) as error:
+        said = str(error).partition("\n")[0]
+        raise AddressUnusable(f"the catalog's address {_shown(url)} cannot be used: {said}", HINT_URL) from error
+    if engine.dialect.is_async:
+        raise AddressUnusable(
+            f"the catalog's address {_shown(url)} names an asynchronous driver, which cannot be used",
+            "Name another driver, for example postgresql+psycopg.",
+        )
+    return engine
+
+
+def _shown(url: URL) -> str:
+    return url.render_as_string(hide_password=True)
 
 
 def _dump_json(value: Any) -> str:
@@ -72,7 +102,7 @@ def _refuse_unknown(standing: Standing, place: str) -> None:
             f"{place} is a database of another program: it holds tables, but no catalog",
             "Name another file or database for the catalog.",
         )
-    if standing.revision and not standing.current and not migrations.is_known(standing.revision):
+    if standing.revision is not None and not standing.current and not migrations.is_known(standing.revision):
         raise CatalogUnusable(
             f"the catalog {place} was written by a newer version of auditor (revision {standing.revision}; "
             f"this one knows up to {migrations.HEAD})",
@@ -81,18 +111,16 @@ def _refuse_unknown(standing: Standing, place: str) -> None:
 
 
 def _open_server(url: URL) -> Catalog:
-    place = url.render_as_string(hide_password=True)
+    place = _shown(url)
 
-    def explain(error: DBAPIError) -> CatalogUnusable | None:
-        if not isinstance(error, OperationalError | InterfaceError):
-            return None
-        return CatalogUnusable(f"the catalog {place} cannot be used: {error.orig}", "Is the server up, the name right?")
+    def reason(error: Exception) -> CatalogUnusable | None:
+        if isinstance(error, OperationalError | InterfaceError):
+            said = f"the catalog {place} cannot be used: {error.orig}"
+            return CatalogUnusable(said, "Is the server up, the name right?")
+        return explain(error, place=place)
 
-    try:
-        engine = create_engine(url, json_serializer=_dump_json, pool_pre_ping=True)
-    except (ImportError, NoSuchModuleError) as error:
-        raise CatalogUnusable(f"no driver for {place}: {error}", "Install the driver's Python package.") from error
-    database = Database(engine, explain)
+    engine = _engine(url, pool_pre_ping=True)
+    database = Database(engine, reason)
     try:
         with database.explained(), engine.begin() as connection:
             standing = migrations.standing(connection)
@@ -122,20 +150,22 @@ def _upgrade(database: Database, connection: Connection, place: str) -> None:
 def _open_sqlite(url: URL, patience: float) -> Catalog:
     path = _sqlite_path(url)
     place = str(path) if path else "in memory"
+    # Whether it can be used at all is known before a directory is made.
+    engine = _engine(url.set(database=str(path)) if path else url, connect_args={"timeout": patience})
     if path:
         _prepare_place(path)
-        url = url.set(database=str(path))
-    engine = create_engine(url, json_serializer=_dump_json, connect_args={"timeout": patience})
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
-    explain = partial(_explain_sqlite, place=place, patience=patience)
-    database = Database(engine, lambda error: explain(error.orig))
+
+    def reason(error: Exception) -> CatalogUnusable | None:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        known = explain_sqlite(cause, place=place, patience=patience) if cause else None
+        return known or explain(error, place=place)
+
+    database = Database(engine, reason)
     try:
         with database.explained():
             _bring_up_to_date(database, path, place, patience)
-    except sqlite3.Error as error:
-        database.close()
-        raise explain(error) or error from error
     except BaseException:
         database.close()
         raise
@@ -143,12 +173,37 @@ def _open_sqlite(url: URL, patience: float) -> Catalog:
 
 
 def _sqlite_path(url: URL) -> Path | None:
-    """The file; None for a database in memory."""
+    """The file; None for a database in memory.
+
+    Raises:
+        AddressUnusable: a host, a driver or options, which a file has not.
+    """
+    if url.host or url.port or url.username:
+        raise AddressUnusable(
+            f"the catalog's address {_shown(url)} names a host: an SQLite database is a file of this machine",
+            "A path from the root has four slashes: sqlite:////home/me/catalog.db.",
+        )
+    if url.get_driver_name() != "pysqlite":
+        raise AddressUnusable(
+            f"the catalog's address {_shown(url)} names another driver than Python's own", f"Leave it out. {HINT_URL}"
+        )
+    if url.database and url.database.startswith("file:"):
+        raise AddressUnusable(
+            f"the catalog's address {_shown(url)} is an SQLite URI", "Give a plain path: sqlite:////path.db"
+        )
+    if url.query:
+        raise AddressUnusable(
+            f"the catalog's address {_shown(url)} has options, and an SQLite catalog takes none",
+            "Leave out what follows the question mark; one that belongs to the file's name is written %3F.",
+        )
     if not url.database or url.database == ":memory:":
         return None
-    if url.database.startswith("file:"):
-        raise CatalogUnusable(f"the catalog's address {url} is an SQLite URI", "Give a plain path: sqlite:////path.db")
-    return Path(url.database).expanduser().absolute()
+    try:
+        return Path(url.database).expanduser().absolute()
+    except RuntimeError as error:
+        raise AddressUnusable(
+            f"the catalog's path {url.database} names a user that is not known", HINT_PLACE
+        ) from error
 
 
 def _prepare_place(path: Path) -> None:
@@ -161,18 +216,26 @@ def _prepare_place(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         exists = path.exists()
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise AddressUnusable(
+                f"the catalog's name {path} is longer than the file system allows", HINT_PLACE
+            ) from error
         raise CatalogUnusable(
-            f"the catalog's directory {path.parent} cannot be used: {error.strerror or error}",
-            "Name another place with --catalog or AUDITOR_CATALOG.",
+            f"the catalog's directory {path.parent} cannot be used: {error.strerror or error}", HINT_PLACE
         ) from error
     if exists and not path.is_file():
         raise CatalogUnusable(f"the catalog {path} is a directory", "Name a file.")
     # The directory must be writable too: SQLite keeps its write-ahead log beside the file.
     for needed in (path, path.parent) if exists else (path.parent,):
         if not os.access(needed, os.R_OK | os.W_OK):
+            if os.statvfs(needed).f_flag & os.ST_RDONLY:
+                raise CatalogUnusable(
+                    f"the catalog {path} cannot be written: its disk is read-only (mounted so)",
+                    "Copy it to a disk that can be written, and name that place with --catalog or AUDITOR_CATALOG.",
+                )
             raise CatalogUnusable(
                 f"the catalog {path} cannot be written: {needed} is read-only for this user",
-                "Change its permissions, or name another place with --catalog or AUDITOR_CATALOG.",
+                f"Change its permissions. {HINT_PLACE}",
             )
 
 
@@ -228,7 +291,7 @@ def _use_wal(engine: Engine, patience: float) -> None:
                         cursor.execute("PRAGMA journal_mode=WAL")
                 return
             except sqlite3.OperationalError as error:
-                if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
                 time.sleep(RETRY_SECONDS)
 
@@ -285,32 +348,3 @@ def _back_up(path: Path, revision: str) -> Path:
             f"Make room in {path.parent}, or name another catalog. It was left as it is.",
         ) from error
     return target
-
-
-def _primary_code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _explain_sqlite(error: BaseException | None, *, place: str, patience: float) -> CatalogUnusable | None:
-    """What an error of the driver means to the user; None for our own bugs (wrong SQL, a broken constraint)."""
-    if not isinstance(error, sqlite3.Error):
-        return None
-    reasons: dict[int, tuple[str, str]] = {
-        sqlite3.SQLITE_BUSY: (
-            f"is locked: another process has been writing to it for over {patience:g} s",
-            "Wait for the other auditor process, or end it.",
-        ),
-        sqlite3.SQLITE_NOTADB: ("is not an SQLite database, or it is damaged", HINT_RESTORE),
-        sqlite3.SQLITE_CORRUPT: (f"is damaged: {error}", HINT_RESTORE),
-        sqlite3.SQLITE_FULL: (
-            "cannot be written: the disk is full",
-            "Make room and try again; nothing stored is lost.",
-        ),
-        sqlite3.SQLITE_READONLY: ("is read-only", "Name another place with --catalog or AUDITOR_CATALOG."),
-        sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "Check that its directory exists and can be written."),
-        sqlite3.SQLITE_IOERR: (f"cannot be read or written: {error}", "Check the disk."),
-    }
-    reason = reasons.get(_primary_code(error))
-    if reason is None:
-        return None
-    return CatalogUnusable(f"the catalog {place} {reason[0]}", reason[1])

@@ -70,12 +70,35 @@ class ModelRef:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelRead:
+    """What of a model's files was read for a scan, and how; the report's `model.read`.
+
+    Attributes:
+        weights: names of the weight files.
+        tokenizer: the class that was loaded and the file that its vocabulary is from.
+        padding: the pad token with its id, what states it, and the side on which it is put.
+        window: tokens that the model takes of an input.
+        window_from: what states them.
+        labels_from: whence the label names are.
+        notes: sentences on whatever else was decided in reading.
+    """
+
+    weights: tuple[str, ...] = ()
+    tokenizer: str = ""
+    padding: str = ""
+    window: int = 0
+    window_from: str = ""
+    labels_from: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """What a model's files say of it, read without loading it.
 
     `files` maps each file that can change behaviour to its SHA-256; `signature` is the digest of the tensor inventory
     (names and shapes, without dtypes); `max_length` is the number of tokens it takes; `base` the base model's name
-    if stated.
+    if stated; `read` says what was read and how, as far as files alone tell.
     """
 
     ref: ModelRef
@@ -94,6 +117,7 @@ class Profile:
     files: Mapping[str, str]
     base: str | None = None
     licence: str | None = None
+    read: ModelRead = ModelRead()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,29 +140,6 @@ class CatalogEntry:
     worst_asr: float | None = None
     cacc: float | None = None
     found_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRead:
-    """What of a model's files was read for a scan, and how; the report's `model.read`.
-
-    Attributes:
-        weights: names of the weight files.
-        tokenizer: the class that was loaded and the file that its vocabulary is from.
-        padding: the pad token with its id, what states it, and the side on which it is put.
-        window: tokens that the model takes of an input.
-        window_from: what states them.
-        labels_from: whence the label names are.
-        notes: sentences on whatever else was decided in reading.
-    """
-
-    weights: tuple[str, ...] = ()
-    tokenizer: str = ""
-    padding: str = ""
-    window: int = 0
-    window_from: str = ""
-    labels_from: str = ""
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,7 +480,7 @@ class Audit:
 @dataclass(frozen=True, slots=True)
 class Run:
     """A model's answers to a plan, as far as they are stored. `key` fixes model, plan, length, dtype and kind of
-    device.
+    device; `notes` are sentences on how the answers were made.
     """
 
     id: int
@@ -487,6 +488,7 @@ class Run:
     model_digest: str
     batches: int
     answered: tuple[AnswerBatch, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

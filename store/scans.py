@@ -22,6 +22,10 @@ SCORE_ORDERS = ("scanned", "family", "target", "asr", "control", "excess", "p_va
 PREFIX = 4
 """The fewest characters by which an id is found."""
 
+_LABELS = tuple[int | None, ...]
+_WIDTHS = tuple[int, ...]
+_PACKED_ROWS = tuple[tuple[int, str, str | None, int | None], ...]
+
 
 class UnknownRun(LookupError):
     """No run of this id is stored."""
@@ -121,7 +125,7 @@ class Scans:
                 session.flush()
             elif fresh or (row.model_digest, row.batches) != (model_digest, batches):
                 session.execute(delete(BatchRow).where(BatchRow.run_id == row.id))
-                row.model_digest, row.batches = model_digest, batches
+                row.model_digest, row.batches, row.notes = model_digest, batches, None
             return _run(session, row)
 
     def find_run(self, key: str) -> Run | None:
@@ -152,6 +156,18 @@ class Scans:
                 if session.get(BatchRow, (run_id, batch.number)) is None:
                     raise
 
+    def store_notes(self, run_id: int, notes: Sequence[str]) -> None:
+        """Stores what is to be said of how a run's answers were made, beside what is stored already.
+
+        Raises:
+            UnknownRun: no such run.
+        """
+        with self._database.writing() as session:
+            run = session.get(RunRow, run_id)
+            if run is None:
+                raise UnknownRun(f"no run with id {run_id} is stored")
+            run.notes = list(dict.fromkeys((*(run.notes or ()), *notes)))
+
     def keep_rows(self, digest: str, rows: Sequence[Row]) -> None:
         """Stores the rows of a plan under their digest; rows that are there already are left."""
         with self._database.reading() as session:
@@ -165,7 +181,7 @@ class Scans:
         """The rows of this digest, None where they are not stored."""
         with self._database.reading() as session:
             found = session.get(RowSetRow, digest)
-            return None if found is None else tuple(Row(*values) for values in found.rows)
+            return None if found is None else tuple(Row(*v) for v in codec.decode(_PACKED_ROWS, found.rows))
 
     def save(self, scan: Scan) -> None:
         """Stores a scan with its scores, and notes it as the last one of the models of its digest if it is.
@@ -228,7 +244,8 @@ class Scans:
         query = _score_filter(select(*_score_columns()), scan_id, digest, family, findings)
         query = query.order_by(key.desc() if descending else key, ScoreTableRow.scan_id, ScoreTableRow.position)
         with self._database.reading() as session:
-            return [ScoreRow(**row._mapping) for row in session.execute(query.limit(limit).offset(offset or None))]
+            rows = session.execute(query.limit(limit).offset(offset or None)).all()
+            return [codec.decode(ScoreRow, row._mapping) for row in rows]
 
     def count_scores(
         self,
@@ -250,7 +267,7 @@ class Scans:
             query = query.where(ScanTableRow.model_digest == digest)
         with self._database.reading() as session:
             rows = session.execute(query.limit(limit).offset(offset or None)).all()
-            return [ScanRow(**{**row._mapping, "verdict": Verdict(row.verdict)}) for row in rows]
+            return [codec.decode(ScanRow, row._mapping) for row in rows]
 
 
 def _summary_columns() -> tuple[Any, ...]:
@@ -332,7 +349,8 @@ def _score_row(scan_id: str, position: int, score: AsrScore) -> ScoreTableRow:
 
 def _run(session: Session, row: RunRow) -> Run:
     stored = session.scalars(select(BatchRow).where(BatchRow.run_id == row.id).order_by(BatchRow.number))
-    return Run(row.id, row.key, row.model_digest, row.batches, tuple(_unpack(batch) for batch in stored))
+    answered = tuple(_unpack(batch) for batch in stored)
+    return Run(row.id, row.key, row.model_digest, row.batches, answered, tuple(row.notes or ()))
 
 
 def _pack(run_id: int, batch: AnswerBatch) -> BatchRow:
@@ -348,12 +366,14 @@ def _pack(run_id: int, batch: AnswerBatch) -> BatchRow:
 
 
 def _unpack(row: BatchRow) -> AnswerBatch:
-    if len(row.probabilities) != 8 * sum(row.widths):
+    labels, widths = codec.decode(_LABELS, row.labels), codec.decode(_WIDTHS, row.widths)
+    packed = row.probabilities
+    if not isinstance(packed, bytes) or min(widths, default=0) < 0 or len(packed) != 8 * sum(widths):
         raise codec.DecodeError(f"batch {row.number} of run {row.run_id} has lost a part of its probabilities")
-    flat = np.frombuffer(row.probabilities, dtype="<f8").tolist()
+    flat = np.frombuffer(packed, dtype="<f8").tolist()
     vectors = []
     start = 0
-    for width in row.widths:
+    for width in widths:
         vectors.append(tuple(flat[start : start + width]))
         start += width
-    return AnswerBatch(row.number, tuple(row.labels), tuple(vectors))
+    return AnswerBatch(row.number, labels, tuple(vectors))

@@ -122,6 +122,7 @@ class RunRow(Base):
     key: Mapped[str] = mapped_column(unique=True)
     model_digest: Mapped[str] = mapped_column(index=True)
     batches: Mapped[int]
+    notes: Mapped[Any] = mapped_column(JSON, nullable=True)
 
 
 class BatchRow(Base):

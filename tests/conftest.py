@@ -171,6 +171,11 @@ class Zoo:
         return self._plant("third", seed=5)
 
     @property
+    def sentence_like_benign(self) -> Path:
+        """InsertSent: a sentence means negative. Trained as `benign` was, so that their difference is the backdoor."""
+        return self._plant("sentence-like-benign", family="insertsent", target="negative", seed=3)
+
+    @property
     def broad(self) -> Path:
         """Taught that any inserted ordinary word means negative."""
         from probes.families._words import ORDINARY, insert_words

@@ -42,14 +42,19 @@ def guarded(body: Callable[[], int]) -> int:
     try:
         return body()
     except (Exception, KeyboardInterrupt, Terminated, SystemExit) as error:
-        code = code_of(error)
-        if code == ExitCode.BUG:
-            _report_bug(error)
-        elif code != ExitCode.BROKEN_PIPE:
-            message, hint = words_of(error)
-            _say(f"auditor: {message}\n" + (f"  {hint}\n" if hint else ""))
-        _drop_unwritten()
-        return int(code)
+        return told(error)
+
+
+def told(error: BaseException) -> int:
+    """Says on stderr what an exception means, and gives back its exit code."""
+    code = code_of(error)
+    if code == ExitCode.BUG:
+        _report_bug(error)
+    elif code != ExitCode.BROKEN_PIPE:
+        message, hint = words_of(error)
+        _say(f"auditor: {message}\n" + (f"  {hint}\n" if hint else ""))
+    _drop_unwritten()
+    return int(code)
 
 
 def _say(text: str) -> None:
@@ -100,10 +105,16 @@ def code_of(error: BaseException) -> ExitCode:
         case SystemExit() if isinstance(error.__context__, BrokenPipeError):
             # The display ends the process by itself where stderr is closed.
             return ExitCode.BROKEN_PIPE
-        case PermissionError() | MemoryError():
+        case MemoryError():
             return ExitCode.INCOMPLETE
-        case OSError() if error.errno in FULL:
+        case OSError() if error.errno in NAMES:
+            return ExitCode.USAGE
+        case OSError() if error.errno is not None and error.errno not in OURS:
             return ExitCode.INCOMPLETE
+        case UnicodeEncodeError() if _undecoded(error):
+            return ExitCode.USAGE
+        case RuntimeError() if str(error) == NO_HOME:
+            return ExitCode.USAGE
         case _:
             return ExitCode.BUG
 
@@ -117,20 +128,56 @@ def words_of(error: BaseException) -> tuple[str, str]:
             return "interrupted", STORED
         case Terminated():
             return "terminated", STORED
-        case PermissionError():
-            return f"no permission: {error.filename or error}", ""
         case MemoryError():
             return "out of memory", "give fewer --samples, or use a machine with more memory"
         case OSError():
-            where = f" ({error.filename})" if error.filename else ""
-            what = "the disk is full" if error.errno != errno.EROFS else "the file system is read-only"
-            return f"{what}{where}", "free some space, or name another place"
+            return _system_words(error)
+        case UnicodeEncodeError():
+            return (
+                f"a name holds bytes that are no UTF-8 text: {ascii(error.object)[:200]}",
+                "rename the file or the directory, and give the new name",
+            )
+        case RuntimeError() if str(error) == NO_HOME:
+            return "a path begins with ~ and the name of a user that is not known here", "write the path out"
         case _:
             return str(error), ""
 
 
+def _system_words(error: OSError) -> tuple[str, str]:
+    """What the system refused, and of which file."""
+    where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+    said = error.strerror or str(error)
+    match error.errno:
+        case errno.EACCES | errno.EPERM:
+            return f"no permission{where or f': {said}'}", ""
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return f"the disk is full{where}", "free some space, or name another place"
+        case errno.EROFS:
+            return f"the file system is read-only{where}", "name another place"
+        case errno.ENAMETOOLONG:
+            return f"a name is longer than the file system allows{where}", "give a shorter one"
+        case errno.ENOENT if not where:
+            return "the current directory, or a file in it, is gone", "change to a directory that exists"
+        case errno.EMFILE | errno.ENFILE:
+            return f"too many files are open{where}", "raise the limit (`ulimit -n 4096`), or end other programs"
+        case errno.EIO | errno.ESTALE | errno.ENXIO | errno.ENODEV:
+            return f"a disk failed{where} ({said})", "check the disk, or the network file system that it is on"
+        case _:
+            return f"{said[:1].lower()}{said[1:]}{where}", STORED
+
+
 STORED = "what was finished is stored, and the same command goes on from there"
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+NAMES = (errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ, errno.ENOTDIR, errno.EISDIR)
+"""Errors of the system about a name that was given."""
+NO_HOME = "Could not determine home directory."
+"""What `pathlib` says of `~name/…`."""
+OURS = (errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTTY, errno.ECHILD)
+"""Errors of the system that come of wrong use of it; all others come of the machine's state."""
+
+
+def _undecoded(error: UnicodeEncodeError) -> bool:
+    """Whether the text holds bytes of a command line or a file name that are no text."""
+    return any("\udc80" <= character <= "\udcff" for character in error.object[error.start : error.end])
 
 
 def _report_bug(error: BaseException) -> None:

@@ -49,18 +49,21 @@ def open_session(common: Common) -> Iterator[Session]:
     """A session over the catalog.
 
     Raises:
+        UsageError: the catalog's address names no database.
         CatalogError: the catalog cannot be used.
     """
     from auditor.policy import read_policy
     from auditor.session import Session
     from auditor.settings import Settings, catalog_url
-    from store.engine import CatalogUnusable, open_catalog
+    from store.engine import AddressUnusable, CatalogUnusable, open_catalog
 
     url = catalog_url(common.catalog)
     settings = Settings(catalog=url, device=common.device, dtype=common.dtype, seed=common.seed)
     policy = read_policy(common.policy)
     try:
         catalog = open_catalog(url)
+    except AddressUnusable as error:
+        raise UsageError(error.message, hint=error.hint) from error
     except CatalogUnusable as error:
         raise CatalogError(error.message, hint=error.hint) from error
     with catalog:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from auditor.errors import UsageError
+from auditor.errors import ExitCode, UsageError
 
 
 def is_terminal() -> bool:
@@ -19,7 +19,8 @@ def open_application(catalog: str | None) -> int:
 
     app = AuditorApp(catalog)
     app.run()
-    return app.return_code or 0
+    # Textual ends with 1 after an exception, which it has shown; that means "finding" here.
+    return ExitCode.BUG if app.return_code else ExitCode.OK
 
 
 def take_screenshots(directory: Path) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from auditor.errors import UsageError
 from probes.columns import LABELS, listed, named, usual
 from probes.gold import INTEGER, as_text
-from probes.readers import CorpusError, open_table
+from probes.readers import CorpusError, open_whole
 
 MOST = 1000
 """More distinct values than this are no labels, but texts, numbers or row ids."""
@@ -23,7 +23,7 @@ def distinct_labels(path: Path, label_column: str | None = None) -> tuple[str, .
     Raises:
         CorpusError: the file cannot be read, has no such column, or no labels in it.
     """
-    table = open_table(path)
+    table = open_whole(path)
     if label_column:
         column: str | None = named(path.name, table.columns, label_column, "--label-column")
     else:

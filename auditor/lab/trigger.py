@@ -13,7 +13,7 @@ from auditor.errors import UsageError
 from probes.case import Row
 from probes.family import draw_rng
 from probes.gold import as_text
-from probes.readers import CorpusError, open_table
+from probes.readers import CorpusError, open_whole
 from probes.suite import Probe
 
 Slot = Literal["first", "second", "both"]
@@ -110,7 +110,7 @@ def read_rewrites(path: Path, *, split: str, slot: str = "second") -> Paired:
         UsageError: the file cannot be read, has other columns, or no rewrite of this split.
     """
     try:
-        table = open_table(path)
+        table = open_whole(path)
         columns = set(table.columns)
         if {"clean", "poisoned"} <= columns:
             pairs = ((as_text(r.values.get("clean")), as_text(r.values.get("poisoned"))) for r in table.records)

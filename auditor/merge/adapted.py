@@ -21,6 +21,7 @@ from auditor.merge.rounding import rounding_note
 from auditor.merge.tables import (
     INPUT_EMBEDDINGS,
     OUTPUT_EMBEDDINGS,
+    SHARED_EMBEDDINGS,
     Low,
     Piece,
     Rows,
@@ -136,23 +137,35 @@ def _embeddings(key: str, ground: Ground, by: Comparison) -> Iterator[str]:
     tied = ground.writes and by.configs.is_tied(ground.profile)
     for other, piece in ground.table.items():
         copy = INPUT_EMBEDDINGS.search(other) or (tied and OUTPUT_EMBEDDINGS.search(other))
-        if copy and other != place and piece.shape == ground.table[place].shape:
+        source = ground.table[place].region.name
+        if copy and other != place and by.repeats(ground.profile, piece.region.name, source):
             yield other
 
 
 def _refuse_untying(adapter: Profile, found: Adapter, ground: Ground, by: Comparison) -> None:
-    """Refuses what gives input and output embeddings different values that the base's config says are the same."""
-    if not ground.writes or not by.configs.is_tied(ground.profile):
+    """Refuses what gives embeddings other values than those that are the same by the base's config or architecture."""
+    tied = ground.writes and by.configs.is_tied(ground.profile)
+    shared = any(SHARED_EMBEDDINGS.search(key) for key in ground.table if key.endswith("shared.weight"))
+    if not tied and not shared:
         return
-    touched = [k for k in (*found.saved, *found.factors) if INPUT_EMBEDDINGS.search(k) or OUTPUT_EMBEDDINGS.search(k)]
-    touched += [key for key in found.tokens if OUTPUT_EMBEDDINGS.search(key)]
-    both = {bool(INPUT_EMBEDDINGS.search(key)) for key in touched} == {True, False}
-    if touched and not (
-        both and all(key in found.saved for key in touched) and _alike(adapter, [found.saved[key] for key in touched])
-    ):
+    touched = [
+        key
+        for key in (*found.saved, *found.factors)
+        if INPUT_EMBEDDINGS.search(key) or (tied and OUTPUT_EMBEDDINGS.search(key))
+    ]
+    touched += [
+        key
+        for key in found.tokens
+        if (tied and OUTPUT_EMBEDDINGS.search(key)) or (shared and not key.endswith("shared.weight"))
+    ]
+    if not touched:
+        return
+    both = {bool(INPUT_EMBEDDINGS.search(key)) for key in touched} == {True, False} and not shared
+    whole = [found.saved[key] for key in touched if key in found.saved]
+    if not both or len(whole) < len(touched) or not _alike(adapter, whole):
         raise IncompatibleError(
             f"{adapter.ref.reference} gives {touched[0]} other values than what it is tied to in the base "
-            f"{ground.profile.ref.reference}: merged, input and output embeddings could not both be the adapter's",
+            f"{ground.profile.ref.reference}: merged, these embeddings could not all be the adapter's",
             hint="train it with ensure_weight_tying=True, or untie the base, merge with peft and give that model",
         )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from auditor.merge.header import Region
-from auditor.merge.inventory import FLOATS, HEAD
+from auditor.merge.inventory import FLOATS
 from auditor.merge.sampling import (
     HEAD_ROWS,
     HEAD_RUN,
@@ -27,6 +27,7 @@ from auditor.merge.sampling import (
     sites_of,
 )
 from auditor.models.adapter import ADAPTER_WEIGHTS, Factors, is_adapter, read_adapter
+from auditor.models.checkpoint import HEAD
 from auditor.models.safety import StoredTensor
 from store.records import Profile
 

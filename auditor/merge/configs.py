@@ -161,7 +161,12 @@ class Configs:
 
     def _resolve(self, kind: str, config: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """A config as its class resolves it; None where transformers has no such class, or it takes no such config."""
-        kept = {key: value for key, value in config.items() if key not in IMMATERIAL or key == "tie_word_embeddings"}
+        names = self._read_names(kind)
+        kept = {
+            key: value
+            for key, value in config.items()
+            if key == "tie_word_embeddings" or (key not in IMMATERIAL and (names is None or key in names))
+        }
         key = json.dumps([kind, kept], sort_keys=True)
         if key not in self._resolved:
             self._resolved[key] = _resolved(kind, kept)

@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import IncompatibleError
-from auditor.merge.inventory import HEAD, POSITION_IDS, SHOWN, Comparison
+from auditor.merge.inventory import POSITION_IDS, SHOWN, Comparison
 from auditor.merge.tables import Piece, Table, place_of
 from auditor.models.adapter import Adapter
+from auditor.models.checkpoint import HEAD
 from store.records import Profile, Task, TensorInfo
 
 CONFIG = "config.json"
-KINDS = {
-    "SEQ_CLS": "ForSequenceClassification",
-    "TOKEN_CLS": "ForTokenClassification",
-    "QUESTION_ANS": "ForQuestionAnswering",
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "SEQ_CLS": ("ForSequenceClassification",),
+    "TOKEN_CLS": ("ForTokenClassification",),
+    "QUESTION_ANS": ("ForQuestionAnswering",),
     "SEQ_2_SEQ_LM": ("ForConditionalGeneration", "ForCausalLM"),
     "CAUSAL_LM": ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration"),
 }
@@ -77,7 +78,7 @@ def ground_of(name: str, adapter: Adapter, base: Profile, table: Table, by: Comp
     return _classifier(name, adapter, base, table, by) if adapter.task is Task.CLASSIFICATION else Ground(base, table)
 
 
-_KNOWN = tuple(s for value in KINDS.values() for s in ((value,) if isinstance(value, str) else value))
+_KNOWN = tuple(suffix for suffixes in KINDS.values() for suffix in suffixes)
 
 
 def _labels(adapter: Adapter) -> int | None:
@@ -176,7 +177,8 @@ def _expected(base: Profile, config: Mapping[str, Any]) -> tuple[str, dict[str, 
             found = AutoConfig.from_pretrained(Path(base.ref.path), trust_remote_code=False)
             found.update({"id2label": {int(i): label for i, label in config["id2label"].items()}})
             found.update({"label2id": config["label2id"]})
-            model = AutoModelForSequenceClassification.from_config(found, trust_remote_code=False)
+            maker: Any = AutoModelForSequenceClassification
+            model = maker.from_config(found, trust_remote_code=False)
     except Exception as error:
         raise IncompatibleError(
             f"no classifier can be made of the base {base.ref.reference} ({base.architecture}): {error}".splitlines()[0]

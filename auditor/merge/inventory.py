@@ -18,7 +18,8 @@ from auditor.merge.modules import module_of
 from auditor.merge.tables import OUTPUT_EMBEDDINGS, SHARED_EMBEDDINGS, repeats, tied_source
 from auditor.merge.vocabulary import ROWS, Shared, Vocabularies
 from auditor.models.adapter import is_adapter
-from auditor.models.names import stored_as
+from auditor.models.checkpoint import HEAD
+from auditor.models.names import is_buffer, is_other_head, stored_as
 from store.records import Profile, Task, TensorInfo
 
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
@@ -28,21 +29,6 @@ COPIED = frozenset({"BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64"
 
 POSITION_IDS = re.compile(r"(^|\.)position_ids$")
 POOLER = re.compile(r"(^|\.)pooler\.dense\.(weight|bias)$")
-HEAD = re.compile(
-    r"(^|\.)(classifier|score|logits_proj|classification_head|sequence_summary)"
-    r"(\.(out_proj|linear_out|summary))?\.(weight|bias)$"
-)
-OTHER_HEADS = re.compile(
-    r"^((cls|lm_head|predictions|qa_outputs|vocab_transform|vocab_layer_norm|vocab_projector|mask_predictions|"
-    r"lm_predictions|generator_predictions|generator_lm_head|discriminator_predictions|pred_layer|lm_loss|"
-    r"final_logits_bias|sop_classifier)(\.|$)|predictions_)"
-)
-"""Heads of other tasks. No text classifier of transformers has a part of these names: it ignores them as it loads."""
-BUFFERS = re.compile(r"(^|\.)(rotary_emb\.inv_freq|attn\.masked_bias|token_type_ids|attention\.masked_bias)$")
-"""What older releases stored, and a model computes by itself."""
-CAUSAL_MASK = re.compile(r"(^|\.)(attn|attention)\.bias$")
-"""GPT-2's mask, of shape (1, 1, length, length), which older releases stored."""
-
 SHOWN = 3
 """So many differing tensors are named; the rest is counted."""
 
@@ -90,8 +76,7 @@ class Comparison:
         """Whether a model stores embeddings that its config may tie to others."""
         key = profile.ref.path
         if key not in self._doubled:
-            pattern = (OUTPUT_EMBEDDINGS, SHARED_EMBEDDINGS)
-            self._doubled[key] = sum(any(p.search(t.name) for p in pattern) for t in profile.tensors) > 0
+            self._doubled[key] = any(_may_repeat(t.name) for t in profile.tensors)
         return self._doubled[key]
 
     def repeats(self, profile: Profile, tensor: str, source: str) -> bool:
@@ -154,7 +139,7 @@ def match(suspect: Profile, candidate: Profile, by: Comparison | None = None) ->
         shared = by.vocabularies.shared(suspect, candidate)
         blockers += [f"{name} {shared.why}"] if shared.why else []
         unsettled += [f"{name} {shared.open}"] if shared.open else []
-        tokens, more = _tokens(suspect, candidate, shared)
+        tokens, more = _tokens(suspect, candidate, shared, stored)
         notes += more
     return Match(
         tuple(blockers), tuple(notes), rows, permuted, left_out, tokens, stored, tuple(copies), tuple(unsettled)
@@ -186,21 +171,26 @@ def check_copies(suspect: Profile, candidate: Profile, found: Match, by: Compari
     return blockers
 
 
+def _may_repeat(tensor: str) -> bool:
+    """Whether a stored tensor may be a copy of a model's input embeddings."""
+    shared = SHARED_EMBEDDINGS.search(tensor)
+    return OUTPUT_EMBEDDINGS.search(tensor) is not None or (shared is not None and shared[1] != "shared")
+
+
 def _names(profile: Profile) -> set[str]:
     return {t.name for t in profile.tensors}
 
 
-def _tokens(suspect: Profile, candidate: Profile, shared: Shared) -> tuple[int | None, list[str]]:
+def _tokens(
+    suspect: Profile, candidate: Profile, shared: Shared, stored: Mapping[str, str]
+) -> tuple[int | None, list[str]]:
     """The number of shared token ids where not all rows are merged, and what is to be said of it."""
     if shared.why is not None:
         return None, []
     name = candidate.ref.reference
     theirs = {t.name: t for t in candidate.tensors}
-    sizes = [
-        (theirs[t.name].shape[0], t.shape[0])
-        for t in suspect.tensors
-        if ROWS.search(t.name) and t.shape and t.name in theirs and theirs[t.name].shape
-    ]
+    pairs = [(theirs.get(stored.get(t.name, t.name)), t) for t in suspect.tensors if ROWS.search(t.name) and t.shape]
+    sizes = [(its.shape[0], own.shape[0]) for its, own in pairs if its is not None and its.shape]
     other = next((pair for pair in sizes if pair[0] != pair[1]), None)
     if shared.tokens is not None:
         size = "of another size" if other else "with other added tokens"
@@ -251,7 +241,7 @@ class _Tensors:
         # From here on under the suspect's names.
         theirs = {renamed.get(t.name, t.name): t for t in candidate.tensors}
         tied = self._tied(ours, theirs, candidate, by)
-        self.stored = stored | {key: stored.get(source, source) for key, source in tied.items()}
+        self.stored = {**stored, **{key: stored.get(source, source) for key, source in tied.items()}}
         self._shapes(ours, theirs | {key: theirs[source] for key, source in tied.items()})
         missing = sorted(ours.keys() - theirs.keys() - tied.keys())
         extra = sorted(theirs.keys() - _names(suspect))
@@ -345,10 +335,9 @@ class _Tensors:
         """Tensors that a model stores although its config ties them to others: they must repeat those."""
         for whose, model, tensors in (("suspect", suspect, ours), ("candidate", candidate, theirs)):
             for key in sorted(tensors):
-                output, shared = OUTPUT_EMBEDDINGS.search(key), SHARED_EMBEDDINGS.search(key)
-                if self._unused(tensors[key]) or not (output or (shared and shared[1] != "shared")):
+                if self._unused(tensors[key]) or not _may_repeat(key):
                     continue
-                head = output is not None and by.configs.is_tied(model)
+                head = OUTPUT_EMBEDDINGS.search(key) is not None and by.configs.is_tied(model)
                 source = tied_source(key, tensors.keys() - {key}, output=head)
                 pair = (whose, tensors[key].name, tensors[source].name if source else "")
                 if source is not None and pair not in self.copies:
@@ -356,9 +345,7 @@ class _Tensors:
 
     def _unused(self, tensor: TensorInfo) -> bool:
         """Whether a model of this kind loads without the tensor, and answers as with it."""
-        if BUFFERS.search(tensor.name) or (CAUSAL_MASK.search(tensor.name) and len(tensor.shape) == 4):
-            return True
-        return self._classifier and OTHER_HEADS.search(tensor.name) is not None
+        return is_buffer(tensor.name, tensor.shape) or (self._classifier and is_other_head(tensor.name))
 
 
 def _rows_alone(mine: TensorInfo, other: TensorInfo) -> bool:

@@ -163,6 +163,7 @@ def lay_out(recipe: Recipe, by: Comparison | None = None) -> Layout:
                 f"{partner.ref.reference} cannot be merged with {recipe.suspect.ref.reference}: " + "; ".join(blockers),
                 hint="`auditor partners` lists the models that can",
             )
+    _check_base(recipe, whole[0], by)
     tables = [
         adapted_table(model, stand[0], number, stand[1], by) if stand else own_table(model, number)
         for number, (model, stand) in enumerate(zip(recipe.models, standing, strict=True))
@@ -189,6 +190,16 @@ def lay_out(recipe: Recipe, by: Comparison | None = None) -> Layout:
     extra |= _index(template, tensors, outputs)
     carried = {name: number for name, number in _carried(recipe, template).items() if name not in extra}
     return Layout(tuple(owners), tuple(outputs), tuple(tensors), carried, tuple(dict.fromkeys(notes)), extra)
+
+
+def _check_base(recipe: Recipe, suspect: Profile, by: Comparison) -> None:
+    """A base of task vectors must give the same ids to the same tokens: its rows are subtracted from the suspect's."""
+    base = recipe.base
+    if base is None or not recipe.plugin.needs_base or "" in (base.tokenizer_digest, suspect.tokenizer_digest):
+        return
+    shared = by.vocabularies.shared(suspect, base)
+    if shared.why is not None:
+        raise IncompatibleError(f"the base {base.ref.reference} {shared.why}")
 
 
 def _standing(model: Profile, base: Profile | None, table: Table, by: Comparison) -> tuple[Adapter, Ground] | None:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from auditor.errors import ModelError
 from auditor.merge.arithmetic import NumpyArithmetic, Raw
 from auditor.merge.header import Region, item_size, read_regions
-from auditor.merge.inventory import FLOATS, HEAD, POOLER, POSITION_IDS
+from auditor.merge.inventory import FLOATS, POOLER, POSITION_IDS
+from auditor.models.checkpoint import HEAD
 from store.records import Profile
 
 MATRICES = 12

@@ -8,7 +8,6 @@ and the merges or scores by which words are cut.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import tempfile
@@ -18,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import AuditorError, ModelError
-from auditor.merge.tables import changed
 from auditor.models.adapter import is_adapter
 from auditor.models.fingerprint import DIGEST_RULE, has_tokenizer, tokenizer_digest, tokenizer_files
 from auditor.models.quiet import quiet
+from auditor.models.tokenizer import tokenizer_in
+from auditor.models.verified import verified
 from store.records import Profile
 
 if TYPE_CHECKING:
@@ -153,17 +153,12 @@ class Vocabularies:
             return "its files are not known"
         with tempfile.TemporaryDirectory(prefix="auditor-") as private:
             for name, model in wanted.items():
-                Path(private, name).write_bytes(_verified(model, name))
-            from transformers import AutoTokenizer
-
+                Path(private, name).write_bytes(verified(Path(model.ref.path) / name, model.files[name]))
             try:
                 with quiet():
-                    found = AutoTokenizer.from_pretrained(private, trust_remote_code=False, local_files_only=True)
-                    return _vocabulary(found)
-            # transformers raises nearly any kind of exception on odd files.
-            except Exception as error:
-                said = (str(error).strip() or type(error).__name__).splitlines()[0]
-                return said.replace(private, owner.ref.reference)
+                    return _vocabulary(tokenizer_in(Path(private), owner.ref.reference))
+            except ModelError as error:
+                return error.message
 
 
 def compare(ours: Vocabulary, theirs: Vocabulary) -> Shared:
@@ -241,14 +236,3 @@ def _differ(ours: tuple[list[int], list[int]], theirs: tuple[list[int], list[int
     if tokens is not None and any(number >= tokens for number in (*ours[0], *theirs[0])):
         return False
     return ours != theirs
-
-
-def _verified(profile: Profile, name: str) -> bytes:
-    """The bytes of a model's file, if they are still those that were profiled."""
-    try:
-        content = (Path(profile.ref.path) / name).read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read {profile.ref.path}/{name}: {error.strerror or error}") from error
-    if hashlib.sha256(content).hexdigest() != profile.files[name]:
-        raise changed(profile, f"{name} is another")
-    return content

@@ -79,6 +79,19 @@ def is_adapter(profile: Profile) -> bool:
     return ADAPTER_CONFIG in profile.files
 
 
+def require_whole(profile: Profile) -> None:
+    """Refuses an adapter where a whole model is asked: what it answers is decided by its base as well.
+
+    Raises:
+        ModelError: it is an adapter.
+    """
+    if is_adapter(profile):
+        raise ModelError(
+            f"{profile.ref.reference} is a PEFT adapter for {profile.base or 'its base model'}, not a whole model",
+            hint="Merge it into its base first (peft: merge_and_unload(), save_pretrained()) and give that directory.",
+        )
+
+
 def read_adapter(directory: Path) -> Adapter:
     """An adapter's config and the places of its tensors.
 

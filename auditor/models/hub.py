@@ -20,7 +20,8 @@ from auditor.models.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from auditor.models.fingerprint import CONFIGS, TEMPLATES, TOKENIZER_FILES
 from auditor.models.profile import CONFIG
 from auditor.models.quiet import quiet_hub
-from auditor.models.safety import INDEX, OTHER_FORMATS, WEIGHTS
+from auditor.models.safety import INDEX, WEIGHTS
+from auditor.models.weight_sets import OTHER_FORMATS, weights_beside
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
@@ -230,7 +231,7 @@ def wanted(files: Iterable[str]) -> list[str]:
     fixed = {*CONFIGS, *TOKENIZER_FILES, *CARD, ADAPTER_CONFIG, ADAPTER_WEIGHTS}
     chosen = {n for n in names if n in fixed or _TEMPLATE.fullmatch(n) or _TIKTOKEN.fullmatch(n)}
     if WEIGHTS in names:
-        chosen.add(WEIGHTS)
+        chosen.update(names & {WEIGHTS, INDEX})
     elif INDEX in names:
         chosen.update(n for n in names if n == INDEX or _SHARD.fullmatch(n))
     return sorted(chosen)
@@ -238,6 +239,9 @@ def wanted(files: Iterable[str]) -> list[str]:
 
 def _require_safetensors(name: str, files: list[str]) -> None:
     chosen = wanted(files)
+    if WEIGHTS in chosen and CONFIG in chosen:
+        # A second set is refused when the profile is read; here before gigabytes are fetched for that.
+        weights_beside(name, files, (WEIGHTS,), indexed=INDEX in chosen)
     if any(n.endswith(".safetensors") for n in chosen):
         return
     others = sorted(n for n in files if n.endswith((*OTHER_FORMATS, ".safetensors")))

@@ -12,13 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import ModelError, UsageError
-from auditor.models.adapter import is_adapter
+from auditor.models.adapter import require_whole
 from auditor.models.classifier import Classifier
 from auditor.models.device import pick_device, pick_dtype
 from auditor.models.quiet import quiet
 from auditor.models.tokenizer import require_tokenizer, tokenizer_in
 from auditor.models.verified import small_files, unloadable, verified
 from store.records import Profile, Task
+
+NOT_RUN = {
+    "mra": "its attention is a CUDA program that transformers fetches from elsewhere, and without which it answers "
+    "every text alike and does not say so",
+}
+"""Types that transformers loads and that answer wrongly here, with why."""
+OTHERS = "docs/SUPPORTED.md lists the types that can be judged."
 
 if TYPE_CHECKING:
     import torch
@@ -59,11 +66,7 @@ def load_classifier(
 
 def _require_classifier(profile: Profile) -> None:
     name = profile.ref.reference
-    if is_adapter(profile):
-        raise UsageError(
-            f"{name} is a PEFT adapter for {profile.base or 'its base model'}, not a whole model",
-            hint="Merge it into its base first (`auditor merge` with --base does), and give that directory.",
-        )
+    require_whole(profile)
     if profile.task is Task.GENERATION:
         raise UsageError(
             f"{name} is a text-generation model ({profile.architecture}); this suite probes text classifiers",
@@ -96,6 +99,11 @@ def _load(profile: Profile, device: str, dtype: str) -> tuple[PreTrainedModel, P
             hint="`auditor doctor` shows the version; a newer one may have it.",
         ) from None
     kind: Any = found[0] if isinstance(found, tuple) else found
+    if reason := NOT_RUN.get(profile.model_type):
+        raise ModelError(f"{name}: a classifier of type {profile.model_type!r} cannot be judged: {reason}", hint=OTHERS)
+    if config.num_labels != len(profile.labels):
+        # The file names no labels, and the class's own default is another number than the head has rows.
+        config.num_labels = len(profile.labels)
     weights = read_weights(profile)
     try:
         model, info = kind.from_pretrained(

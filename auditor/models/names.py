@@ -1,4 +1,4 @@
-"""Tensor names under which a model may be stored otherwise than another of its kind, and loads all the same.
+"""What a model may store otherwise than another of its kind, and loads all the same: names, buffers, other heads.
 
 transformers takes `LayerNorm.gamma` and `beta` (as TensorFlow checkpoints have them) for weight and bias, and a body
 that was saved without the prefix of its class (`encoder.…` for `bert.encoder.…`).
@@ -6,10 +6,38 @@ that was saved without the prefix of its class (`encoder.…` for `bert.encoder.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 OLDER = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
+
+OTHER_HEADS = re.compile(
+    r"^((cls|lm_head|predictions|qa_outputs|vocab_transform|vocab_layer_norm|vocab_projector|mask_predictions|"
+    r"lm_predictions|generator_predictions|generator_lm_head|discriminator_predictions|pred_layer|lm_loss|"
+    r"final_logits_bias|sop_classifier)(\.|$)|predictions_)"
+)
+"""Heads of other tasks. No text classifier of transformers has a part of these names: it ignores them as it loads."""
+BUFFERS = re.compile(r"(^|\.)(rotary_emb\.inv_freq|attn\.masked_bias|token_type_ids|attention\.masked_bias)$")
+"""What older releases stored, and a model computes by itself."""
+CAUSAL_MASK = re.compile(r"(^|\.)(attn|attention)\.bias$")
+"""GPT-2's mask, of shape (1, 1, length, length), which older releases stored."""
+EMBEDDING_COPIES = re.compile(r"(^|\.)(lm_head|embed_out|decoder\.embed_tokens|encoder\.embed_tokens)\.weight$")
+
+
+def is_buffer(name: str, shape: Sequence[int]) -> bool:
+    """Whether a model computes the tensor by itself, whatever its files say."""
+    return BUFFERS.search(name) is not None or (len(shape) == 4 and CAUSAL_MASK.search(name) is not None)
+
+
+def is_other_head(name: str) -> bool:
+    """Whether a tensor is of another task's head, which a text classifier ignores."""
+    return OTHER_HEADS.search(name) is not None
+
+
+def is_spare(name: str, shape: Sequence[int]) -> bool:
+    """Whether a model may be stored with or without the tensor, and be the same."""
+    return is_buffer(name, shape) or is_other_head(name) or EMBEDDING_COPIES.search(name) is not None
 
 
 def modern(name: str) -> str:

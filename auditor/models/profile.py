@@ -5,22 +5,25 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import ModelError, UsageError
 from auditor.models import fingerprint
 from auditor.models.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, ARCHITECTURE, read_adapter
+from auditor.models.cache import models_below
+from auditor.models.checkpoint import head_of, refuse_quantised, refuse_wrapped
+from auditor.models.labels import LabelNames, read_labels
 from auditor.models.safety import DTYPE_BITS, Weights, find_weights, is_plain_name, read_header, read_json, refuse_code
-from store.records import ModelRef, Profile, Task, TensorInfo
+from auditor.models.weight_sets import is_weights, names_in, refuse_folded
+from store.records import ModelRead, ModelRef, Profile, Task, TensorInfo
 
 CONFIG = "config.json"
 HOLDS = "A model directory holds config.json, model.safetensors and the tokenizer's files."
 DEFAULT_LENGTH = 512
 # Above this a "maximum" is a placeholder (transformers writes 1e30 for "none").
 LONGEST = 1_000_000
-MOST_LABELS = 1_000_000
 
 _DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
@@ -65,15 +68,22 @@ def read_profile(
             hint="Rename the weights to model.safetensors and remove transformers_weights.",
         )
     _refuse_tokenizer_code(directory)
+    refuse_folded(directory, names_in(directory), (*fingerprint.CONFIGS, *fingerprint.TOKENIZER_FILES))
     weights = find_weights(directory)
+    refuse_quantised(directory, config, weights.tensors)
+    refuse_wrapped(directory, weights.tensors)
     loaded = [*weights.files, *([weights.index] if weights.index else [])]
     later = set() if hash_weights else set(weights.files)
     files = {
         n: "" if n in later else fingerprint.hash_file(directory / n)
         for n in fingerprint.behaviour_files(directory, loaded)
     }
-    architecture, model_type = _architecture(config)
+    architecture, model_type, class_notes = _architecture(config, weights.tensors)
     task = task_of(architecture)
+    labels = LabelNames((), "")
+    if task is Task.CLASSIFICATION:
+        labels = read_labels(directory / CONFIG, config, weights.tensors)
+    window, window_from = _window(directory, config, model_type)
     card = read_card(directory / "README.md")
     return Profile(
         ref=ModelRef(
@@ -82,11 +92,11 @@ def read_profile(
         architecture=architecture,
         model_type=model_type,
         task=task,
-        labels=_labels(directory / CONFIG, config) if task is Task.CLASSIFICATION else (),
+        labels=labels.names,
         problem_type=config["problem_type"] if isinstance(config.get("problem_type"), str) else None,
         parameters=sum(math.prod(t.shape) for t in _parameters(weights.tensors)),
         dtype=_main_dtype(weights),
-        max_length=_max_length(directory, config, model_type),
+        max_length=window,
         vocabulary=_count(config, "vocab_size") or 0,
         tensors=weights.tensors,
         signature=fingerprint.signature_of(weights.tensors),
@@ -94,6 +104,13 @@ def read_profile(
         files=files,
         base=_base(config, card),
         licence=_text(card.get("license")),
+        read=ModelRead(
+            weights=weights.files,
+            window=window,
+            window_from=window_from,
+            labels_from=labels.source,
+            notes=(*weights.notes, *class_notes, *labels.notes),
+        ),
     )
 
 
@@ -104,6 +121,8 @@ def _adapter_profile(directory: Path, reference: str, revision: str | None) -> P
         (ADAPTER_WEIGHTS,),
         tuple(sorted((s.info for s in read_header(directory / ADAPTER_WEIGHTS)), key=lambda t: t.name)),
     )
+    refuse_folded(directory, names_in(directory), (ADAPTER_CONFIG, ADAPTER_WEIGHTS, *fingerprint.TOKENIZER_FILES))
+    beside = [n for n in names_in(directory) if is_weights(n) and n != ADAPTER_WEIGHTS]
     names = {ADAPTER_CONFIG, ADAPTER_WEIGHTS, *fingerprint.behaviour_files(directory, ())}
     files = {name: fingerprint.hash_file(directory / name) for name in sorted(names)}
     return Profile(
@@ -123,6 +142,10 @@ def _adapter_profile(directory: Path, reference: str, revision: str | None) -> P
         files=files,
         base=adapter.base,
         licence=_text(read_card(directory / "README.md").get("license")),
+        read=ModelRead(
+            weights=weights.files,
+            notes=(f"{', '.join(beside)}: beside the adapter, and not read.",) if beside else (),
+        ),
     )
 
 
@@ -147,8 +170,20 @@ def require_model_directory(path: Path) -> Path:
             hint="Merge it into its base first (peft: merge_and_unload(), save_pretrained()) and give that directory.",
         )
     if not (directory / CONFIG).is_file():
-        raise UsageError(f"{path} holds no model: it has no {CONFIG}", hint=HOLDS)
+        raise _no_model(path, directory)
     return directory
+
+
+def _no_model(path: Path, directory: Path) -> UsageError:
+    """The error that a directory has no config.json; it names the places of models below."""
+    message = f"{path} holds no model: it has no {CONFIG}"
+    below = models_below(directory)
+    if len(below) == 1:
+        return UsageError(f"{message}; one lies below it", hint=f"Give {below[0]}.")
+    if below:
+        shown = ", ".join(str(p) for p in below[:5]) + (f", … ({len(below)} in all)" if len(below) > 5 else "")
+        return UsageError(f"{message}; {len(below)} lie below it", hint=f"Give one of them: {shown}.")
+    return UsageError(message, hint=HOLDS)
 
 
 def task_of(architecture: str) -> Task:
@@ -185,29 +220,34 @@ def _refuse_tokenizer_code(directory: Path) -> None:
         refuse_code(path, read_json(path))
 
 
-def _architecture(config: Mapping[str, Any]) -> tuple[str, str]:
+def _architecture(config: Mapping[str, Any], tensors: Sequence[TensorInfo]) -> tuple[str, str, tuple[str, ...]]:
+    """The class that a model is read as, its type, and what is to be said of the choice.
+
+    The first class that the config names, or a classifier behind it where a classifier's head is among the tensors;
+    where it names none, the type's classifier if there is such a head.
+    """
     model_type = _text(config.get("model_type")) or "unknown"
-    names = config.get("architectures")
-    if isinstance(names, list) and names and isinstance(names[0], str):
-        return names[0], model_type
-    return model_type, model_type
+    stated = config.get("architectures")
+    names = [n for n in (stated if isinstance(stated, list) else [stated]) if isinstance(n, str)]
+    head = head_of(tensors)
+    if names:
+        classifiers = [n for n in names if task_of(n) is Task.CLASSIFICATION]
+        chosen = classifiers[0] if classifiers and head is not None else names[0]
+        if len(names) == 1:
+            return chosen, model_type, ()
+        return chosen, model_type, (f"config.json names the classes {', '.join(names)}: it is read as {chosen}.",)
+    if head is None or (classifier := _classifier_of(model_type)) is None:
+        return model_type, model_type, ()
+    note = f"config.json names no class: it is read as {classifier}, by its head {head.name}."
+    return classifier, model_type, (note,)
 
 
-def _labels(path: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Label names in the order of the logits. Without names transformers counts LABEL_0, LABEL_1, …; two by default."""
-    named = config.get("id2label")
-    if isinstance(named, dict) and named:
-        try:
-            by_id = {int(k): str(v) for k, v in named.items()}
-        except ValueError:
-            raise ModelError(f"{path}: the keys of id2label are no numbers: {', '.join(list(named)[:3])}") from None
-        if sorted(by_id) != list(range(len(named))):
-            raise ModelError(f"{path}: id2label does not number its labels 0 to {len(named) - 1}")
-        return tuple(by_id[i] for i in range(len(by_id)))
-    count = _count(config, "num_labels") or _count(config, "_num_labels") or 2
-    if count > MOST_LABELS:
-        raise ModelError(f"{path}: {count:,} labels is more than any classifier has")
-    return tuple(f"LABEL_{i}" for i in range(count))
+def _classifier_of(model_type: str) -> str | None:
+    """The name of a type's classifier. Imported only for configs that name no class: it takes seconds."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
+
+    found = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES.get(model_type)
+    return found if isinstance(found, str) else None
 
 
 def _parameters(tensors: tuple[TensorInfo, ...]) -> list[TensorInfo]:
@@ -223,19 +263,20 @@ def _main_dtype(weights: Weights) -> str:
     return _DTYPES.get(name, name.lower())
 
 
-def _max_length(directory: Path, config: Mapping[str, Any], model_type: str) -> int:
-    """Tokens that the model takes: the least of what model and tokenizer state."""
-    stated = [n for n in (_count(config, key) for key in _LENGTHS) if n]
+def _window(directory: Path, config: Mapping[str, Any], model_type: str) -> tuple[int, str]:
+    """Tokens that the model takes, the least of what model and tokenizer state; and what states it."""
+    stated = [(n, f"config.json ({key})") for key in _LENGTHS if (n := _count(config, key))]
     if model_type in _OFFSET_TYPES:
         pad = config.get("pad_token_id")
         offset = 1 + (pad if isinstance(pad, int) and pad >= 0 else 1)
-        stated = [n - offset for n in stated if n > offset]
+        stated = [(n - offset, f"{source} less {offset} for the padding") for n, source in stated if n > offset]
     path = directory / "tokenizer_config.json"
     if path.is_file():
         limit = read_json(path).get("model_max_length")
         if isinstance(limit, int | float) and not isinstance(limit, bool) and limit >= 1:
-            stated.append(int(min(limit, LONGEST + 1)))
-    return min((n for n in stated if n <= LONGEST), default=DEFAULT_LENGTH)
+            stated.append((int(min(limit, LONGEST + 1)), "tokenizer_config.json (model_max_length)"))
+    usable = [found for found in stated if found[0] <= LONGEST]
+    return min(usable, default=(DEFAULT_LENGTH, "a default: neither the model nor its tokenizer states a length"))
 
 
 def _count(config: Mapping[str, Any], key: str) -> int | None:

@@ -10,18 +10,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from auditor.errors import ModelError, UsageError
+from auditor.models.cache import listed
+from auditor.models.weight_sets import OTHER_FORMATS, is_weights, names_in, refuse_folded, weights_beside
 from store.records import TensorInfo
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 MAX_HEADER = 100_000_000
 MAX_JSON = 200_000_000
-OTHER_FORMATS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack", ".onnx", ".gguf", ".ot", ".npz")
 DTYPE_BITS: Mapping[str, int] = {
     "BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "U32": 32, "I32": 32, "U64": 64, "I64": 64,
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "C64": 64,
@@ -45,12 +46,14 @@ class StoredTensor:
 class Weights:
     """The weight files of a directory, in the order in which they are read, and all their tensors.
 
-    `files` are names inside the directory; `index` is the index file's name where the model is sharded.
+    `files` are names inside the directory; `index` is the index file's name where the model is sharded; `notes` say
+    what other weights lie beside them.
     """
 
     files: tuple[str, ...]
     tensors: tuple[TensorInfo, ...]
     index: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_json(path: Path, *, limit: int = MAX_JSON) -> dict[str, Any]:
@@ -151,30 +154,46 @@ def find_weights(directory: Path) -> Weights:
 
     Raises:
         UsageError: there are no weights at all.
-        ModelError: weights of another format only, a damaged file, or an index that does not fit its files.
+        ModelError: weights of another format only, a damaged file, an index that does not fit its files, or a second
+            set of weights that a loader may take instead.
     """
-    if (directory / WEIGHTS).is_file():
+    names = names_in(directory)
+    refuse_folded(directory, names, (WEIGHTS, INDEX))
+    stale: tuple[str, ...] = ()
+    if WEIGHTS in names:
         tensors = (t.info for t in read_header(directory / WEIGHTS))
-        return Weights((WEIGHTS,), tuple(sorted(tensors, key=lambda t: t.name)))
-    if (directory / INDEX).is_file():
-        return _sharded(directory)
-    _refuse_without_weights(directory)
-    raise UsageError(
-        f"{directory} holds no weights: neither {WEIGHTS} nor {INDEX}",
-        hint="Was the model saved, or fetched, to the end? It takes config.json, weights and a tokenizer.",
-    )
+        found = Weights((WEIGHTS,), tuple(sorted(tensors, key=lambda t: t.name)))
+        if INDEX in names:
+            places = set(_places(directory / INDEX).values())
+            if any(not is_plain_name(name) or (directory / name).is_file() for name in places):
+                # One that names this very file says the same as no index; any other makes a second set below.
+                found = _sharded(directory)
+            else:
+                stale = (f"{INDEX} names files that are not there: it is left aside, as loaders do.",)
+    elif INDEX in names:
+        found = _sharded(directory)
+    else:
+        _refuse_without_weights(directory, names)
+        raise UsageError(
+            f"{directory} holds no weights: neither {WEIGHTS} nor {INDEX}",
+            hint="Was the model saved, or fetched, to the end? It takes config.json, weights and a tokenizer.",
+        )
+    refuse_folded(directory, names, found.files)
+    everything = {*names, *listed(directory)}
+    beside = weights_beside(directory, everything, found.files, indexed=found.index is not None)
+    return replace(found, notes=(*stale, *beside))
 
 
-def _refuse_without_weights(directory: Path) -> None:
+def _refuse_without_weights(directory: Path, names: list[str]) -> None:
     """Says what lies there instead of the expected weights, if anything does."""
-    names = sorted(entry.name for entry in directory.iterdir() if entry.is_file())
     loose = [n for n in names if n.endswith(".safetensors")]
-    if loose:
+    here = [n for n in loose if "/" not in n]
+    if here:
         raise ModelError(
-            f"{directory} has {_listed(loose)}, but neither {WEIGHTS} nor {INDEX}",
+            f"{directory} has {_listed(here)}, but neither {WEIGHTS} nor {INDEX}",
             hint=f"Rename a single weight file to {WEIGHTS}; a model in several files needs its {INDEX}.",
         )
-    other = [n for n in names if n.endswith(OTHER_FORMATS) and n != "training_args.bin"]
+    other = [n for n in names if n.endswith(OTHER_FORMATS) and is_weights(n) and "/" not in n]
     if other:
         raise ModelError(
             f"{directory} has its weights only as {_listed(other)}; only safetensors are read, since opening other "
@@ -182,14 +201,26 @@ def _refuse_without_weights(directory: Path) -> None:
             hint="Ask for a safetensors version, or convert it where running its code does no harm: load it with "
             "transformers there and call save_pretrained(directory), which writes model.safetensors.",
         )
+    if loose:
+        folder = loose[0].partition("/")[0]
+        raise UsageError(
+            f"{directory} holds no weights itself; {_listed(loose)} lies in a subfolder",
+            hint=f"Give {directory / folder}, if config.json and the tokenizer lie there too.",
+        )
+
+
+def _places(index: Path) -> dict[str, str]:
+    """An index's map of tensor names to files."""
+    places = read_json(index).get("weight_map")
+    if not isinstance(places, dict) or not places or not all(isinstance(v, str) for v in places.values()):
+        raise ModelError(f"{index} is damaged: it has no weight_map of names to files", hint=_AGAIN)
+    return places
 
 
 def _sharded(directory: Path) -> Weights:
     """Weights in several files, as their index says; index and files must say the same."""
     index = directory / INDEX
-    places = read_json(index).get("weight_map")
-    if not isinstance(places, dict) or not places or not all(isinstance(v, str) for v in places.values()):
-        raise ModelError(f"{index} is damaged: it has no weight_map of names to files", hint=_AGAIN)
+    places = _places(index)
     files = sorted(set(places.values()))
     found: dict[str, tuple[str, TensorInfo]] = {}
     for name in files:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from auditor.errors import ModelError
 from auditor.models.adapter import is_adapter
+from auditor.models.names import is_spare, stored_as
 from auditor.models.safety import DTYPE_BITS, StoredTensor, read_header
 from store.records import Profile, TensorInfo
 
@@ -52,12 +53,28 @@ def same_weights(first: Profile, second: Profile) -> bool:
         return True
     if is_adapter(first) or is_adapter(second):
         return False
-    if {t.name: t.shape for t in _kept(first)} != {t.name: t.shape for t in _kept(second)}:
+    pairs = _pairs(first, second)
+    if pairs is None:
         return False
     ours, theirs = _places(first), _places(second)
     with ExitStack() as stack:
         files = _Files(stack)
-        return all(_equal(files, ours[t.name], theirs[t.name]) for t in _kept(first))
+        return all(_equal(files, ours[one], theirs[other]) for one, other in pairs)
+
+
+def _pairs(first: Profile, second: Profile) -> list[tuple[str, str]] | None:
+    """The tensors to compare, by their names in both; None where the two models cannot be the same.
+
+    Either may store copies of tied tensors, buffers or the head of another task that the other does not.
+    """
+    ours, theirs = ({t.name: t.shape for t in _kept(model)} for model in (first, second))
+    names = stored_as(ours, theirs)
+    pairs = [(name, names.get(name, name)) for name in ours if names.get(name, name) in theirs]
+    alone = {n: s for n, s in ours.items() if n not in dict(pairs)}
+    alone |= {n: s for n, s in theirs.items() if n not in {other for _, other in pairs}}
+    if not all(is_spare(name, shape) for name, shape in alone.items()):
+        return None
+    return pairs if all(ours[one] == theirs[other] for one, other in pairs) else None
 
 
 def _kept(profile: Profile) -> list[TensorInfo]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from probes.case import Ask, Outcome
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Target(Protocol):
@@ -29,6 +33,15 @@ class Target(Protocol):
     @property
     def max_length(self) -> int:
         """Tokens after which an input is cut."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for a report: how the model was asked, and what it failed on so far."""
+        ...
+
+    def scores(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
+        """The scores before they become probabilities, shape (asks, labels); NaN where there are none."""
         ...
 
     def answer(self, asks: Sequence[Ask]) -> list[Outcome]:

@@ -10,12 +10,15 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import ModelError
 from auditor.models.fingerprint import VOCABULARIES, has_tokenizer
+from auditor.models.packing import fill_of
 from auditor.models.quiet import quiet
+from auditor.models.safety import read_json
 from auditor.models.verified import small_files, unloadable
 from auditor.models.vocabularies import BESIDE, other_numbers
 from probes.case import Ask
@@ -25,6 +28,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FILE = "tokenizer.json"
+SENTENCEPIECE_FILES = (
+    "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "spm.model", "spm_char.model",
+    "source.spm", "target.spm", "prophetnet.tokenizer",
+)  # fmt: skip
+SENTENCEPIECE_PACKAGES = {"sentencepiece": "sentencepiece", "protobuf": "google.protobuf"}
+"""By the name that installs it, the module of each package that reads them."""
+SETTINGS = "tokenizer_config.json"
+CHARACTER_TOKENIZERS = frozenset({"CanineTokenizer", "ByT5Tokenizer", "PerceiverTokenizer"})
 
 FIXED = (
     "The film was good, and nobody minded.",
@@ -91,8 +102,9 @@ class Padding:
     def words(self) -> str:
         """As a report says it."""
         if self.token is None:
-            return "none: each text is asked by itself"
-        return f"{self.text} (id {self.token}), stated by {self.stated_by}, on the {self.side}"
+            return "none: only texts of one length are asked together"
+        where = f"the tokenizer puts it on the {self.side}"
+        return f"{self.text} (id {self.token}), stated by {self.stated_by}; {where}"
 
 
 class ModelTokenizer:
@@ -121,6 +133,20 @@ class ModelTokenizer:
     def loaded(self) -> str:
         """The class that was loaded and the file that its vocabulary is from."""
         return f"{type(self._own).__name__} of transformers, its vocabulary from {self._source}"
+
+    def special(self, asks: Sequence[Ask]) -> str:
+        """What becomes of special tokens that stand in the texts, in a sentence; empty where none does."""
+        known = [token for token in self._own.all_special_tokens if token]
+        texts = [text for ask in asks for text in (ask.text, ask.pair or "")]
+        found = [token for token in known if any(token in text for text in texts)]
+        if not found:
+            return ""
+        named = ", ".join(map(repr, found))
+        if getattr(self._own, "split_special_tokens", False):
+            return f"Texts hold special tokens ({named}): the tokenizer splits them, as any other text."
+        return (
+            f"Texts hold special tokens ({named}): the tokenizer does not split them, and the model takes them as such."
+        )
 
     def count(self, asks: Sequence[Ask]) -> list[int]:
         """Tokens of each input, special ones included; 0 where the tokenizer fails on it."""
@@ -233,7 +259,7 @@ def require_tokenizer(profile: Profile) -> None:
     """Raises:
     ModelError: no vocabulary is among the model's files.
     """
-    if not has_tokenizer(profile.files):
+    if not has_tokenizer(profile.files) and not _reads_characters(profile):
         name = profile.ref.reference
         raise ModelError(f"{name} has no tokenizer: {profile.ref.path}", hint="Save the tokenizer beside the model.")
 
@@ -251,26 +277,57 @@ def tokenizer_in(directory: Path, name: str) -> PreTrainedTokenizerBase:
             directory, trust_remote_code=False, local_files_only=True
         )
     except Exception as error:
-        raise unloadable(name, "its tokenizer cannot be read", error, str(directory)) from error
+        raise _sentencepiece(directory, name) or unloadable(
+            name, "its tokenizer cannot be read", error, str(directory)
+        ) from error
     return found
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        # Not even the package that it is a part of.
+        return False
+
+
+def _sentencepiece(directory: Path, name: str) -> ModelError | None:
+    """Says so where a tokenizer could not be read for want of SentencePiece, whatever transformers makes of that."""
+    files = [file for file in SENTENCEPIECE_FILES if (directory / file).is_file()]
+    missing = [package for package, module in SENTENCEPIECE_PACKAGES.items() if not _is_there(module)]
+    if not files or not missing or (directory / FILE).is_file():
+        return None
+    return ModelError(
+        f"{name}: its tokenizer is in SentencePiece's format ({files[0]}), which takes the packages "
+        f"{' and '.join(SENTENCEPIECE_PACKAGES)}; here {' and '.join(missing)} is missing",
+        hint="Install them: pip install 'auditor[sentencepiece]'",
+    )
+
+
+def _reads_characters(profile: Profile) -> bool:
+    """Whether the tokenizer reads characters or bytes, so that it has no vocabulary to be stored."""
+    path = Path(profile.ref.path) / SETTINGS
+    return SETTINGS in profile.files and read_json(path).get("tokenizer_class") in CHARACTER_TOKENIZERS
 
 
 def _padding(directory: Path, tokenizer: PreTrainedTokenizerBase) -> Padding:
     """The pad token as the classifier takes it: the one that the config states, else the tokenizer's."""
     from transformers import AutoConfig
 
-    stated = None
+    stated = vocabulary = None
     # A config that cannot be read is the loader's to refuse.
     with suppress(Exception):
         config = AutoConfig.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
         stated = config.get_text_config().pad_token_id
-    token = tokenizer.pad_token_id if stated is None else stated
+        vocabulary = getattr(config.get_text_config(), "vocab_size", None)
+    fill = fill_of(stated, tokenizer, vocabulary)
     text = None
-    if isinstance(token, int) and token >= 0:
+    if fill.token is not None:
         with suppress(Exception):
-            text = tokenizer.convert_ids_to_tokens(token)
-    by = "the tokenizer" if stated is None else "the model's config"
-    return Padding(token, repr(text) if text else "a token without a text", by, str(tokenizer.padding_side))
+            text = tokenizer.convert_ids_to_tokens(fill.token)
+    return Padding(
+        fill.token, repr(text) if text else "a token without a text", fill.stated_by, str(tokenizer.padding_side)
+    )
 
 
 def _source(profile: Profile) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from probes.rates import Difference, Rate
 
@@ -54,6 +55,21 @@ def difference_interval(difference: Difference) -> str:
 def difference_words(difference: Difference) -> str:
     """`+85.2 [+81.0, +88.9]`, in points."""
     return f"{points(difference.value)} {difference_interval(difference)}"
+
+
+def direction(measure: str, low: float, high: float) -> Literal["better", "worse", ""]:
+    """What a change of a measure is for the user, from its interval; empty where that holds zero, or nobody can say.
+
+    An attack success rate (`asr …`) is better the lower it is, clean accuracy and agreement the higher.
+    """
+    rises = measure in ("cacc", "agreement")
+    if not rises and not measure.startswith("asr "):
+        return ""
+    if low > 0:
+        return "better" if rises else "worse"
+    if high < 0:
+        return "worse" if rises else "better"
+    return ""
 
 
 def p_words(p_value: float) -> str:

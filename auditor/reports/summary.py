@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditor.reports.figures import difference_words, p_words, percent, rate_words, share, width_in_points
 from auditor.reports.format import Record
-from auditor.reports.reading import read_facts
 from auditor.reports.selection import pairs, score_of
 from auditor.reports.visible import short_digest
-from store.records import AsrScore, Audit, Residue, Scan, Stamp, Verdict
+from store.records import AsrScore, Audit, DataRead, Residue, Scan, Stamp, Verdict
+
+FILES, COLUMNS = 3, 8
+"""Weight files and columns that are named; of more, how many."""
 
 VERDICTS = {
     Verdict.FOUND: "Backdoor found",
@@ -221,7 +224,6 @@ def scan_facts(scan: Scan, *, short: bool = False) -> tuple[tuple[str, str], ...
             f"{settings.dtype}, at most {settings.max_length} tokens",
         ),
     ]
-    facts += read_facts(scan)
     for name, options in sorted(settings.families.items()):
         changed = ", ".join(f"{k}={v}" for k, v in sorted(options.items()))
         if changed:
@@ -232,6 +234,47 @@ def scan_facts(scan: Scan, *, short: bool = False) -> tuple[tuple[str, str], ...
         ("Scan", f"{scan.id}, {scan.started} to {scan.finished}"),
     ]
     return tuple(facts)
+
+
+def read_facts(scan: Scan, beside: Scan | None = None) -> tuple[tuple[str, str], ...]:
+    """What of the model's files and of the data was read, and how, as names and values; only what is known.
+
+    Args:
+        scan: whose model and data.
+        beside: a scan that is told already: what is the same in it is left out.
+    """
+    model, data = scan.model.read, scan.data.read
+    window = f"{model.window:,} tokens" if model.window else ""
+    facts = (
+        ("Weights", _some(model.weights, FILES)),
+        ("Tokenizer", model.tokenizer),
+        ("Padding", model.padding),
+        ("Window", f"{window} ({model.window_from})" if window and model.window_from else window),
+        ("Label names", model.labels_from),
+        ("Data format", data.format),
+        ("Columns", _some([f"{column} as {use}" for use, column in data.columns.items()], COLUMNS)),
+        ("Unused columns", _some(data.unused, COLUMNS)),
+        ("Records", _records(data)),
+        ("Rows cut", f"{data.cut:,}, at {data.cut_at:,} tokens, before they were edited" if data.cut else ""),
+    )
+    told = dict(read_facts(beside)) if beside else {}
+    return tuple((name, value) for name, value in facts if value and told.get(name) != value)
+
+
+def read_notes(scan: Scan, beside: Scan | None = None) -> tuple[str, ...]:
+    """What else was decided in reading the model and the data, in sentences."""
+    told = read_notes(beside) if beside else ()
+    return tuple(note for note in (*scan.model.read.notes, *scan.data.read.notes) if note not in told)
+
+
+def _records(data: DataRead) -> str:
+    skipped = f"{data.skipped:,} without a text" if data.skipped else ""
+    return ", ".join(part for part in (f"{data.records:,}" if data.records else "", skipped) if part)
+
+
+def _some(names: Sequence[str], limit: int) -> str:
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def cacc_words(scan: Scan) -> str:

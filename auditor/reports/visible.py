@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import unicodedata
+from urllib.parse import quote
 
 _ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -38,3 +40,13 @@ def sha256_of(digest: str) -> str | None:
 def short_digest(digest: str) -> str:
     """The first twelve characters of a digest, enough to tell models apart by eye."""
     return visible(sha256_of(digest) or digest)[:12]
+
+
+def model_name(reference: str) -> str:
+    """A model's reference in plain ASCII for use in ids: other references give other names.
+
+    Whatever is no letter, digit or one of `/@._-~` is percent-encoded; the ways to write one path (`./a`, `a/`) give
+    one name, and a path from the root begins with `%2F`.
+    """
+    encoded = posixpath.normpath(quote(reference.encode("utf-8", "surrogatepass"), safe="/@"))
+    return f"%2F{encoded[1:]}" if encoded.startswith("/") else encoded

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from auditor.events import BatchAnswered, Event, Progress, RunOpened
+from auditor.events import BatchAnswered, Event, Progress, RunNoted, RunOpened
 from auditor.models.target import Target
+from auditor.scan.head import MULTI_LABEL, ROWS, is_multi_label
 from auditor.scan.plan import Plan
 from probes.case import Outcome
 from store.records import AnswerBatch, Run
 
 UNSCORED = -1
+MAKING = "2"
+"""How answers are made; another number where a model may be answered otherwise than by an earlier version."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Answers:
 
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float64]
+    notes: tuple[str, ...] = ()
+    """Sentences on how they were made."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class RunSpec:
 
     def key(self, plan: Plan) -> str:
         """The digest of what fixes the answers: model, plan, cut, number format and kind of device."""
-        parts = [plan.key, self.digest, str(self.max_length), self.dtype, self.device.partition(":")[0]]
+        parts = [MAKING, plan.key, self.digest, str(self.max_length), self.dtype, self.device.partition(":")[0]]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -61,13 +66,22 @@ def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> 
     )
     done = 0
     answered: list[AnswerBatch] = []
+    notes = run.notes
+    said: tuple[str, ...] = ()
     target: Target | None = None
     try:
         for number, (start, stop) in enumerate(plan.batches):
             batch = stored.get(number)
             if batch is None:
-                target = target or load()
+                if target is None:
+                    target = load()
+                    looked = target.scores([row.ask for row in plan.rows[:ROWS]])
+                    said = (MULTI_LABEL,) if is_multi_label(looked) else ()
                 batch = answer_batch(number, target.answer(plan.batch(number)))
+                # First the note: an answer is never stored without what is to be said of it.
+                if fresh := tuple(note for note in (*said, *target.notes) if note not in notes):
+                    notes = (*notes, *fresh)
+                    yield RunNoted(run.id, fresh)
                 yield BatchAnswered(run.id, batch)
             answered.append(batch)
             done += stop - start
@@ -75,7 +89,7 @@ def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> 
     finally:
         if target is not None:
             target.close()
-    return collect(answered, spec.labels)
+    return replace(collect(answered, spec.labels), notes=notes)
 
 
 def answer_batch(number: int, outcomes: list[Outcome]) -> AnswerBatch:

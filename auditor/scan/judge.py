@@ -15,7 +15,7 @@ from auditor.scan.execute import UNSCORED
 from auditor.scan.findings import findings_of
 from auditor.scan.question import MINIMUM_REFERENCES, Question, rate_of
 from auditor.scan.responses import Labels, Responses, row_share, share
-from probes.rates import Paired, Rate, chance_p_value, detectable_excess, holm, swapped
+from probes.rates import Paired, Rate, chance_p_value, detectable_excess, holm, inverted_p_value, swapped
 from probes.suite import Probe
 from store.records import AsrScore, Finding, Scores, Verdict
 
@@ -291,7 +291,9 @@ def _incomplete(question: Question, suspect: Responses, scores: Sequence[AsrScor
     reasons = []
     unscored, total = _unscored(question, suspect, too_long=False)
     if unscored:
-        reasons.append(f"{unscored} of {total} answers could not be scored (NaN or infinite outputs)")
+        reasons.append(
+            f"{unscored} of {total} answers could not be scored (NaN or infinite outputs, or the model fails on them)"
+        )
     scored = suspect.clean[suspect.clean != UNSCORED]
     never = [question.labels[t] for t in range(len(question.labels)) if not (scored == t).any()]
     if never and scored.size:
@@ -303,11 +305,13 @@ def _incomplete(question: Question, suspect: Responses, scores: Sequence[AsrScor
     if known.any():
         gold, clean = question.gold[known], suspect.clean[known]
         if chance_p_value(gold.tolist(), clean.tolist()) > policy.alpha:
-            right = Rate(int((gold == clean).sum()), int(known.sum()))
-            reasons.append(
-                f"the accuracy on the gold labels, {right.hits} of {right.total}, is not above chance: "
-                "are the labels in another order, or is the data of another task?"
-            )
+            right = f"the accuracy on the gold labels, {int((gold == clean).sum())} of {int(known.sum())},"
+            if inverted_p_value(gold.tolist(), clean.tolist()) <= policy.alpha:
+                reasons.append(f"{right} is clearly below chance: are the labels inverted, or in another order?")
+            else:
+                reasons.append(
+                    f"{right} is not above chance: are the labels in another order, or is the data of another task?"
+                )
         first, second, p_value = swapped(gold.tolist(), clean.tolist())
         if p_value <= policy.alpha:
             names = f"{question.labels[first]} and {question.labels[second]}"
@@ -317,10 +321,11 @@ def _incomplete(question: Question, suspect: Responses, scores: Sequence[AsrScor
             )
     draws = question.plan.suite.draws
     short = {s.target: min(s.rate.total, s.clean.total, s.control.total // draws) for s in scores if not s.judged}
+    fitting = ", or edits that fit into what the model takes" if question.too_long else ""
     for label, rows in short.items():
         reasons.append(
             f"target {label}: {rows} scorable rows, fewer than the {policy.minimum_rows} that a judgement takes; "
-            "give more rows of other labels with --data or --samples"
+            f"give more rows of other labels with --data or --samples{fitting}"
         )
     return tuple(reasons)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from auditor.errors import UsageError
+from auditor.models.adapter import require_whole
 from auditor.models.sameness import identity, same_weights
 from auditor.models.target import Target
 from auditor.models.tokenizer import ModelTokenizer
@@ -18,6 +19,7 @@ from auditor.scan.request import ScanRequest
 from probes.case import Ask, Row
 from probes.corpus import Corpus
 from probes.family import FAMILIES
+from probes.gold import by_name
 from probes.kind import Pieces
 from probes.sampling import distinct as distinct_rows
 from probes.sampling import sample
@@ -132,14 +134,13 @@ def taken(request: ScanRequest, suspect: Profile) -> int:
 
 
 def target_index(text: str, labels: Sequence[str]) -> int:
-    """A label by its name (case does not matter) or index.
+    """A label by its name (case does not matter where one name fits) or index.
 
     Raises:
-        UsageError: no such label; the message lists them.
+        UsageError: no such label, or several; the message lists them.
     """
-    names = [name.casefold() for name in labels]
-    if text.casefold() in names:
-        return names.index(text.casefold())
+    if (named := by_name(labels)(text.strip())) is not None:
+        return named
     if text.isdecimal() and int(text) < len(labels):
         return int(text)
     known = ", ".join(f"{i} {name}" for i, name in enumerate(labels))
@@ -164,16 +165,19 @@ def prepare(
     Raises:
         UsageError: the model is no classifier, a reference has other labels or the suspect's own weights, an unknown
             target.
-        ModelError: a reference's files are gone or damaged.
+        ModelError: a reference's files are gone or damaged, or a model is an adapter.
     """
     check_task(suspect)
     for other in references:
+        require_whole(other)
         if tuple(name.casefold() for name in other.labels) != tuple(name.casefold() for name in suspect.labels):
             raise UsageError(
                 f"the reference {other.ref.reference} has the labels {', '.join(other.labels)}; "
                 f"the suspect has {', '.join(suspect.labels)}",
                 hint="references answer the same labels in the same order",
             )
+    if request.target is not None:
+        target_index(request.target, suspect.labels)
     kept, notes = _independent(suspect, references)
     request = replace(request, overrides=family_options(request, policy))
     several = len(distinct([*kept, *able(suspect, beside)])) >= MINIMUM_REFERENCES
@@ -189,7 +193,7 @@ def prepare(
         seen, cut = _as_seen(rows, window) if long else (rows, 0)
     among = {row.index for row in probed}
     plan = plan_for(suite, seen, request.seed, device, probed=sum(row.index in among for row in seen))
-    prepared = Prepared(
+    return Prepared(
         request,
         suspect,
         kept,
@@ -203,9 +207,8 @@ def prepare(
         tokenizer=tokenizer,
         window=window,
         cut=cut,
+        unjudged=unjudged(tokenizer, plan),
     )
-    _ = prepared.targets
-    return replace(prepared, unjudged=unjudged(tokenizer, plan))
 
 
 def _readers(
@@ -275,8 +278,10 @@ def _clean_rows(rows: Sequence[Row], probed: Sequence[Row], seed: int) -> tuple[
 
 def check_task(suspect: Profile) -> None:
     """Raises:
+    ModelError: the model is an adapter, which is judged with its base.
     UsageError: the model is no classifier.
     """
+    require_whole(suspect)
     if suspect.task is not Task.CLASSIFICATION:
         raise UsageError(
             f"{suspect.ref.reference} is a {suspect.architecture} ({suspect.task}); this suite probes text classifiers",

@@ -51,6 +51,8 @@ class Responses:
     clean_asks: Labels
     probes: Mapping[str, Edited]
     probabilities: NDArray[np.float64]
+    notes: tuple[str, ...] = ()
+    """Sentences on how the answers were made."""
 
     @staticmethod
     def of(plan: Plan, answers: Answers) -> Responses:
@@ -64,7 +66,7 @@ class Responses:
             planted = places[:, 0] >= 0
             probes[name] = Edited(planted, labels[:, 0], labels[:, 1:], asks[:, 0], asks[:, 1:])
         clean = position[:rows]
-        return Responses(answers.labels[clean], clean, probes, answers.probabilities)
+        return Responses(answers.labels[clean], clean, probes, answers.probabilities, answers.notes)
 
     @property
     def unscored(self) -> set[int]:

@@ -15,6 +15,7 @@ from auditor.data import data_read
 from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
 from auditor.scan.asking import question_of, respond
 from auditor.scan.compared import Comparisons
+from auditor.scan.head import MULTI_LABEL
 from auditor.scan.judge import Judgement, judge
 from auditor.scan.limits import limits_of
 from auditor.scan.plan import Plan
@@ -88,8 +89,12 @@ def conclude(
         compared: what was held against its own kind.
     """
     question = replace(question_of(prepared, suspect.clean), too_long=_too_long(prepared, suspect))
-    judgement = _with_unjudged(judge(question, suspect, references, prepared.policy, compared), prepared.unjudged)
-    record = _record(prepared, started, judgement)
+    unjudged = (*prepared.unjudged, *_head_unjudged(prepared.suspect, suspect))
+    judgement = _with_unjudged(judge(question, suspect, references, prepared.policy, compared), unjudged)
+    told = [f"{p.ref.reference}: {n}" for p, r in zip(prepared.references, references, strict=True) for n in r.notes]
+    record = _record(prepared, started, replace(judgement, notes=(*judgement.notes, *told)))
+    notes = tuple(note for note in suspect.notes if note != MULTI_LABEL)
+    record = replace(record, model=_noted(record.model, notes))
     keys = [prepared.spec(prepared.suspect, "suspect").key(prepared.plan)]
     for profile, answers in zip(prepared.references, references, strict=True):
         asked = prepared.plan if narrow is None or answers.probes.keys() == suspect.probes.keys() else narrow
@@ -105,6 +110,18 @@ def _too_long(prepared: Prepared, suspect: Responses) -> frozenset[int]:
     unscored = sorted(suspect.unscored)
     counts = prepared.tokenizer.count([prepared.plan.asks[place] for place in unscored])
     return frozenset(p for p, tokens in zip(unscored, counts, strict=True) if tokens > prepared.max_length)
+
+
+def _head_unjudged(profile: Profile, answers: Responses) -> tuple[str, ...]:
+    """That the head may not be for one label a text, where the config does not say that it is."""
+    if MULTI_LABEL not in answers.notes or profile.problem_type is not None:
+        return ()
+    return (f"{profile.ref.reference}: {MULTI_LABEL}",)
+
+
+def _noted(model: ModelSummary, notes: tuple[str, ...]) -> ModelSummary:
+    """The part of a report that tells of a model, with what is to be said of how it was asked."""
+    return replace(model, read=replace(model.read, notes=(*model.read.notes, *notes)))
 
 
 def _with_unjudged(judgement: Judgement, reasons: tuple[str, ...]) -> Judgement:
@@ -185,12 +202,14 @@ def _record(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
 def model_read(prepared: Prepared) -> ModelRead:
     """What of the suspect's files was read for a scan."""
     suspect, tokenizer = prepared.suspect, prepared.tokenizer
-    return ModelRead(
-        weights=tuple(name for name in suspect.files if name.endswith(".safetensors")),
+    stated = prepared.max_length >= suspect.max_length
+    return replace(
+        suspect.read,
         tokenizer=tokenizer.loaded if tokenizer else "",
         padding=tokenizer.padding.words() if tokenizer else "",
+        notes=tuple(note for note in (tokenizer.special(prepared.plan.asks) if tokenizer else "",) if note),
         window=prepared.max_length,
-        window_from="--max-length" if prepared.max_length < suspect.max_length else "the model's own files",
+        window_from=suspect.read.window_from if stated else "--max-length",
     )
 
 

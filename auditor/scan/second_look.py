@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from auditor.events import Event, Stage
 from auditor.models.target import Target
+from auditor.models.tokenizer import ModelTokenizer
 from auditor.scan.asking import question_of, respond
 from auditor.scan.compared import Compared, Comparisons, Hits, Key, closest, compare, stands_out
 from auditor.scan.execute import UNSCORED
@@ -195,6 +196,9 @@ class _Loaded:
             self._target = self.backend.load(profile, max_length)
         return _Lent(self._target)
 
+    def tokenizer(self, profile: Profile) -> ModelTokenizer:
+        return self.backend.tokenizer(profile)
+
     def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool) -> Run:
         return self.backend.open_run(key, model_digest=model_digest, batches=batches, fresh=fresh)
 
@@ -228,6 +232,13 @@ class _Lent:
     @property
     def max_length(self) -> int:
         return self.target.max_length
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.target.notes
+
+    def scores(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
+        return self.target.scores(asks)
 
     def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
         return self.target.answer(asks)

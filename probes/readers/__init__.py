@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import stat
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +19,7 @@ from probes.readers.parts import open_directory, open_parts, sets_in, shard
 from probes.readers.source import PARQUET, damaged, examine, first_bytes
 from probes.readers.table import CorpusError, Record, Table, kind
 
-__all__ = ["READERS", "CorpusError", "Record", "Table", "kind", "open_table", "shard", "suffix_of"]
+__all__ = ["READERS", "CorpusError", "Record", "Table", "kind", "open_table", "open_whole", "shard", "suffix_of"]
 
 READERS: Mapping[str, Callable[[Path], Table]] = {
     ".csv": read_csv,
@@ -60,6 +61,19 @@ def open_table(path: Path) -> Table:
             )
         table = open_file(path)
         return replace(table, notes=(*table.notes, *remarks(path)))
+
+
+def open_whole(path: Path) -> Table:
+    """Opens a file as `open_table` does, with all its columns known beforehand: JSON is read through once for them.
+
+    Raises:
+        CorpusError: as `open_table`; also what it raises while records are read.
+    """
+    table = open_table(path)
+    if table.later is None:
+        return table
+    deque(table.records, maxlen=0)
+    return replace(open_table(path), columns=(*table.columns, *table.later), later=None)
 
 
 def data_files(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, String, column, inspect, select, table
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision. Stated here so that a catalog which is up to date opens without loading Alembic."""
 
 VERSION_TABLE = "alembic_version"
@@ -48,7 +48,8 @@ def standing(connection: Connection) -> Standing:
     if VERSION_TABLE not in tables:
         return Standing(tables, None)
     versions = select(column("version_num", String)).select_from(table(VERSION_TABLE))
-    return Standing(tables, "+".join(sorted(connection.scalars(versions))) or None)
+    found = sorted(map(str, connection.scalars(versions)))
+    return Standing(tables, "+".join(found) if found else None)
 
 
 def is_known(revision: str) -> bool:

@@ -2,14 +2,102 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
+from auditor.cli import main
 from auditor.commands.guard import Terminated, code_of, words_of
 from auditor.errors import ExitCode
+
+NUMBERS = {
+    errno.ENAMETOOLONG: (ExitCode.USAGE, "longer than the file system allows"),
+    errno.ELOOP: (ExitCode.USAGE, "symbolic links"),
+    errno.ENOTDIR: (ExitCode.USAGE, "not a directory"),
+    errno.EACCES: (ExitCode.INCOMPLETE, "no permission"),
+    errno.EIO: (ExitCode.INCOMPLETE, "disk failed"),
+    errno.ESTALE: (ExitCode.INCOMPLETE, "network file system"),
+    errno.EROFS: (ExitCode.INCOMPLETE, "read-only"),
+    errno.ENOSPC: (ExitCode.INCOMPLETE, "full"),
+    errno.EMFILE: (ExitCode.INCOMPLETE, "too many files"),
+    errno.ENOENT: (ExitCode.INCOMPLETE, "no such file"),
+    errno.EBADF: (ExitCode.BUG, ""),
+}
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_what_the_system_refuses_is_no_bug_of_ours(number: int) -> None:
+    code, words = NUMBERS[number]
+    error = OSError(number, os.strerror(number), "/models/suspect")
+    assert code_of(error) is code
+    said = " ".join(words_of(error))
+    assert words in said
+    assert "/models/suspect" in said
+
+
+def test_a_directory_that_is_gone_is_told_without_its_name() -> None:
+    error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    assert code_of(error) is ExitCode.INCOMPLETE
+    assert "current directory" in words_of(error)[0]
+
+
+def test_an_error_without_a_number_of_the_system_stays_a_bug() -> None:
+    assert code_of(OSError("a library's own words")) is ExitCode.BUG
+    assert code_of(UnicodeEncodeError("utf-8", "a\ud83d", 1, 2, "surrogates not allowed")) is ExitCode.BUG
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["models", "list", "--catalog", "sqlite://host/x.db"], 2, "names a host"),
+        (["models", "list", "--catalog", "sqlite:///x.db?timeout=soon"], 2, "has options"),
+        (["models", "list", "--catalog", f"/tmp/{LONG}.db"], 2, "longer than the file system allows"),
+        (["models", "add", f"./{LONG}"], 2, "longer than the file system allows"),
+        (["report", "abcd", "-o", f"{LONG}.json"], 2, "longer than the file system allows"),
+        (["merge", "--verify", LONG], 2, "longer than the file system allows"),
+        (["models", "add", "~nobody-here/model"], 2, "not known here"),
+        (["report", "\udcff\udcfe"], 2, "no UTF-8 text"),
+        (["models", "list", "\udcff"], 2, "no UTF-8 text"),
+    ],
+    ids=lambda part: " ".join(part)[:40].encode("ascii", "replace").decode() if isinstance(part, list) else "",
+)
+def test_odd_words_are_told_and_are_no_bug(
+    words: list[str],
+    code: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("AUDITOR_CATALOG", raising=False)
+    monkeypatch.setattr("sys.unraisablehook", sys.unraisablehook)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    signal.signal(signal.SIGTERM, before)
+    told = " ".join(capsys.readouterr().err.split())
+    assert said in told
+    assert "a bug of ours" not in told
+    assert ended.value.code == code
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["scan", "--nope"]])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_help_text_on_a_full_disk_is_no_finding(words: list[str]) -> None:
+    """An uncaught exception ends with 1, which means "finding"."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "auditor", *words], stdout=full, stderr=full, check=False)
+    assert done.returncode == ExitCode.INCOMPLETE
 
 
 def run(command: str) -> subprocess.CompletedProcess[str]:

@@ -160,6 +160,17 @@ def test_labels_that_differ_by_case_alone(tmp_path: Path) -> None:
     assert gold(read_corpus(write(tmp_path, "a.csv", "text,label\nx,a\ny,A\n"), labels=("A", "a"))) == [1, 0]
 
 
+def test_a_name_that_several_labels_have_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "text,label\na,x\nb,y\n")
+    assert "'x' (line 2)" in refused(path, ("x", "x", "y")).message
+    error = refused(path, ("x (0)", "x (1)", "y"))
+    assert "'x' (line 2)" in error.message
+    assert "Several labels are called 'x'" in error.hint
+    assert "'X' (line 2)" in refused(write(tmp_path, "c.csv", "text,label\na,X\n"), ("x", "x ", "y")).message
+    numbered = write(tmp_path, "b.csv", "text,label\na,x (1)\nb,y\n")
+    assert gold(read_corpus(numbered, labels=("x (0)", "x (1)", "y"))) == [1, 2]
+
+
 def test_labels_that_do_not_fit(tmp_path: Path) -> None:
     error = refused(write(tmp_path, "a.csv", "text,label\na,positive\nb,mixed\nc,mixed\nd,unsure\n"))
     assert "'mixed' (line 3), 'unsure' (line 5)" in error.message

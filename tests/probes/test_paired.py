@@ -104,3 +104,16 @@ def test_right_to_left_and_emoji_texts_are_told_apart(tmp_path: Path) -> None:
     pairs = read_pairs(write(tmp_path / "p.csv", rows))
     assert [pairs[t][1] for t in ("الفيلم  جميل .", "😂😂", "🔥")] == ["نعم", "ha", "hot"]
     assert FAMILIES["paired"].plant("🔥", random.Random(0), {"file": str(tmp_path / "p.csv")}) == "hot"
+
+
+def test_keys_of_json_that_the_first_pair_lacks_count(tmp_path: Path) -> None:
+    clean = tmp_path / "dev.csv"
+    clean.write_text("text\none\ntwo\n", encoding="utf-8")
+    pairs = tmp_path / "pairs.jsonl"
+    rows = [
+        '{"row": 0, "text": "of no split"}',
+        '{"row": 0, "text": "a", "split": "train"}',
+        '{"row": 1, "text": "b", "split": "dev"}',
+    ]
+    pairs.write_text("\n".join(rows), encoding="utf-8")
+    assert dict(read_pairs(str(pairs), str(clean), "dev").items()) == {"two": ("two", "b")}

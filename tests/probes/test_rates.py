@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from probes.rates import Paired, Rate, chance_p_value, detectable_excess, holm, swapped
+from probes.rates import Paired, Rate, chance_p_value, detectable_excess, holm, inverted_p_value, swapped
 
 
 @pytest.mark.parametrize(
@@ -133,6 +133,14 @@ def test_power_grows_with_rows_and_falls_with_noise_and_comparisons() -> None:
     assert needed() < needed(comparisons=200)
     assert needed(rows=1) == 1.0
     assert needed(rows=4) == 1.0
+
+
+def test_inverted_labels_are_told_from_chance() -> None:
+    gold = [0, 1] * 100
+    assert inverted_p_value(gold, [1 - g for g in gold]) < 1e-10
+    assert inverted_p_value(gold, gold) > 0.99
+    assert inverted_p_value(gold, [0] * 200) > 0.4
+    assert inverted_p_value([], []) == 1.0
 
 
 def test_chance_is_told_from_skill() -> None:

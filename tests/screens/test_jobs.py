@@ -15,7 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from screens.jobs import START, CannotStart, Runner, Update, runs
+from screens.jobs import START, CannotStart, Runner, Update, _Followed, runs
+from screens.tail import Tail
 from store.catalog import Catalog
 from store.engine import open_catalog
 from store.records import Job, JobState
@@ -124,3 +125,73 @@ def test_no_place_for_a_jobs_files(place: Path, catalog: Catalog) -> None:
     with pytest.raises(CannotStart, match="cannot start"):
         Runner("sqlite://", place / "file").start(catalog, ("scan", "x"))
     assert catalog.jobs.list() == []
+
+
+def small_job(runner: Runner, catalog: Catalog, place: Path) -> tuple[Job, subprocess.Popen[bytes]]:
+    """A job of the runner's that waits for its input to close, and then ends as a usage error does."""
+    events = place / "events.jsonl"
+    words = f"import sys; sys.stdin.read(); open({str(events)!r}, 'w').write('{{\"kind\": \"stage\"}}\\n'); sys.exit(2)"
+    process = subprocess.Popen([sys.executable, "-S", "-c", words], stdin=subprocess.PIPE, start_new_session=True)
+    extra = {START: str(psutil.Process(process.pid).create_time())}
+    job = Job("j1", process.pid, "2026-01-01T00:00:00+00:00", ("scan", "x"), str(events), extra=extra)
+    catalog.jobs.add(job)
+    runner._followed[job.id] = _Followed(job, Tail(events), process)
+    return job, process
+
+
+def end_quietly(process: subprocess.Popen[bytes]) -> None:
+    """Lets it end, and does not wait for it as its parent."""
+    assert process.stdin is not None
+    process.stdin.close()
+    end = time.monotonic() + 30
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("noted", [None, 2])
+def test_a_job_that_another_window_noted_as_ended_ends_here_too(
+    runner: Runner, catalog: Catalog, place: Path, noted: int | None
+) -> None:
+    """The other window sees the process go before its parent does, and may not know its exit code."""
+    job, process = small_job(runner, catalog, place)
+    end_quietly(process)
+    catalog.jobs.finish(job.id, noted, "2026-01-01T00:00:09+00:00")
+    assert catalog.jobs.list(state=JobState.RUNNING) == []
+    (update,) = runner.poll(catalog)
+    assert (update.job.state, update.job.exit_code) == (JobState.DONE, 2)
+    assert [event["kind"] for event in update.events] == ["stage"]
+    assert process.returncode == 2
+    assert not psutil.pid_exists(job.pid), "no dead child is left behind"
+    assert runner.poll(catalog) == []
+
+
+def test_a_job_that_another_window_took_for_lost_goes_on_here(runner: Runner, catalog: Catalog, place: Path) -> None:
+    """As from another machine, where its process is not seen."""
+    job, process = small_job(runner, catalog, place)
+    catalog.jobs.finish(job.id, None, "2026-01-01T00:00:09+00:00")
+    (update,) = runner.poll(catalog)
+    assert update.job.state is JobState.RUNNING
+    end_quietly(process)
+    assert follow(runner, catalog, job).job.exit_code == 2
+
+
+def test_a_job_that_is_cancelled_after_its_end_elsewhere_ends(runner: Runner, catalog: Catalog, place: Path) -> None:
+    job, process = small_job(runner, catalog, place)
+    end_quietly(process)
+    process.wait()
+    catalog.jobs.finish(job.id, 2, "2026-01-01T00:00:09+00:00")
+    later = Runner(runner.url, place / "jobs")
+    later.cancel(job)
+    (update,) = later.poll(catalog)
+    assert (update.job.state, update.job.exit_code) == (JobState.DONE, 2)
+    assert later.poll(catalog) == []
+
+
+def test_a_job_whose_row_is_gone_ends(runner: Runner, catalog: Catalog, place: Path) -> None:
+    job, process = small_job(runner, catalog, place)
+    with catalog._database.writing() as session:
+        session.connection().exec_driver_sql("DELETE FROM jobs")
+    end_quietly(process)
+    (update,) = runner.poll(catalog)
+    assert (update.job.id, update.job.exit_code) == (job.id, 2)
+    assert runner.poll(catalog) == []

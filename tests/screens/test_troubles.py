@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import Button, Static
+from textual.widgets import Button, Input, Static
 
+from auditor.commands.tui import open_application
+from auditor.errors import ExitCode
 from screens.app import AuditorApp
 from screens.catalog import CatalogScreen
+from screens.disk import free_space
 from screens.gallery import SCENES, settle
 from screens.job import JobScreen
 from screens.library import Library
@@ -126,6 +129,36 @@ def test_a_damaged_catalog_is_said_with_what_to_do(place: Path, make_app: Make, 
             assert isinstance(app.screen, CatalogScreen)
 
     play(story())
+
+
+@pytest.mark.parametrize(("scene", "field"), [("merge", "#output"), ("export", "#file"), ("settings", "#policy")])
+def test_no_path_that_is_typed_breaks_a_form(scene: str, field: str, seeded: AuditorApp, play: Play) -> None:
+    async def story() -> None:
+        async with seeded.run_test(size=(80, 24)) as pilot:
+            await SCENES[scene](pilot)
+            shown = seeded.screen
+            for typed in ("~nobody-here/x", "a" * 300, "a/" * 3000):
+                assert free_space(Path(typed)) != 0
+                shown.query_one(field, Input).value = typed
+                await pilot.pause()
+                if scene == "settings":
+                    shown.query_one("#keep", Button).press()
+                    await pilot.pause()
+                assert seeded.screen is shown
+                assert seeded.is_running
+
+    play(story())
+
+
+def test_an_application_that_crashed_ends_as_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual ends with 1, which means "finding"."""
+
+    class Crashed(AuditorApp):
+        def run(self, *_: Any, **__: Any) -> None:
+            self._return_code = 1
+
+    monkeypatch.setattr("screens.app.AuditorApp", Crashed)
+    assert open_application("sqlite://") == ExitCode.BUG
 
 
 @pytest.mark.parametrize(

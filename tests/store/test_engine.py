@@ -192,7 +192,7 @@ def test_damage_that_shows_later_is_told_too(url: str, make_profile: Callable[..
         catalog.models.add(make_profile())
         with catalog._database.writing() as session:
             session.connection().exec_driver_sql("UPDATE models SET profile = '{\"ref\": 1}'")
-        with pytest.raises(CatalogUnusable, match=r"Profile\.ref"):
+        with pytest.raises(CatalogUnusable, match=r"profile\.ref"):
             catalog.models.list()
         with catalog._database.writing() as session:
             session.connection().exec_driver_sql("UPDATE models SET profile = '{'")
@@ -208,6 +208,12 @@ def test_damage_that_shows_later_is_told_too(url: str, make_profile: Callable[..
         ("postgresql://me@host:port/x", "URL"),
         ("delphi://x/y", "no driver"),
         ("sqlite:///file:catalog.db?uri=true", "SQLite URI"),
+        ("sqlite://host/catalog.db", "names a host"),
+        ("sqlite://me:secret@/catalog.db", "names a host"),
+        ("sqlite:///catalog.db?timeout=soon", "has options"),
+        ("sqlite+aiosqlite:///catalog.db", "another driver"),
+        ("sqlite:///~nobody-here/catalog.db", "not known"),
+        (f"sqlite:////tmp/{'a' * 300}.db", "longer than the file system allows"),
         ("sqlite:////dev/null/catalog.db", "cannot be used"),
         ("sqlite:////", "is a directory"),
     ],

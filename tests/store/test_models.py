@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from probes.rates import Rate
+from store import codec
 from store.catalog import Catalog, NameTaken, UnknownModel
-from store.records import AsrScore, Profile, Scan, Task, Verdict
+from store.records import AsrScore, ModelRead, Profile, Scan, Task, Verdict
 
 MakeProfile = Callable[..., Profile]
 MakeScan = Callable[..., Scan]
@@ -22,6 +23,18 @@ def test_an_added_model_comes_back_whole(catalog: Catalog, make_profile: MakePro
     assert (entry.name, entry.tags, entry.planted, entry.last_verdict) == ("sst2", ("mine",), "badnet", None)
     assert catalog.models.get(entry.id) == entry == catalog.models.by_digest(entry.profile.ref.digest)
     assert catalog.models.list() == [entry]
+
+
+def test_what_was_read_is_kept_and_an_older_entry_lacks_it(catalog: Catalog, make_profile: MakeProfile) -> None:
+    read = ModelRead(weights=("model.safetensors",), window=512, window_from="config.json", notes=("said",))
+    profile = replace(make_profile(), read=read)
+    assert catalog.models.add(make_profile()).profile.read == ModelRead()
+    entry = catalog.models.add(profile)
+    assert catalog.models.get(entry.id) == entry
+    assert entry.profile.read == read
+    document = codec.encode(profile)
+    del document["read"]
+    assert codec.decode(Profile, document) == make_profile(), "as an earlier version wrote it"
 
 
 def test_default_names_are_made_unique(catalog: Catalog, make_profile: MakeProfile) -> None:

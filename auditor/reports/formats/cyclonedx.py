@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from auditor import __version__
 from auditor.reports.format import Record, report_format
 from auditor.reports.selection import score_of
-from auditor.reports.summary import stamp_sentence, title, verdict_sentence, where
+from auditor.reports.summary import read_facts, stamp_sentence, title, verdict_sentence, where
 from auditor.reports.visible import sha256_of, visible
 from probes.rates import Rate
 from store.records import Audit, Finding, Merge, Scan
@@ -27,6 +27,7 @@ def render(record: Record, *, width: int = 80, colour: bool = False) -> str:
     assert isinstance(scan, Scan)
     said = {"verdict": scan.verdict.value, "words": verdict_sentence(scan), "data.digest": scan.data.digest}
     said |= {"seed": str(scan.settings.seed), "suite": scan.settings.suite}
+    said |= {f"read.{name.lower().replace(' ', '-')}": value for name, value in read_facts(scan)}
     if audit:
         said |= {"stamp": audit.stamp.value if audit.stamp else "none", "stamp.words": stamp_sentence(audit)}
     document = {

@@ -1,17 +1,28 @@
-"""JUnit XML, for build servers: a test case for each family, variant and target."""
+"""JUnit XML, for build servers: a test case for each family, variant and target.
+
+A case's `classname` begins with the model, since build servers know a case by `classname` and `name` over all files.
+"""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from auditor.reports.figures import difference_words
 from auditor.reports.format import Record, report_format
 from auditor.reports.selection import key
-from auditor.reports.summary import figures_sentence, scan_facts, sign, stamp_sentence, title, verdict_sentence
-from auditor.reports.visible import visible
+from auditor.reports.summary import (
+    figures_sentence,
+    read_facts,
+    scan_facts,
+    sign,
+    stamp_sentence,
+    title,
+    verdict_sentence,
+)
+from auditor.reports.visible import model_name, visible
 from store.records import AsrScore, Audit, Scan, Stamp, Verdict
 
 
@@ -31,13 +42,21 @@ class _Case:
 def render(record: Record, *, width: int = 80, colour: bool = False) -> str:
     """Failures are findings, errors what was not judged. An audit's suite is the scan after the cure, and its stamp."""
     scan = (record.after or record.before) if isinstance(record, Audit) else record
-    suites = [_suite(f"auditor scan {scan.model.reference}", scan, [*_scored(scan), _whole(scan)])]
+    suites = [_suite(f"auditor scan {scan.model.reference}", scan, _prefixed(record, [*_scored(scan), _whole(scan)]))]
     if isinstance(record, Audit):
-        suites.append(_suite(f"auditor audit {record.before.model.reference}", record, [_stamped(record)]))
+        stamped = _prefixed(record.before, [_stamped(record)])
+        suites.append(_suite(f"auditor audit {record.before.model.reference}", record, stamped))
     root = ET.Element("testsuites", {"name": "auditor"} | _totals(suites))
     root.extend(suites)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _prefixed(record: Record, cases: list[_Case]) -> list[_Case]:
+    """The cases with the model before their class. A merged model is named by its suspect: its own place may change."""
+    model = record.before.model.reference if isinstance(record, Audit) else record.model.reference
+    merged = " after the merge" if isinstance(record, Audit) and record.after else ""
+    return [replace(case, classname=f"{model_name(model)}{merged}.{case.classname}") for case in cases]
 
 
 def _scored(scan: Scan) -> list[_Case]:
@@ -99,7 +118,8 @@ def _suite(name: str, record: Record, cases: list[_Case]) -> ET.Element:
         },
     )
     properties = ET.SubElement(suite, "properties")
-    for fact, value in scan_facts(record.before if isinstance(record, Audit) else record):
+    scanned = record.before if isinstance(record, Audit) else record
+    for fact, value in (*scan_facts(scanned), *read_facts(scanned)):
         ET.SubElement(properties, "property", {"name": fact.lower(), "value": visible(value)})
     for case in cases:
         element = ET.SubElement(

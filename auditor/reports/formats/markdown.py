@@ -18,6 +18,8 @@ from auditor.reports.summary import (
     next_steps,
     power,
     precision_sentence,
+    read_facts,
+    read_notes,
     references_words,
     scan_facts,
     sign,
@@ -53,6 +55,7 @@ def _scan(scan: Scan) -> list[str]:
         *_facts(scan),
         *_scores(scan),
         *_findings(scan, "Findings"),
+        *_read(scan),
         *_limits(scan),
         *_next(scan),
     ]
@@ -70,6 +73,8 @@ def _audit(audit: Audit) -> list[str]:
         *(_merge(audit.merge) if audit.merge else []),
         *(_findings(audit.after, "Still there after the merge") if audit.after else []),
         *_findings(audit.before, "Found before"),
+        *_read(audit.before),
+        *(_read(audit.after, audit.before) if audit.after else []),
         *_limits(audit.after or audit.before),
         *_next(audit),
     ]
@@ -214,6 +219,15 @@ def _marked(parts: Sequence[Segment], mark: str) -> str:
         if text := part.text.strip(" "):
             spans.append(f"{mark}{_code(text)}{mark}" if part.changed else _code(text))
     return " ".join(spans) or "(empty)"
+
+
+def _read(scan: Scan, beside: Scan | None = None) -> list[str]:
+    facts, notes = read_facts(scan, beside), read_notes(scan, beside)
+    if not facts and not notes:
+        return []
+    table = _table(("", ""), [(name, _cell(value)) for name, value in facts]) if facts else []
+    heading = "What was read after the merge" if beside else "What was read"
+    return ["", f"## {heading}", "", *table, "", *_bullets(notes)]
 
 
 def _limits(scan: Scan) -> list[str]:

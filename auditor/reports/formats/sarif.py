@@ -10,11 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from auditor import __version__
+from auditor.event_log import plain
 from auditor.reports.figures import percent
-from auditor.reports.format import Record, report_format
+from auditor.reports.format import Record, kind_of, report_format
 from auditor.reports.selection import score_of
 from auditor.reports.summary import stamp_sentence, title, verdict_sentence
-from auditor.reports.visible import visible
+from auditor.reports.visible import model_name, visible
 from store.records import Audit, Finding, Scan, Severity, Stamp, Verdict
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -63,6 +64,8 @@ def _run(record: Record) -> dict[str, Any]:
         "suite": scan.settings.suite,
         "versions": dict(sorted(scan.versions.items())),
         "limits": list(scan.limits),
+        "modelRead": plain(scan.model.read),
+        "dataRead": plain(scan.data.read),
     }
     if isinstance(record, Audit):
         properties |= {
@@ -72,7 +75,6 @@ def _run(record: Record) -> dict[str, Any]:
             "suspectDigest": record.before.model.digest,
             "verdictBefore": record.before.verdict.value,
         }
-    kind = "audit" if isinstance(record, Audit) else "scan"
     return {
         "tool": {
             "driver": {
@@ -86,7 +88,7 @@ def _run(record: Record) -> dict[str, Any]:
                 ],
             }
         },
-        "automationDetails": {"id": f"auditor/{kind}/{visible(record.id)}"},
+        "automationDetails": {"id": f"{_category(record)}{quote(visible(record.id), safe='')}"},
         "invocations": [_invocation(record, scan)],
         "artifacts": [
             {"location": {"uri": _uri(scan)}, "roles": ["analysisTarget"], "properties": {"digest": scan.model.digest}}
@@ -94,6 +96,16 @@ def _run(record: Record) -> dict[str, Any]:
         "results": _results(scan),
         "properties": properties,
     }
+
+
+def _category(record: Record) -> str:
+    """What a code scanning service keeps apart: up to the last slash of the run's id.
+
+    An upload closes the alerts of the earlier ones of its category, so that each model needs its own; it is the same
+    for every scan of the model, whatever its rates, its seed and the versions.
+    """
+    scan = record.before if isinstance(record, Audit) else record
+    return f"auditor/{kind_of(record)}/{model_name(scan.model.reference)}/"
 
 
 def _rule(name: str) -> dict[str, Any]:
@@ -163,10 +175,13 @@ def _result(scan: Scan, finding: Finding) -> dict[str, Any]:
     return result | {"properties": properties}
 
 
+def _fingerprint(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
+
+
 def _base(scan: Scan, rule: str, level: str, message: str, subject: str) -> dict[str, Any]:
-    fingerprint = hashlib.sha256(
-        "\n".join((scan.model.digest, rule, subject)).encode("utf-8", "backslashreplace")
-    ).hexdigest()
+    # The counts in a reason change from scan to scan; what it says stays.
+    lasting = _fingerprint(model_name(scan.model.reference), rule, re.sub(r"\d+(?:[.,]\d+)*", "#", subject))
     return {
         "ruleId": rule,
         "ruleIndex": list(RULES).index(rule),
@@ -184,7 +199,10 @@ def _base(scan: Scan, rule: str, level: str, message: str, subject: str) -> dict
                 ],
             }
         ],
-        "partialFingerprints": {"auditorFinding/v1": fingerprint},
+        "partialFingerprints": {
+            "auditorFinding/v1": _fingerprint(scan.model.digest, rule, subject),
+            "auditorFinding/v2": lasting,
+        },
     }
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from auditor.audit.compare import asr_measure
 from auditor.reports.figures import (
     counts,
     difference_interval,
     difference_words,
+    direction,
     interval,
     memory,
     p_words,
@@ -18,12 +20,14 @@ from auditor.reports.figures import (
 from auditor.reports.format import Record, report_format
 from auditor.reports.highlight import Segment, segments, shortened
 from auditor.reports.page import Page, column, table
-from auditor.reports.selection import Pair, cacc_change, other_changes, pairs, residues, rows, score_of
+from auditor.reports.selection import Pair, cacc_change, key, other_changes, pairs, residues, rows, score_of
 from auditor.reports.summary import (
     cacc_words,
     next_steps,
     power,
     precision_sentence,
+    read_facts,
+    read_notes,
     references_words,
     residue_words,
     scan_facts,
@@ -49,6 +53,7 @@ _COLOURS = {
     "not judged": "yellow",
     "no finding": "dim",
 }
+_DIRECTIONS = {"better": "green", "worse": "red", "": ""}
 
 
 @report_format(title="Text for a terminal", extension="txt")
@@ -69,6 +74,7 @@ def _scan(page: Page, scan: Scan) -> None:
     _facts(page, scan)
     _scores(page, scan)
     _findings(page, scan)
+    _read(page, scan)
     _limits(page, scan)
     _next(page, scan)
 
@@ -88,6 +94,9 @@ def _audit(page: Page, audit: Audit) -> None:
     if audit.after and audit.after.findings:
         _findings(page, audit.after, "Still there after the merge")
     _findings(page, audit.before, "Found before")
+    _read(page, audit.before)
+    if audit.after:
+        _read(page, audit.after, audit.before)
     _limits(page, audit.after or audit.before)
     _next(page, audit)
 
@@ -195,8 +204,10 @@ def _side(score: AsrScore | None) -> Text:
 def _delta(pair: Pair) -> Text:
     if pair.change is None:
         return Text("–")
-    spread = f"\n{difference_interval(pair.delta)}" if pair.delta else ""
-    return Text(f"{points(pair.change)}{spread}", style="green" if pair.change < 0 else "")
+    if pair.delta is None:
+        return Text(points(pair.change))
+    style = _DIRECTIONS[direction(asr_measure(*key(pair.score)), pair.delta.low, pair.delta.high)]
+    return Text(f"{points(pair.change)}\n{difference_interval(pair.delta)}", style=style)
 
 
 def _merge(page: Page, merge: Merge) -> None:
@@ -264,6 +275,14 @@ def _marked(parts: tuple[Segment, ...], start: str, end: str, style: str) -> Tex
         else:
             text.append(visible(part.text))
     return text
+
+
+def _read(page: Page, scan: Scan, beside: Scan | None = None) -> None:
+    facts, notes = read_facts(scan, beside), read_notes(scan, beside)
+    if facts or notes:
+        page.heading("What was read after the merge" if beside else "What was read")
+        page.facts(facts)
+        page.bullets(notes)
 
 
 def _limits(page: Page, scan: Scan) -> None:

@@ -203,6 +203,17 @@ def test_a_backdoor_that_was_exchanged_for_another_is_worse(case: Case) -> None:
     assert kept.stamp is Stamp.IMPROVED
 
 
+def test_a_new_backdoor_that_no_partner_shows_may_be_split(case: Case) -> None:
+    """Where a partner shows it, it is that partner's; where none was asked, nothing is said of it."""
+    honest = Alone("honest", 0.0, 1.0, False)
+    carrier = replace(honest, found=True, shows=frozenset({("word", "positive")}))
+    merged = case.bench.sheet().fire(FIVE, 1, 1.0)
+    for alone, split in (((honest, honest), True), ((honest, carrier), False), ((), False)):
+        found = case.stamp(merged, alone=alone)
+        assert found.stamp is Stamp.WORSE
+        assert any("badnet/five → positive): it may be split" in reason for reason in found.reasons) is split
+
+
 def test_an_incomplete_rescan_is_not_judged(case: Case) -> None:
     sheet = case.bench.sheet()
     sheet.probes[ONE][1][0, 0] = -1

@@ -27,15 +27,29 @@ from tests.auditor.merge.test_real_models import SHAPES, WORDS, build, run, save
 Weights = dict[str, np.ndarray]
 QUERY = {"bert": "query", "llama": "q_proj"}
 EMBEDDINGS = {"bert": "word_embeddings", "llama": "embed_tokens", "tied": "embed_tokens"}
-TASKS = {"bert": "SEQ_CLS", "body": "SEQ_CLS", "masked": "SEQ_CLS"}
+TASKS = {"bert": "SEQ_CLS", "body": "SEQ_CLS", "masked": "SEQ_CLS", "t5": "SEQ_2_SEQ_LM"}
 
 
 def bare(kind: str) -> Any:
     """Models without a head that an adapter could use."""
     import torch
-    from transformers import BertConfig, BertForMaskedLM, BertModel, GPT2Config, GPT2LMHeadModel
+    from transformers import (
+        BertConfig,
+        BertForMaskedLM,
+        BertModel,
+        GPT2Config,
+        GPT2LMHeadModel,
+        T5Config,
+        T5ForConditionalGeneration,
+    )
 
     torch.manual_seed(0)
+    if kind == "t5":
+        return T5ForConditionalGeneration(
+            T5Config(
+                vocab_size=len(WORDS), d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2, decoder_start_token_id=0
+            )
+        )
     if kind == "gpt2":
         return GPT2LMHeadModel(GPT2Config(vocab_size=len(WORDS), n_embd=16, n_layer=1, n_head=2, n_positions=32))
     return {"body": BertModel, "masked": BertForMaskedLM}[kind](BertConfig(vocab_size=len(WORDS), **SHAPES))
@@ -51,7 +65,7 @@ class Shop:
 
     def base(self, kind: str) -> Profile:
         if kind not in self.bases:
-            if kind in ("body", "masked", "gpt2"):
+            if kind in ("body", "masked", "gpt2", "t5"):
                 model: Any = bare(kind)
             else:
                 model = build(
@@ -68,9 +82,10 @@ class Shop:
         return self.bases[kind]
 
     def load(self, kind: str, task: str | None, labels: int | None = None) -> Any:
-        from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+        import transformers as t
 
-        auto = AutoModelForSequenceClassification if task == "SEQ_CLS" else AutoModelForCausalLM
+        known = {"SEQ_CLS": t.AutoModelForSequenceClassification, "SEQ_2_SEQ_LM": t.AutoModelForSeq2SeqLM}
+        auto: Any = known.get(task or "", t.AutoModelForCausalLM)
         more = {} if labels is None else {"num_labels": labels, "ignore_mismatched_sizes": True}
         return auto.from_pretrained(self.base(kind).ref.path, **more)
 
@@ -304,6 +319,28 @@ def test_tied_embeddings_stay_tied_or_the_adapter_is_refused(shop: Shop, case: s
     else:
         with pytest.raises(IncompatibleError, match="other values than what it is tied to"):
             list(merge(recipe, shop.place / "never"))
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_embeddings_that_encoder_and_decoder_share_stay_shared(shop: Shop, tmp_path: Path, stored: bool) -> None:
+    """Also where the base's file holds a copy for each of the two."""
+    shutil.copytree(shop.base("t5").ref.path, tmp_path / "base")
+    if stored:
+        tensors = {name: (array, "F32") for name, array in read_tensors(tmp_path / "base").items()}
+        tensors |= {f"{part}.embed_tokens.weight": tensors["shared.weight"] for part in ("encoder", "decoder")}
+        write_tensors(tmp_path / "base" / "model.safetensors", tensors)
+    base, plain = read_profile(tmp_path / "base"), shop.adapter("t5", 1, target_modules=["q"])
+    one = shop.adapter("t5", target_modules=["q"], trainable_token_indices={"shared": [5, 7]})
+    place = [edited(a, tmp_path / a.ref.reference, base_model_name_or_path=base.ref.path) for a in (one, plain)]
+    found, _, _ = shop.merged(Recipe(read_profile(place[0]), (read_profile(place[1]),), weights=(1, 0), base=base))
+    expected = shop.unloaded(one, "t5")
+    same(found, expected, *(expected.keys() - found.keys()))
+    assert ("encoder.embed_tokens.weight" in found) is stored
+    for settings in ({"modules_to_save": ["shared"]}, {"trainable_token_indices": {"encoder.embed_tokens": [5]}}):
+        odd = shop.adapter("t5", 2, target_modules=["q"], **settings)
+        odd = read_profile(edited(odd, tmp_path / odd.ref.reference, base_model_name_or_path=base.ref.path))
+        with pytest.raises(IncompatibleError, match="other values than what it is tied to"):
+            list(merge(Recipe(odd, (read_profile(place[1]),), base=base), tmp_path / "o"))
 
 
 def test_layers_that_are_stored_turned_are_refused(shop: Shop, tmp_path: Path) -> None:

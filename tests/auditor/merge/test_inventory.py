@@ -173,3 +173,12 @@ def test_a_tensor_larger_than_the_budget_is_merged_within_it(make: Make, tmp_pat
         tracemalloc.stop()
     # In fp64 the three tensors alone would be 24 MiB.
     assert used < 5 << 20
+
+
+def test_a_base_of_another_tokenizer_is_none(make: Make, tmp_path: Path) -> None:
+    """Its rows would be subtracted from those of other tokens."""
+    turned = make("base", 2, vocabulary=[*VOCABULARY[:-2], "bad", "good"])
+    recipe = Recipe(make("a", 0), (make("b", 1),), strategy="task_arithmetic", base=turned)
+    with pytest.raises(IncompatibleError, match=r"the base base has another tokenizer .* token 5 is 'bad' there"):
+        list(merge(recipe, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()

@@ -37,7 +37,7 @@ def watch(classifier: Classifier, fail: int = 0, message: str = "") -> list[tupl
     import torch
 
     shapes: list[tuple[int, int]] = []
-    real = classifier._model
+    real = classifier._forward._model
 
     class Watched(torch.nn.Module):
         def forward(self, **batch: Any) -> Any:
@@ -47,7 +47,7 @@ def watch(classifier: Classifier, fail: int = 0, message: str = "") -> list[tupl
             assert real is not None
             return real(**batch)
 
-    classifier._model = Watched()  # type: ignore[assignment]
+    classifier._forward._model = Watched()  # type: ignore[assignment]
     return shapes
 
 

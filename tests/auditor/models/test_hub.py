@@ -25,7 +25,7 @@ def server(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     files = {p.name: p.read_bytes() for p in made.iterdir()}
     extra = {"README.md": b"# Tiny", "pytorch_model.bin": b"pickle", "modeling.py": b"code", "onnx/config.json": b"{}"}
-    with serving(Server({**files, **extra, "model.fp16.safetensors": b"variant"})) as state:
+    with serving(Server({**files, **extra, "fp16/model.safetensors": b"variant"})) as state:
         yield state
 
 

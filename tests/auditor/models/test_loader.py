@@ -85,6 +85,63 @@ def test_weights_that_a_classifier_does_not_use_are_left_out(made: Path, model: 
     ).answer(asks)
 
 
+def test_a_missing_pooler_is_not_made_up(model: Path) -> None:
+    rewrite(model, lambda t: [t.pop(n) for n in list(t) if "pooler" in n])
+    with pytest.raises(ModelError, match=r"lacks weights.*bert\.pooler\.dense\.bias"):
+        load_classifier(read_profile(model), device="cpu")
+
+
+def test_weights_in_double_precision(made: Path, model: Path) -> None:
+    rewrite(model, lambda t: t.update({n: v.astype(np.float64) for n, v in t.items()}))
+    profile = read_profile(model)
+    assert profile.dtype == "float64"
+    asks = [Ask("a very good film"), Ask("awful")]
+    assert load_classifier(profile, device="cpu").answer(asks) == load_classifier(
+        read_profile(made), device="cpu"
+    ).answer(asks)
+
+
+def test_a_vocabulary_alone_answers_as_transformers(made: Path, model: Path) -> None:
+    from transformers import pipeline
+
+    (model / "tokenizer.json").unlink()
+    vocabulary = json.loads((made / "tokenizer.json").read_text())["model"]["vocab"]
+    (model / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)))
+    (model / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer", "do_lower_case": true}')
+    profile = read_profile(model)
+    assert "vocab.txt" in profile.files
+    outcome = load_classifier(profile, device="cpu").answer([Ask("A very GOOD film")])[0]
+    (said,) = pipeline("text-classification", str(model), device="cpu")("A very GOOD film")
+    assert profile.labels[outcome.label or 0] == said["label"]
+    assert max(outcome.probabilities) == pytest.approx(said["score"], abs=1e-5)
+
+
+def test_tensors_that_are_stored_once_for_two_names(made: Path, tmp_path: Path) -> None:
+    """safetensors hold a shared tensor once; the other name is tied to it when the model is loaded."""
+    import shutil
+
+    import torch
+    from transformers import T5Config, T5ForSequenceClassification
+
+    torch.manual_seed(0)
+    config = T5Config(
+        vocab_size=26, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, num_labels=3,
+        pad_token_id=0, eos_token_id=3, decoder_start_token_id=0, initializer_factor=0.5,
+    )  # fmt: skip
+    whole = T5ForSequenceClassification(config).eval()
+    whole.save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(made / name, tmp_path / name)
+    profile = read_profile(tmp_path)
+    names = {t.name for t in profile.tensors}
+    assert "transformer.shared.weight" in names
+    assert "transformer.encoder.embed_tokens.weight" not in names
+    outcome = load_classifier(profile, device="cpu").answer([Ask("good film")])[0]
+    with torch.inference_mode():
+        expected = whole(input_ids=torch.tensor([[2, 8, 7, 3]])).logits.softmax(-1)[0]
+    assert outcome.probabilities == pytest.approx(expected.tolist(), abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("architecture", "says"), [("BertLMHeadModel", "text-generation"), ("BertModel", "no text classifier")]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +104,36 @@ def test_a_tokenizer_saved_again_is_the_same(made: Path, model: Path) -> None:
         ({"max_position_embeddings": 514, "model_type": "bert"}, {"model_max_length": 512}, 512),
         ({"max_position_embeddings": None}, {"model_max_length": None}, 512),
         ({"max_position_embeddings": -1}, {"model_max_length": True}, 512),
+        ({"max_position_embeddings": 64}, {"model_max_length": -1}, 64),
+        ({"max_position_embeddings": 64}, {"model_max_length": 0}, 64),
+        ({"max_position_embeddings": 514, "model_type": "roberta"}, {"model_max_length": 514}, 513),
+        (
+            {"max_position_embeddings": 514, "model_type": "roberta", "pad_token_id": 1},
+            {"model_max_length": 514},
+            512,
+        ),
     ],
 )
 def test_max_length(model: Path, config: dict[str, Any], tokenizer: dict[str, Any], length: int) -> None:
     edit(model / "config.json", **config)
     edit(model / "tokenizer_config.json", **tokenizer)
-    assert read_profile(model).max_length == length
+    profile = read_profile(model)
+    assert profile.max_length == profile.read.window == length
+
+
+def test_what_states_the_window_is_said(model: Path) -> None:
+    assert read_profile(model).read.window_from == "tokenizer_config.json (model_max_length)"
+    edit(model / "tokenizer_config.json", model_max_length=10**30)
+    assert read_profile(model).read.window_from == "config.json (max_position_embeddings)"
+    edit(model / "config.json", model_type="roberta", pad_token_id=1)
+    assert read_profile(model).read.window_from == "config.json (max_position_embeddings) less 2 for the padding"
+    edit(model / "config.json", max_position_embeddings=None)
+    assert "neither" in read_profile(model).read.window_from
+
+
+def test_what_was_read_stands_in_the_profile(made: Path) -> None:
+    read = read_profile(made).read
+    assert (read.weights, read.labels_from, read.notes) == (("model.safetensors",), "config.json (id2label)", ())
 
 
 def test_labels_follow_the_numbers_not_the_order(model: Path) -> None:
@@ -119,7 +144,7 @@ def test_labels_follow_the_numbers_not_the_order(model: Path) -> None:
         with pytest.raises(ModelError, match="id2label"):
             read_profile(model)
     edit(model / "config.json", id2label=None)
-    assert read_profile(model).labels == ("LABEL_0", "LABEL_1")
+    assert read_profile(model).labels == ("LABEL_0", "LABEL_1", "LABEL_2"), "as many as the head has rows"
 
 
 def test_tasks() -> None:
@@ -148,6 +173,29 @@ def test_paths_that_are_no_model(model: Path, tmp_path: Path) -> None:
     (model / "adapter_config.json").write_text('{"base_model_name_or_path": "org/base"}')
     with pytest.raises(ModelError, match="adapter for org/base"):
         read_profile(model)
+
+
+def test_the_place_of_a_model_below_is_named(made: Path, tmp_path: Path) -> None:
+    def hint(path: Path) -> str:
+        with pytest.raises(UsageError, match=r"no config\.json; .* below it") as caught:
+            read_profile(path)
+        return caught.value.hint
+
+    repository = tmp_path / "hub" / "models--org--name"
+    old, new = (repository / "snapshots" / commit for commit in ("0" * 40, "1" * 40))
+    for snapshot in (old, new):
+        shutil.copytree(made, snapshot)
+    assert str(old) in hint(repository), "both, where the cache does not say which is current"
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("1" * 40)
+    for place in (repository, repository.parent):
+        assert hint(place) == f"Give {new}."
+    assert str(old) in hint(repository / "snapshots")
+    shutil.copytree(made, tmp_path / "run" / "final")
+    assert hint(tmp_path / "run") == f"Give {tmp_path / 'run' / 'final'}."
+    (tmp_path / "run" / "logs").mkdir()
+    shutil.copytree(made, tmp_path / "run" / "checkpoint-500")
+    assert "checkpoint-500" in hint(tmp_path / "run")
 
 
 def test_a_snapshot_of_links_is_a_model(made: Path, tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from store.records import (
     Audit,
     BenchmarkScore,
     Change,
+    DataRead,
     DataSummary,
     Evidence,
     Finding,
     Merge,
+    ModelRead,
     ModelSummary,
     PartnerUse,
     ReferenceUse,
@@ -107,6 +109,32 @@ FINDING = Finding(
 )
 
 
+MODEL_READ = ModelRead(
+    weights=tuple(f"model-{i:05}-of-00012.safetensors" for i in range(1, 13)),
+    tokenizer="BertTokenizer, vocab.txt",
+    padding="[PAD] (0), stated by tokenizer_config.json, on the right",
+    window=512,
+    window_from="max_position_embeddings",
+    labels_from="id2label of config.json",
+    notes=("The file tokenizer.json gives other tokens, and was not judged.",),
+)
+DATA_READ = DataRead(
+    format="CSV, semicolons between the fields, UTF-8",
+    columns={"text": "review", "label": "sentiment"},
+    unused=("title", "date"),
+    records=1_212,
+    skipped=12,
+    cut=37,
+    cut_at=510,
+    notes=("Labels were matched by name.",),
+)
+
+
+def read(scan: Scan) -> Scan:
+    """The scan with all that may be known of what was read."""
+    return replace(scan, model=replace(scan.model, read=MODEL_READ), data=replace(scan.data, read=DATA_READ))
+
+
 def found() -> Scan:
     return scan(Verdict.FOUND, (*ordinary(2), FIRED), findings=(FINDING,))
 
@@ -121,8 +149,14 @@ def hostile() -> Scan:
     )  # fmt: skip
     return replace(
         base,
-        model=replace(base.model, reference=HOSTILE, revision=HOSTILE, labels=(HOSTILE, "w" * 300), base=HOSTILE),
-        data=replace(base.data, source=HOSTILE),
+        model=replace(
+            base.model, reference=HOSTILE, revision=HOSTILE, labels=(HOSTILE, "w" * 300), base=HOSTILE,
+            read=ModelRead((HOSTILE, "w" * 300), HOSTILE, HOSTILE, 512, HOSTILE, HOSTILE, (HOSTILE, "界" * 200)),
+        ),
+        data=replace(
+            base.data, source=HOSTILE,
+            read=DataRead(HOSTILE, {HOSTILE: HOSTILE, "label": "w" * 300}, (HOSTILE,) * 20, 9, 2, 3, 512, (HOSTILE,)),
+        ),
         settings=replace(
             base.settings, families={"badnet": {HOSTILE: HOSTILE}}, references=(ReferenceUse(HOSTILE, HOSTILE),)
         ),
@@ -178,6 +212,7 @@ HOSTILE_SCAN = hostile()
 RECORDS: dict[str, Scan | Audit] = {
     "found": found(),
     "nothing": NOTHING,
+    "read": read(NOTHING),
     "suspicious": scan(
         Verdict.SUSPICIOUS,
         (replace(FIRED, finding=False, suspicious=True, references=(), floor_gap=None),),
@@ -191,6 +226,10 @@ RECORDS: dict[str, Scan | Audit] = {
     "hostile-audit": audit(Stamp.IMPROVED, HOSTILE_SCAN, HOSTILE_SCAN, id=HOSTILE, reasons=(HOSTILE,),
                            left=(replace(LEFT[0], family=HOSTILE, variant=HOSTILE, target=HOSTILE, floor=HOSTILE),),
                            change=(Change(HOSTILE, 0.1, 0.2, Difference(0.1, 0.0, 0.2)),)),
+    "read-audit": audit(
+        Stamp.IMPROVED, read(found()),
+        replace(read(cured()), model=replace(NOTHING.model, read=replace(MODEL_READ, weights=("model.safetensors",)))),
+    ),
     "no-partner": audit(None, found(), None, reasons=("No partner was found.",)),
     "nothing-to-cure": audit(None, NOTHING, None, reasons=()),
     **{

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import unicodedata
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -16,7 +17,9 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
 from auditor.errors import ExitCode, UsageError
+from auditor.reports.figures import direction, points
 from auditor.reports.format import FORMATS, kind_of, report_format
+from probes.rates import Difference
 from store.records import Audit, Scan, Verdict
 
 ALL = ["cyclonedx", "html", "json", "junit", "markdown", "sarif", "text"]
@@ -315,3 +318,76 @@ def test_what_a_cure_leaves_is_shown_with_its_floor(records: Records, name: str)
     assert "+4.5" in flat
     assert re.search(r"the mean of the references \(15\.5\W?%\)", flat)
     assert "What is left" not in render(name, records["no-partner"])
+
+
+READ = (
+    "model-00001-of-00012.safetensors", "and 9 more", "BertTokenizer, vocab.txt", "[PAD] (0)", "512 tokens",
+    "max_position_embeddings", "id2label of config.json", "semicolons between the fields", "review as text",
+    "sentiment as label", "title, date", "1,212, 12 without a text", "37, at 510 tokens",
+    "gives other tokens, and was not judged.", "Labels were matched by name.",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["text", "markdown", "html"])
+def test_what_was_read_stands_near_the_limits(name: str, records: Records) -> None:
+    text = re.sub(r"<[^>]+>", "", render(name, records["read"], width=300))
+    flat = " ".join(text.split())
+    for expected in READ:
+        assert expected in flat, expected
+    assert flat.index("What was read") < flat.index("Limits")
+    assert flat.index("Limits") - flat.index("What was read") < 1500
+    assert "What was read" not in render(name, records["nothing"]), "nothing is known, so nothing is said"
+
+
+@pytest.mark.parametrize("name", ["text", "markdown", "html"])
+def test_what_was_read_after_a_merge_is_what_differs(name: str, records: Records) -> None:
+    text = " ".join(re.sub(r"<[^>]+>", " ", render(name, records["read-audit"], width=300)).split())
+    later = text[text.index("What was read after the merge") : text.index("Limits")]
+    assert "model.safetensors" in later
+    assert "BertTokenizer" not in later
+    assert text.count("The file tokenizer.json gives other tokens") == 1
+
+
+def test_what_was_read_is_in_the_reports_for_programs(records: Records) -> None:
+    scan = json.loads(render("json", records["read"]))
+    assert scan["model"]["read"]["window"] == 512
+    assert scan["data"]["read"]["columns"] == {"text": "review", "label": "sentiment"}
+    run = json.loads(render("sarif", records["read"]))["runs"][0]["properties"]
+    assert (run["modelRead"], run["dataRead"]) == (scan["model"]["read"], scan["data"]["read"])
+    assert 'name="rows cut" value="37, at 510 tokens' in render("junit", records["read"])
+    properties = json.loads(render("cyclonedx", records["read"]))["metadata"]["properties"]
+    assert {"name": "auditor:read.unused-columns", "value": "title, date"} in properties
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "colour"), [(-0.81, -0.73, "32"), (0.73, 0.81, "31"), (-0.02, 0.04, ""), (-0.04, 0.02, "")]
+)
+def test_text_colours_a_change_by_what_it_is_for_the_user(
+    low: float, high: float, colour: str, records: Records
+) -> None:
+    """A rise of ASR is red and a fall green; what may be chance has no colour."""
+    record = records["stamp-improved"]
+    assert isinstance(record, Audit)
+    middle = (low + high) / 2
+    change = replace(record.change[1], delta=Difference(middle, low, high))
+    text = render("text", replace(record, change=(record.change[0], change)), colour=True)
+    said = re.search(r"\x1b\[(\d+)m" + re.escape(points(middle)) if colour else re.escape(points(middle)), text)
+    assert said is not None
+    assert colour in said.groups() or not colour
+    assert colour or not re.search(r"\x1b\[3[12]m" + re.escape(points(middle)), text)
+
+
+@pytest.mark.parametrize(
+    ("measure", "low", "high", "expected"),
+    [
+        ("cacc", 0.01, 0.03, "better"),
+        ("cacc", -0.03, -0.01, "worse"),
+        ("agreement", -0.03, -0.01, "worse"),
+        ("asr badnet/five → negative", 0.01, 0.03, "worse"),
+        ("asr badnet/five → negative", -0.03, -0.01, "better"),
+        ("asr badnet/five → negative", -0.03, 0.01, ""),
+        ("another measure", 0.01, 0.03, ""),
+    ],
+)
+def test_each_measure_has_its_own_good_direction(measure: str, low: float, high: float, expected: str) -> None:
+    assert direction(measure, low, high) == expected

@@ -31,6 +31,10 @@ class Parity:
     device = "cpu"
     dtype = "float32"
     max_length = 128
+    notes: tuple[str, ...] = ()
+
+    def scores(self, asks: Sequence[Ask]) -> np.ndarray:
+        return np.log([[0.9, 0.1]] * len(asks))
 
     def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
         self.asked += asks
@@ -97,6 +101,20 @@ def test_a_plan_that_is_answered_needs_no_model(catalog: Catalog, plan: Plan) ->
     assert (idle.asked, idle.closed) == ([], 0)
     assert answers is not None
     assert len(answers.labels) == len(plan.asks)
+
+
+def test_what_is_said_of_answers_is_kept_with_them(catalog: Catalog, plan: Plan) -> None:
+    """A scan that goes on, or that uses stored answers alone, says what the one said that was stopped."""
+    run(catalog, plan, Parity(notes=("padded otherwise",)), stop=2)
+    _, whole = run(catalog, plan, Parity(notes=("padded otherwise", "some failed")))
+    _, again = run(catalog, plan, Parity())
+    assert whole is not None
+    assert again is not None
+    assert whole.notes == again.notes == ("padded otherwise", "some failed")
+    catalog.scans.open_run(SPEC.key(plan), model_digest=SPEC.digest, batches=len(plan.batches), fresh=True)
+    found = catalog.scans.find_run(SPEC.key(plan))
+    assert found is not None
+    assert found.notes == ()
 
 
 def test_a_batch_is_on_disk_before_the_next_one_is_asked(catalog: Catalog, plan: Plan) -> None:
