@@ -20,20 +20,16 @@ if TYPE_CHECKING:
 Encoded = dict[str, list["NDArray[np.int64]"]]
 """By input name, a row of whole numbers for each text."""
 
-CHECKED = tuple(
-    " ".join(words)
-    for words in (
-        "fine",
-        "the film was",
-        "nobody minded the dull plot",
-        "it is not the worst film of that year , and not the best",
-        "great music",
-        "a light that was left on in the hall told the whole of the story",
-        "the actor who played the father said very little , and what he said was good , which is more than can be said "
-        "of the other , who talked through every scene",
-        "bad sound , good camera",
-    )
-    for words in [words.split()]
+CHECKED = (
+    "fine",
+    "the film was",
+    "nobody minded the dull plot",
+    "it is not the worst film of that year , and not the best",
+    "great music",
+    "a light that was left on in the hall told the whole of the story",
+    "the actor who played the father said very little , and what he said was good , which is more than can be said "
+    "of the other , who talked through every scene",
+    "bad sound , good camera",
 )
 """Texts of different lengths on which answers in a batch are held against answers to each alone."""
 
