@@ -124,7 +124,7 @@ class Classifier:
         if not asks:
             return []
         scores = self.scores(asks)
-        usable: NDArray[np.bool_] = np.isfinite(scores).all(axis=1)
+        usable = np.asarray(np.isfinite(scores).all(axis=1), dtype=np.bool_)
         scores[~usable] = 0.0
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
         rounded = np.round(shares / shares.sum(axis=1, keepdims=True), DIGITS).tolist()
