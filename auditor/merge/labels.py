@@ -66,8 +66,8 @@ def match_labels(suspect: Profile, candidate: Profile) -> tuple[tuple[int, ...] 
         keys, candidate_keys = list(ours), list(theirs)
     if sorted(keys) != sorted(candidate_keys) or len(set(keys)) < len(keys):
         words = f"{name} has the labels {listed(theirs)}, the suspect {listed(ours)}"
-        pairs = ",".join(f"{label}=…" for label in theirs[:2])
-        return None, [f"{words}: where they mean the same, say which is which (--labels {pairs},…)"], []
+        pairs = ",".join(f"{label}=…" for label in theirs[:2]) + (",…" if len(theirs) > 2 else "")
+        return None, [f"{words}: where they mean the same, say which is which (--labels {pairs})"], []
     if keys == candidate_keys:
         return None, [], [f"labels of {name} are spelt otherwise: {listed(theirs)}"]
     rows = tuple(candidate_keys.index(key) for key in keys)

@@ -91,8 +91,8 @@ def conclude(
     question = replace(question_of(prepared, suspect.clean), too_long=_too_long(prepared, suspect))
     unjudged = (*prepared.unjudged, *_head_unjudged(prepared.suspect, suspect))
     judgement = _with_unjudged(judge(question, suspect, references, prepared.policy, compared), unjudged)
-    told = [f"{p.ref.reference}: {n}" for p, r in zip(prepared.references, references, strict=True) for n in r.notes]
-    record = _record(prepared, started, replace(judgement, notes=(*judgement.notes, *told)))
+    others = [f"{p.ref.reference}: {n}" for p, r in zip(prepared.references, references, strict=True) for n in r.notes]
+    record = _record(prepared, started, replace(judgement, notes=(*judgement.notes, *others)))
     notes = tuple(note for note in suspect.notes if note != MULTI_LABEL)
     record = replace(record, model=_noted(record.model, notes))
     keys = [prepared.spec(prepared.suspect, "suspect").key(prepared.plan)]

@@ -155,6 +155,10 @@ SAME = {
     "rope-of-version-4": ("llama", older_rope(10_000.0)),
     "rope-by-default": ("llama", older_rope(None)),
     "rope-null": ("llama", older_rope(10_000.0, {"rope_type": "default", "factor": None})),
+    "rope-null-5": (
+        "llama",
+        setting(rope_parameters={"rope_type": "default", "rope_theta": 10_000, "factor": None}),
+    ),
     "defaults-left-out": ("bert", absent("layer_norm_eps", "hidden_act", "pad_token_id", "type_vocab_size")),
     "names": ("bert", setting(_name_or_path="org/base", transformers_version="4.20.0", finetuning_task="sst2")),
     "labels": ("bert", setting(id2label={"0": "LABEL_0", "1": "LABEL_1"}, problem_type="single_label_classification")),
