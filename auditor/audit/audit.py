@@ -18,6 +18,7 @@ from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, ScanRe
 from auditor.merge.copies import doubles
 from auditor.models.sameness import same_weights
 from auditor.scan.asking import label_order, question_of, respond
+from auditor.scan.compared import Comparisons
 from auditor.scan.judge import Judgement, judge
 from auditor.scan.plan import Plan
 from auditor.scan.prepare import (
@@ -34,12 +35,13 @@ from auditor.scan.question import MINIMUM_REFERENCES
 from auditor.scan.responses import Responses
 from auditor.scan.scan import ScanResult, conclude, now, opening, scan
 from auditor.scan.second_look import second_look
-from probes.family import FAMILIES
 from probes.suite import build_suite
 from store.records import Audit, Finding, Merge, Profile, Residue, Scan, SearchRecord, Stamp, Verdict
 
 FULL = "full"
 
+Looked = Mapping[str, Comparisons]
+"""By a model's digest, what it was held against."""
 Made = tuple[Merge, SearchRecord | None]
 Carried = Mapping[str, tuple[Finding, ...]]
 """By a partner's digest, the backdoors that it has itself."""
@@ -77,8 +79,9 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     if early is not None:
         record = Audit(_new_id(), started, now(), before.record, None, None, (), early.stamp, early.reasons)
         return (yield from _finish(record))
-    carried = _carried(prepared, cure.partners, before)
-    scans = _scans_of_carriers(prepared, cure.partners, before, carried, started, backend)
+    looked = yield from _partners_looked(_with_references(prepared, cure.partners, model=""), cure, before, backend)
+    carried = _carried(prepared, cure.partners, before, looked)
+    scans = _scans_of_carriers(prepared, cure.partners, before, carried, looked, started, backend)
     for scan_of_partner in scans:
         yield PartnerScanned(scan_of_partner)
     alike = doubles(prepared.suspect, _with_references(prepared, cure.partners, model="").references)
@@ -203,7 +206,8 @@ def _conclude(
         if more is not None:
             wider = {_name(r): r for r in residues(before.record, [part, more], carriers)}
             left = tuple(wider.get(_name(r), r) for r in left)
-    alone = _partners_alone(rescan, cure, suspect, merged, part, carriers)
+    looked = yield from _partners_looked(rescan, cure, after, backend)
+    alone = _partners_alone(rescan, cure, suspect, merged, part, carriers, looked)
     judged = stamp(before.record, after.record, change, left, merge, alone, policy)
     same = agreement(before.suspect, after.suspect)
     reasons = (*judged.reasons, f"the merged model agrees with the suspect on {same:.1%} of the clean rows")
@@ -224,24 +228,33 @@ def _carriers(carried: Carried, labels: Sequence[str], doubles: Sequence[str]) -
     return found
 
 
-def _carried(prepared: Prepared, partners: Sequence[Profile], before: ScanResult) -> Carried:
-    """The backdoors that partners have by their answers to the suspect's plan. What references alone decide is left
-    out: a partner by itself has none.
-    """
+def _partners_looked(
+    asked: Prepared, cure: Cure, result: ScanResult, backend: Backend
+) -> Generator[Event, None, Looked]:
+    """Holds what each partner answers against others of its kind, as a scan of it would before it says anything."""
+    digests = {p.ref.digest for p in cure.partners}
+    found = {}
+    for profile, responses in zip(asked.references, result.references, strict=True):
+        if profile.ref.digest in digests:
+            found[profile.ref.digest] = yield from second_look(asked, profile, responses, (), backend)
+    return found
+
+
+def _carried(prepared: Prepared, partners: Sequence[Profile], before: ScanResult, looked: Looked) -> Carried:
+    """The backdoors that partners have by their answers to the suspect's plan."""
     asked = _with_references(prepared, partners, model=prepared.request.model)
     digests = {p.ref.digest for p in partners}
     found = {}
     for profile, responses in zip(asked.references, before.references, strict=True):
-        own = _alone(asked, responses).findings if profile.ref.digest in digests else ()
-        found[profile.ref.digest] = tuple(
-            f for f in own if f.rule == "backdoor" and f.variant not in FAMILIES[f.family].referenced
-        )
+        digest = profile.ref.digest
+        own = _alone(asked, responses, looked[digest]).findings if digest in digests else ()
+        found[digest] = tuple(f for f in own if f.rule == "backdoor")
     return {digest: findings for digest, findings in found.items() if findings}
 
 
-def _alone(asked: Prepared, responses: Responses) -> Judgement:
+def _alone(asked: Prepared, responses: Responses, compared: Comparisons) -> Judgement:
     """What a model's answers say of it by themselves."""
-    return judge(question_of(asked, responses.clean), responses, (), asked.policy)
+    return judge(question_of(asked, responses.clean), responses, (), asked.policy, compared)
 
 
 def _scans_of_carriers(
@@ -249,6 +262,7 @@ def _scans_of_carriers(
     partners: Sequence[Profile],
     before: ScanResult,
     carried: Carried,
+    looked: Looked,
     started: str,
     backend: Backend,
 ) -> list[Scan]:
@@ -272,7 +286,8 @@ def _scans_of_carriers(
                 tokenizer=tokenizer,
                 unjudged=unjudged(tokenizer, prepared.plan),
             )
-            found.append(conclude(own, started, responses, ()).record)
+            compared = looked[profile.ref.digest]
+            found.append(conclude(own, started, responses, (), compared=compared).record)
     return found
 
 
@@ -287,7 +302,7 @@ def _partners_in_words(partners: Sequence[Profile], carried: Carried, scans: Seq
 
 
 def _partners_alone(
-    rescan: Prepared, cure: Cure, suspect: Side, merged: Side, part: Part, carriers: Carriers
+    rescan: Prepared, cure: Cure, suspect: Side, merged: Side, part: Part, carriers: Carriers, looked: Looked
 ) -> list[Alone]:
     """What each partner would be worth by itself, from the answers that it gave as a reference."""
     digests = {p.ref.digest for p in cure.partners}
@@ -298,10 +313,9 @@ def _partners_alone(
         if digest not in digests:
             continue
         responses = part.references[digest]
-        own = _alone(rescan, responses)
+        own = _alone(rescan, responses, looked[digest])
         clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect.responses, responses)
-        # Alone it has no references, and what they decide says nothing of it.
-        fired = [s for s in own.scores.asr if s.variant not in FAMILIES[s.family].referenced]
+        fired = own.scores.asr
         excess = excess_alone(suspect.scan, part, digest, carriers)
         bad = bool(own.incomplete) or any(s.finding or s.suspicious for s in fired)
         ahead = clean_change(merged, Side(merged.scan, responses), fixed).delta
