@@ -257,7 +257,7 @@ class _Tensors:
         found = {}
         for key in sorted(ours.keys() - theirs.keys()):
             output = bool(OUTPUT_EMBEDDINGS.search(key)) and by.configs.is_tied(candidate)
-            source = None if self._unused(ours[key]) else tied_source(key, theirs, output=output)
+            source = None if self._unused(ours[key]) else tied_source(key, theirs, candidate.model_type, output=output)
             if source is not None:
                 found[key] = source
                 self.notes.append(f"{key} of {self._name} is tied to its {source}: that is merged in its place")
@@ -306,7 +306,7 @@ class _Tensors:
             if key in spare:
                 continue
             output = bool(OUTPUT_EMBEDDINGS.search(key)) and by.configs.is_tied(suspect)
-            source = tied_source(key, theirs.keys() & ours.keys(), output=output)
+            source = tied_source(key, theirs.keys() & ours.keys(), suspect.model_type, output=output)
             if source is None:
                 rest.append(key)
             else:
@@ -338,7 +338,7 @@ class _Tensors:
                 if self._unused(tensors[key]) or not _may_repeat(key):
                     continue
                 head = OUTPUT_EMBEDDINGS.search(key) is not None and by.configs.is_tied(model)
-                source = tied_source(key, tensors.keys() - {key}, output=head)
+                source = tied_source(key, tensors.keys() - {key}, model.model_type, output=head)
                 pair = (whose, tensors[key].name, tensors[source].name if source else "")
                 if source is not None and pair not in self.copies:
                     self.copies.append(pair)

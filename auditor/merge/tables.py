@@ -21,6 +21,8 @@ from store.records import Profile
 OUTPUT_EMBEDDINGS = re.compile(r"(^|\.)(lm_head|embed_out|predictions\.decoder|lm_head\.decoder)\.weight$")
 INPUT_EMBEDDINGS = re.compile(r"(^|\.)(word_embeddings|embed_tokens|wte|shared|embed_in)\.weight$")
 SHARED_EMBEDDINGS = re.compile(r"(?<![^.])(shared|(encoder|decoder)\.embed_tokens)\.weight$")
+APART = frozenset({"t5gemma"})
+"""Model types whose encoder and decoder have input embeddings of their own."""
 PIECE = 1 << 22
 """Bytes that are compared at once."""
 
@@ -133,14 +135,14 @@ def renamed(table: Table, names: set[str]) -> dict[str, Piece]:
     return found
 
 
-def tied_source(tensor: str, names: Collection[str], *, output: bool) -> str | None:
+def tied_source(tensor: str, names: Collection[str], model_type: str, *, output: bool) -> str | None:
     """The stored tensor that a model uses for one which it does not store; None if it uses none.
 
-    Encoder and decoder share their input embeddings (BART, T5). With `output`, the output embeddings, which are the
-    input's where a model's config ties the two, are asked for as well.
+    Encoder and decoder share their input embeddings in most model types (BART, T5). With `output`, the output
+    embeddings, which are the input's where a model's config ties the two, are asked for as well.
     """
     shared = SHARED_EMBEDDINGS.search(tensor)
-    if shared:
+    if shared and model_type not in APART:
         head = tensor[: shared.start()]
         places = (f"{head}{part}.weight" for part in ("shared", "encoder.embed_tokens", "decoder.embed_tokens"))
         return next((place for place in places if place in names and place != tensor), None)

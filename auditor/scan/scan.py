@@ -203,11 +203,12 @@ def model_read(prepared: Prepared) -> ModelRead:
     """What of the suspect's files was read for a scan."""
     suspect, tokenizer = prepared.suspect, prepared.tokenizer
     stated = prepared.max_length >= suspect.max_length
+    special = tokenizer.special(prepared.plan.asks) if tokenizer else ""
     return replace(
         suspect.read,
         tokenizer=tokenizer.loaded if tokenizer else "",
         padding=tokenizer.padding.words() if tokenizer else "",
-        notes=tuple(note for note in (tokenizer.special(prepared.plan.asks) if tokenizer else "",) if note),
+        notes=(*suspect.read.notes, *([special] if special else [])),
         window=prepared.max_length,
         window_from=suspect.read.window_from if stated else "--max-length",
     )

@@ -39,7 +39,7 @@ def pipe_in(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
         (b"text\tlabel\ngood\tpositive\n", "tsv, tab"),
         (b'{"text": "good", "label": 1}\n', "JSON"),
         (b'[{"text": "good", "label": 1}]', "JSON, an array"),
-        (gzip.compress(b"text,label\ngood,1\n"), "csv, comma, gzip"),
+        (gzip.compress(b"text,label\ngood,1\n", mtime=0), "csv, comma, gzip"),
         ("text,label\ngood,1\n".encode("utf-16"), "csv, comma, UTF-16"),
     ],
     ids=range(7),

@@ -37,7 +37,7 @@ def told(corpus: Corpus) -> list[tuple[str, int | None]]:
     return [(row.text, row.label) for row in corpus.rows]
 
 
-TRUNCATED = gzip.compress("\n".join(["text", *(f"{i * i:x}" for i in range(20_000))]).encode())[:-5000]
+TRUNCATED = gzip.compress("\n".join(["text", *(f"{i * i:x}" for i in range(20_000))]).encode(), mtime=0)[:-5000]
 GOOD_BAD = [("good, really", 1), ("bad", 0)]
 COLUMNS = '{"text": ["good, really", "bad"], "label": [1, 0]}'
 ARRAY = '[{"text": "good, really", "label": 1}, {"text": "bad", "label": 0}]'
@@ -56,9 +56,13 @@ ARRAY = '[{"text": "good, really", "label": 1}, {"text": "bad", "label": 0}]'
         ("a.tsv", "text\tlabel\ngood, really\t1\nbad\t0\n".encode("utf-16-le"), "UTF-16"),
         ("a.tsv", "text\tlabel\ngood, really\t1\nbad\t0\n".encode("utf-16-be"), "UTF-16"),
         ("a.jsonl", '{"text": "good, really", "label": 1}\n{"text": "bad", "label": 0}\n'.encode("utf-32"), "UTF-32"),
-        ("a.csv.gz", gzip.compress(b'text,label\n"good, really",1\nbad,0\n'), "gzip"),
-        ("a.csv", gzip.compress(b'text,label\n"good, really",1\nbad,0\n'), "gzip"),
-        ("A.JSONL.GZ", gzip.compress(b'{"text": "good, really", "label": 1}\n{"text": "bad", "label": 0}'), "gzip"),
+        ("a.csv.gz", gzip.compress(b'text,label\n"good, really",1\nbad,0\n', mtime=0), "gzip"),
+        ("a.csv", gzip.compress(b'text,label\n"good, really",1\nbad,0\n', mtime=0), "gzip"),
+        (
+            "A.JSONL.GZ",
+            gzip.compress(b'{"text": "good, really", "label": 1}\n{"text": "bad", "label": 0}', mtime=0),
+            "gzip",
+        ),
         ("a.json", COLUMNS, "a column an entry"),
         ("a.json", json.dumps(json.loads(COLUMNS), indent=1), "a column an entry"),
         ("a.jsonl", COLUMNS, "a column an entry"),
@@ -74,7 +78,7 @@ ARRAY = '[{"text": "good, really", "label": 1}, {"text": "bad", "label": 0}]'
         ("a.jsonl", json.dumps(json.loads(ARRAY), indent=1), "an array"),
         ("a", '{"text": "good, really", "label": 1}\n{"text": "bad", "label": 0}\n', "JSON lines"),
         ("a", 'text,label\n"good, really",1\nbad,0\n', "csv, comma"),
-        ("a", gzip.compress(b"text\tlabel\ngood, really\t1\nbad\t0\n"), "tsv, tab, gzip"),
+        ("a", gzip.compress(b"text\tlabel\ngood, really\t1\nbad\t0\n", mtime=0), "tsv, tab, gzip"),
         ("a.csv", 'positive,"good, really"\nnegative,bad\n', "no header"),
         ("a.tsv", "good, really\t1\nbad\t0\n", "no header"),
     ],
@@ -377,7 +381,7 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(
         ("a.csv", b"text\n" + b"x" * 5000),
         ("a.jsonl", b'{"text": "' + b"x" * 5000),
         ("a.csv", ("text\n" + "x" * 5000).encode("utf-16")),
-        ("a.csv.gz", gzip.compress(b"text\n" + b"x" * 5000)),
+        ("a.csv.gz", gzip.compress(b"text\n" + b"x" * 5000, mtime=0)),
     ):
         table = source.examine(write(tmp_path, name, content))
         with pytest.raises(CorpusError, match="longer than"):

@@ -154,7 +154,7 @@ def test_the_pad_token_is_stated(tmp_path: Path) -> None:
     model = write(tmp_path / "model")
     words = load_tokenizer(read_profile(model)).padding.words()
     assert words.startswith("'[PAD]' (id 0), stated by the model's config")
-    assert words.endswith("on the right")
+    assert words.endswith("puts it on the right")
     for name, changes in (
         ("config.json", {"pad_token_id": None}),
         ("tokenizer_config.json", {"padding_side": "left"}),
@@ -163,7 +163,7 @@ def test_the_pad_token_is_stated(tmp_path: Path) -> None:
         path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     words = load_tokenizer(read_profile(model)).padding.words()
     assert words.startswith("'[PAD]' (id 0), stated by the tokenizer")
-    assert words.endswith("on the left")
+    assert words.endswith("puts it on the left")
 
 
 @pytest.mark.parametrize("file", ["vocab.txt", "vocab.json"])
