@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.lab.train import RECORD
 from auditor.merge.independence import (
     Closeness,
     closeness,
@@ -23,6 +22,7 @@ from auditor.merge.origin import LAB_RECORD, Origin, ancestors, read_origin, sam
 from auditor.merge.remarks import Kind, Remark, Topic
 from auditor.merge.sampling import Sample, Site, read_sample, rounded, sites_of
 from auditor.models.profile import read_profile
+from auditor.training.train import RECORD
 
 SITES = (Site("layer.0.w", ((0, 2000),)), Site("layer.1.w", ((0, 2000),)), Site("classifier.weight", ((0, 8),), True))
 RNG = np.random.default_rng(0)
