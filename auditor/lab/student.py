@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.data import read_rows
-from auditor.errors import AuditorError, UsageError
+from auditor.errors import AuditorError, ModelError, UsageError
 from auditor.events import Event, ModelReady, Stage, Warned
 from auditor.lab.labels import distinct_labels
 from auditor.merge.independence import SAME_BASE
@@ -32,9 +32,6 @@ from store.records import Profile, Task
 
 if TYPE_CHECKING:
     from auditor.session import Session
-
-SAMPLES = 1_000
-"""Rows that a student is taught with by default: more of them change little, and take longer."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ def students(session: Session, wish: Wish) -> Generator[Event, None, list[Path]]
     suspect = session.profile(wish.model)
     check_task(suspect)
     if reason := not_judgeable(suspect):
-        raise UsageError(f"{reason}; students are trained of single-label classifiers")
+        raise ModelError(f"{reason}; students are trained of single-label classifiers")
     base, remarks = _base(session, suspect, wish.base)
     check_base(base, suspect.labels)
     yield Stage("read", f"Reading {wish.data.source}")
