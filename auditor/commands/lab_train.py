@@ -16,7 +16,7 @@ from auditor.errors import ExitCode
 
 if TYPE_CHECKING:
     from auditor.events import Event
-    from auditor.lab.student import Wish
+    from auditor.lab.student import TrainRequest
     from auditor.session import Session
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the model goes; several: DIR-1, …")]
@@ -58,11 +58,11 @@ def student(
     common = Common(catalog, device, dtype, seed, None, events, quiet, plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
-        from auditor.lab.student import Wish, students
+        from auditor.lab.student import TrainRequest, students
         from auditor.scan.request import DataRequest
 
-        wish = Wish(DataRequest(data, text_column, pair_column), output, model=model, base=base, samples=samples)
-        made = yield from students(session, _with(wish, count, seed, epochs, lr, batch, max_length))
+        request = TrainRequest(DataRequest(data, text_column, pair_column), output, model=model, base=base, samples=samples)
+        made = yield from students(session, _with(request, count, seed, epochs, lr, batch, max_length))
         return _ending(made)
 
     raise typer.Exit(guarded(lambda: run(common, body)))
@@ -97,20 +97,20 @@ def reference(
     common = Common(catalog, device, dtype, seed, None, events, quiet, plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
-        from auditor.lab.student import Wish, references
+        from auditor.lab.student import TrainRequest, references
         from auditor.scan.request import DataRequest
 
         names = tuple(name.strip() for name in labels.split(",")) if labels else ()
         source = DataRequest(data, text_column, pair_column, label_column)
-        wish = Wish(source, output, model=like, base=base, samples=samples, labels=names)
-        made = yield from references(session, _with(wish, count, seed, epochs, lr, batch, max_length))
+        request = TrainRequest(source, output, model=like, base=base, samples=samples, labels=names)
+        made = yield from references(session, _with(request, count, seed, epochs, lr, batch, max_length))
         return _ending(made)
 
     raise typer.Exit(guarded(lambda: run(common, body)))
 
 
-def _with(wish: Wish, count: int, seed: int, epochs: int | None, lr: float | None, batch: int, max_length: int) -> Wish:
-    return replace(wish, count=count, seed=seed, epochs=epochs, lr=lr, batch=batch, max_length=max_length)
+def _with(request: TrainRequest, count: int, seed: int, epochs: int | None, lr: float | None, batch: int, max_length: int) -> TrainRequest:
+    return replace(request, count=count, seed=seed, epochs=epochs, lr=lr, batch=batch, max_length=max_length)
 
 
 def _ending(made: list[Path]) -> Ending:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wish:
+class TrainRequest:
     """Models to train.
 
     Attributes:
@@ -69,7 +69,7 @@ class Wish:
         return [(self.seed + n - 1, self.output.with_name(f"{self.output.name}-{n}")) for n in numbers]
 
 
-def students(session: Session, wish: Wish) -> Generator[Event, None, list[Path]]:
+def students(session: Session, request: TrainRequest) -> Generator[Event, None, list[Path]]:
     """Trains students of a model: the base, with the model's own answers to the rows as their labels.
 
     Raises:
@@ -77,15 +77,15 @@ def students(session: Session, wish: Wish) -> Generator[Event, None, list[Path]]
         ModelError: a model is damaged, cannot be loaded or judged, or training failed.
         DiskError: a model could not be written.
     """
-    assert wish.model is not None
-    suspect = session.profile(wish.model)
+    assert request.model is not None
+    suspect = session.profile(request.model)
     check_task(suspect)
     if reason := not_judgeable(suspect):
         raise ModelError(f"{reason}; students are trained of single-label classifiers")
-    base, remarks = _base(session, suspect, wish.base)
+    base, remarks = _base(session, suspect, request.base)
     check_base(base, suspect.labels)
-    yield Stage("read", f"Reading {wish.data.source}")
-    split = split_rows(read_rows(replace(wish.data, label_column=""), suspect.labels).rows, samples=wish.samples)
+    yield Stage("read", f"Reading {request.data.source}")
+    split = split_rows(read_rows(replace(request.data, label_column=""), suspect.labels).rows, samples=request.samples)
     yield from (Warned(text) for text in remarks)
 
     def lesson(training: Training) -> Generator[Event, None, Lesson]:
@@ -99,36 +99,36 @@ def students(session: Session, wish: Wish) -> Generator[Event, None, list[Path]]
         finally:
             teacher.close()
 
-    facts = {"kind": "student", "teacher_digest": suspect.ref.digest}
-    return (yield from _make(session, wish, base, split, facts, lesson))
+    facts: dict[str, object] = {"kind": "student", "teacher_digest": suspect.ref.digest}
+    return (yield from _make(session, request, base, split, facts, lesson))
 
 
-def references(session: Session, wish: Wish) -> Generator[Event, None, list[Path]]:
+def references(session: Session, request: TrainRequest) -> Generator[Event, None, list[Path]]:
     """Trains honest models from the rows' gold labels.
 
     Raises:
         as `students`, and UsageError: rows without labels, or no base.
     """
-    like = session.profile(wish.model) if wish.model is not None else None
+    like = session.profile(request.model) if request.model is not None else None
     if like is not None:
         check_task(like)
-        base, remarks = _base(session, like, wish.base)
-    elif wish.base is not None:
-        base, remarks = session.profile(wish.base), ()
+        base, remarks = _base(session, like, request.base)
+    elif request.base is not None:
+        base, remarks = session.profile(request.base), ()
     else:
         raise UsageError("a reference is trained from a base", hint="Name it with --base, or the model with --like.")
-    labels = wish.labels or (like.labels if like else base_labels(base)) or _distinct(wish.data)
+    labels = request.labels or (like.labels if like else base_labels(base)) or _distinct(request.data)
     if like is not None and len(labels) != len(like.labels):
         raise UsageError(f"--labels names {len(labels)} labels, {like.ref.reference} has {len(like.labels)}")
     check_base(base, labels)
-    yield Stage("read", f"Reading {wish.data.source}")
-    corpus = read_rows(wish.data, labels)
+    yield Stage("read", f"Reading {request.data.source}")
+    corpus = read_rows(request.data, labels)
     if corpus.label_names is None:
         raise UsageError(
             f"{corpus.source} has no labels, and an honest reference learns from them",
             hint="Name their column with --label-column; `auditor lab student` needs none.",
         )
-    split = split_rows(corpus.rows, samples=wish.samples)
+    split = split_rows(corpus.rows, samples=request.samples)
     yield from (Warned(text) for text in remarks)
     found = gold_lesson(split, labels)
 
@@ -136,12 +136,12 @@ def references(session: Session, wish: Wish) -> Generator[Event, None, list[Path
         yield from ()
         return found
 
-    return (yield from _make(session, wish, base, split, {"kind": "reference"}, lesson))
+    return (yield from _make(session, request, base, split, {"kind": "reference"}, lesson))
 
 
 def _make(
     session: Session,
-    wish: Wish,
+    request: TrainRequest,
     base: Profile,
     split: Split,
     facts: dict[str, object],
@@ -153,15 +153,15 @@ def _make(
     training = plan_training(
         base,
         len(split.taught),
-        seed=wish.seed,
-        epochs=wish.epochs,
-        lr=wish.lr,
-        batch=wish.batch,
-        max_length=wish.max_length,
+        seed=request.seed,
+        epochs=request.epochs,
+        lr=request.lr,
+        batch=request.batch,
+        max_length=request.max_length,
     )
     training.check()
     facts = {**facts, "data_digest": digest((*split.taught, *split.held))}
-    plans = [(output, replace(training, seed=seed)) for seed, output in wish.outputs()]
+    plans = [(output, replace(training, seed=seed)) for seed, output in request.outputs()]
     recipes = [_recipe(facts, base, plan, device, dtype) for _, plan in plans]
     there = [is_finished(output, recipe) for (output, _), recipe in zip(plans, recipes, strict=True)]
     yield from _said(split, training, base, device, dtype, there.count(False))

@@ -71,7 +71,7 @@ def ask_teacher(teacher: Target, split: Split, name: str) -> Generator[Event, No
         parts.append(teacher.scores([row.ask for row in rows[start : start + CHUNK]]))
         yield Progress("ask", min(start + CHUNK, len(rows)), len(rows), "rows")
     scores = np.concatenate(parts)
-    usable = np.isfinite(scores).all(axis=1)
+    usable: NDArray[np.bool_] = np.asarray(np.isfinite(scores).all(axis=1))
     if usable.sum() < LEAST:
         raise ModelError(f"{name} scores {int(usable.sum())} of {len(rows)} rows: too few to learn from")
     shares = np.exp(scores - scores.max(axis=1, keepdims=True))
