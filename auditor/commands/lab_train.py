@@ -61,7 +61,8 @@ def student(
         from auditor.lab.student import TrainRequest, students
         from auditor.scan.request import DataRequest
 
-        request = TrainRequest(DataRequest(data, text_column, pair_column), output, model=model, base=base, samples=samples)
+        source = DataRequest(data, text_column, pair_column)
+        request = TrainRequest(source, output, model=model, base=base, samples=samples)
         made = yield from students(session, _with(request, count, seed, epochs, lr, batch, max_length))
         return _ending(made)
 
@@ -109,7 +110,9 @@ def reference(
     raise typer.Exit(guarded(lambda: run(common, body)))
 
 
-def _with(request: TrainRequest, count: int, seed: int, epochs: int | None, lr: float | None, batch: int, max_length: int) -> TrainRequest:
+def _with(
+    request: TrainRequest, count: int, seed: int, epochs: int | None, lr: float | None, batch: int, max_length: int
+) -> TrainRequest:
     return replace(request, count=count, seed=seed, epochs=epochs, lr=lr, batch=batch, max_length=max_length)
 
 
