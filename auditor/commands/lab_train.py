@@ -52,8 +52,8 @@ def student(
     quiet: o.Quiet = False,
     plain: o.Plain = False,
 ) -> None:
-    """Train the model's base with the model's own answers to your rows: a model of the same function, and not of what
-    only a trigger brings out. Rows need no labels.
+    """Train the model's base with the model's own answers to your rows, which need no labels: a student learns the
+    model's leanings as well, but hardly what only a rare trigger brings out. A style may be learnt too.
     """
     common = Common(catalog, device, dtype, seed, None, events, quiet, plain)
 
