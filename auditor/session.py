@@ -42,7 +42,7 @@ from auditor.rebuild import rebuild
 from auditor.scan.prepare import Prepared, check_task, not_judgeable, prepare
 from auditor.scan.request import ScanRequest
 from auditor.scan.scan import scan
-from auditor.settings import Settings, data_directory
+from auditor.settings import Settings, data_directory, statistics_cache
 from probes.case import Row
 from probes.corpus import Corpus
 from probes.sampling import distinct, sample
@@ -397,8 +397,3 @@ class Session:
             statistics=statistics,
             labels=request.labels,
         )
-
-
-def statistics_cache() -> Path:
-    """Where measurements of models are kept."""
-    return data_directory() / "statistics"

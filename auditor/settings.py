@@ -50,3 +50,8 @@ def catalog_url(given: str | None, environ: Mapping[str, str] = os.environ) -> s
     # In a URL the one begins an escape, the other the options.
     path = str(user_path(text).absolute()).replace("%", "%25").replace("?", "%3F")
     return f"sqlite:///{path}"
+
+
+def statistics_cache() -> Path:
+    """Where measurements of models are kept."""
+    return data_directory() / "statistics"

@@ -26,7 +26,9 @@ print("\\n" + json.dumps(sorted({{name.partition(".")[0] for name in sys.modules
 """
 
 
-@pytest.mark.parametrize("words", [["--help"], ["scan", "--help"], ["audit", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["scan", "--help"], ["audit", "--help"], ["lab", "student", "--help"], ["--version"]]
+)
 def test_help_loads_nothing_heavy(words: list[str]) -> None:
     code = LOADED.format(words=words)
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)

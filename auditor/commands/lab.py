@@ -1,4 +1,4 @@
-"""`auditor lab …`: trains models with known backdoors, so that an auditor can be tested."""
+"""`auditor lab …`: trains models of a user's task, and models with known backdoors, to test an auditor with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from auditor.commands import options as o
 from auditor.commands.guard import guarded
+from auditor.commands.lab_train import reference, student
 from auditor.commands.lab_zoo import calibrate, score, zoo
 from auditor.commands.run import Common, Ending, read_sets, run
 from auditor.errors import ExitCode
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from auditor.events import Event
     from auditor.session import Session
 
-lab = typer.Typer(help="Train models with known backdoors, to test an auditor with.", no_args_is_help=True)
+lab = typer.Typer(
+    help="Train models: references and students of a task; known backdoors, to test an auditor.",
+    no_args_is_help=True,
+)
 
 
 @lab.command()
@@ -121,6 +125,8 @@ def plant(
     raise typer.Exit(guarded(lambda: run(common, body)))
 
 
+lab.command()(student)
+lab.command()(reference)
 lab.command()(zoo)
 lab.command()(score)
 lab.command()(calibrate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Generator
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from auditor.commands.run import Common, Ending, check_format, read_sets, render
 if TYPE_CHECKING:
     from auditor.events import Event
     from auditor.session import Session
+    from store.records import Scan
 
 
 def scan(
@@ -49,7 +51,7 @@ def scan(
     common = Common(catalog, device, dtype, seed, policy, events, quiet, plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
-        from auditor.events import ScanReady
+        from auditor.events import ScanReady, Warned
         from auditor.scan.request import DataRequest, ScanRequest
 
         check_format(form, output)
@@ -75,7 +77,22 @@ def scan(
         if found is None:
             raise RuntimeError("a scan ended without its record")
         record = found
+        if text := _settling(record, data):
+            yield Warned(text)
         code = scan_exit(record, session.policy)
         return Ending(code, lambda: render(record, form, output, common), str(record.verdict))
 
     raise typer.Exit(guarded(lambda: run(common, body)))
+
+
+def _settling(scan: Scan, data: str | None) -> str:
+    """How to come by references, where something is suspicious and they would settle it; empty elsewhere."""
+    from auditor.scan.question import MINIMUM_REFERENCES
+
+    if not any(s.suspicious for s in scan.scores.asr) or len(scan.settings.references) >= MINIMUM_REFERENCES:
+        return ""
+    model, rows = shlex.quote(scan.model.reference), shlex.quote(data) if data else "ROWS"
+    return (
+        "two honest models of the task would settle what is suspicious (--reference); from rows with gold labels, "
+        f"`auditor lab reference --like {model} --base BASE --data {rows} --count 2 -o DIR` trains them"
+    )

@@ -23,7 +23,7 @@ from probes.family import coerce_option, keyword_options
 
 if TYPE_CHECKING:
     from auditor.events import Event
-    from auditor.lab.workshop import Workshop
+    from auditor.training.workshop import Workshop
 
 DIRTY = "dirty"
 """The method of families that have none of their own."""

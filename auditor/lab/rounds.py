@@ -11,9 +11,10 @@ from auditor.data import read_rows
 from auditor.errors import UsageError
 from auditor.events import Event, ScanReady
 from auditor.lab.plant import BENIGN
-from auditor.lab.zoo import Inhabitant, inhabitants, read_record
+from auditor.lab.zoo import Inhabitant, inhabitants
 from auditor.models.profile import read_profile
 from auditor.scan.request import DataRequest, ScanRequest
+from auditor.training.train import read_record
 from store.records import Scan
 
 if TYPE_CHECKING:

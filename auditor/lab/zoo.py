@@ -14,9 +14,9 @@ from auditor.errors import UsageError
 from auditor.events import Event, Stage
 from auditor.lab.plant import BENIGN, plant
 from auditor.lab.spec import ModelSpec, recipe_digest
-from auditor.lab.train import RECORD
-from auditor.lab.workshop import clock
 from auditor.models.profile import read_profile
+from auditor.training.train import is_finished, read_record
+from auditor.training.workshop import clock
 
 MANIFEST = "zoo.json"
 """In the zoo's directory: on what each model is judged."""
@@ -62,7 +62,7 @@ def build(
     """
     bases = {path: read_profile(path).ref.digest for path in {m.request.base for m in models}}
     recipes = {m.name: recipe_digest(m.request, bases[m.request.base]) for m in models}
-    missing = [m for m in models if not _finished(directory / m.name, recipes[m.name])]
+    missing = [m for m in models if not is_finished(directory / m.name, recipes[m.name])]
     directory.mkdir(parents=True, exist_ok=True)
     for model in models:
         if model not in missing:
@@ -80,23 +80,6 @@ def build(
         _register(session, directory, model)
         spent.append(time.monotonic() - began)
     return len(missing)
-
-
-def _finished(path: Path, recipe: str) -> bool:
-    """Whether a model stands there that was made as wished.
-
-    Raises:
-        UsageError: something else does.
-    """
-    if not os.path.lexists(path):
-        return False
-    record = read_record(path)
-    if record is None or record.get("recipe") != recipe:
-        raise UsageError(
-            f"{path} is there already, and was not made by this specification",
-            hint="Move it away, or name another directory with -o.",
-        )
-    return True
 
 
 def _register(session: Register, directory: Path, model: ModelSpec) -> None:
@@ -125,15 +108,6 @@ def _manifest(directory: Path) -> dict[str, dict[str, Any]]:
         raise UsageError(
             f"{directory / MANIFEST} is damaged", hint="Remove it and run `auditor lab zoo` again; models are kept."
         ) from error
-
-
-def read_record(path: Path) -> dict[str, Any] | None:
-    """What was planted into a model's directory, None where no lab made it."""
-    try:
-        found = json.loads((path / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def inhabitants(directory: Path) -> list[Inhabitant]:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from auditor.errors import FetchError, UsageError
 from auditor.merge.origin import plain_name, read_origin, same_name
-from auditor.merge.partners import judge_licence
-from auditor.merge.remarks import Kind, Remark, Topic
+from auditor.merge.remarks import Kind, Remark, Topic, judge_licence
 from auditor.models.hub import Hub, HubInfo
 from auditor.models.sameness import weight_files
 from store.records import Profile, Task

@@ -280,6 +280,10 @@ def judge_origin(
         remarks.append(
             _remark(Kind.WARNING, "the suspect was made from it: what hides in it is in the suspect too", -10)
         )
+    if candidate.teacher:
+        whose = "the suspect's answers" if candidate.teacher == suspect_digest else "another model's answers"
+        words = f"a student: it learnt from {whose}, as its record says, so it is no independent model"
+        remarks.append(_remark(Kind.DOUBT, words, -20))
     if candidate.started and candidate.started == suspect.started:
         words = f"trained from the very base of the suspect, as both records say ({candidate.started[:12]})"
         remarks.append(Remark(Kind.FOR, Topic.BASE, words, 5))

@@ -27,6 +27,7 @@ class Origin:
         datasets: names in the card.
         parents: digests of the models that it was merged or trained from.
         started: the digest of the one that it was trained from, as the lab recorded it.
+        teacher: the digest of the model whose answers it was trained on, as the lab recorded it.
         rows: digests of its training rows, as trained on and as they were before any poisoning.
     """
 
@@ -34,6 +35,7 @@ class Origin:
     datasets: frozenset[str] = frozenset()
     parents: frozenset[str] = frozenset()
     started: str | None = None
+    teacher: str | None = None
     rows: frozenset[str] = frozenset()
 
 
@@ -50,6 +52,7 @@ def read_origin(profile: Profile) -> Origin:
         datasets=frozenset(name.casefold() for name in _texts(_listed(card.get("datasets")))),
         parents=frozenset(parents | ({started} if started else set())),
         started=started,
+        teacher=next(iter(_texts([lab.get("teacher_digest")])), None),
         rows=frozenset(_texts([lab.get("rows_digest"), lab.get("clean_digest")])),
     )
 

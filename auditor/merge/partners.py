@@ -19,7 +19,7 @@ from auditor.merge.independence import closeness, is_based_on, judge_origin, jud
 from auditor.merge.inventory import Comparison, Match, check_copies, match
 from auditor.merge.labels import note, relabelled
 from auditor.merge.origin import Origin, ancestors, plain_name, read_origin, same_name
-from auditor.merge.remarks import Kind, Remark, Topic
+from auditor.merge.remarks import Kind, Remark, Topic, judge_licence, unless_recorded
 from auditor.merge.sampling import Sample, Site, Weights
 from auditor.models.sameness import weight_files
 from store.records import CatalogEntry, Merge, Profile, Task, Verdict
@@ -265,7 +265,7 @@ class _Ranking:
             remarks = judge_weights(found, name, grown_from=grown)
             told = candidate.said(WEIGHTS, COPIES)
             recorded = any(r.topic is Topic.BASE and r.kind is Kind.FOR for r in told)
-            candidate.tell(WEIGHTS, [_unless_recorded(r) if recorded else r for r in remarks])
+            candidate.tell(WEIGHTS, [unless_recorded(r) if recorded else r for r in remarks])
 
     def _find_copies(self) -> None:
         """What the candidates are to each other; the suspect's own entry is none of them."""
@@ -383,23 +383,6 @@ def _same_files(suspect: Profile, candidate: Profile) -> list[Remark]:
         return []
     words = "its weight files are the suspect's, byte by byte: the same model again"
     return [Remark(Kind.BLOCKER, Topic.INDEPENDENCE, words, -50)]
-
-
-def judge_licence(suspect: str | None, candidate: str | None) -> Remark:
-    """What the stated licences of the suspect and a candidate mean for their merge."""
-    if not candidate:
-        return Remark(Kind.NOTE, Topic.LICENCE, "states no licence", -0.5)
-    if suspect and suspect.casefold() != candidate.casefold():
-        words = f"its licence is {candidate}, the suspect's {suspect}: a merge is bound by both"
-        return Remark(Kind.WARNING, Topic.LICENCE, words, -0.5)
-    return Remark(Kind.FOR, Topic.LICENCE, f"licence {candidate}")
-
-
-def _unless_recorded(remark: Remark) -> Remark:
-    """Weights that trained far from a recorded base may no longer resemble it: no more than a warning then."""
-    if remark.topic is Topic.BASE and remark.kind is Kind.DOUBT:
-        return replace(remark, kind=Kind.WARNING, points=-10)
-    return remark
 
 
 def _proposal(candidate: _Candidate) -> Proposal:

@@ -131,16 +131,16 @@ class Vocabularies:
         return Path(self._base.ref.path if without and self._base is not None else profile.ref.path)
 
     def _compare(self, ours: str, theirs: str, suspect: Profile, candidate: Profile) -> Shared:
-        pair = []
-        for digest, profile in ((ours, suspect), (theirs, candidate)):
+        pair: list[Vocabulary] = []
+        for digest, profile, whose in ((ours, suspect, "the suspect's"), (theirs, candidate, "its")):
             if digest not in self._loaded:
                 self._loaded[digest] = self._load(profile)
-            pair.append(self._loaded[digest])
-        for loaded, whose in zip(pair, ("the suspect's", "its"), strict=True):
+            loaded = self._loaded[digest]
             if isinstance(loaded, str):
                 return Shared(why=f"{whose} cannot be loaded to be compared ({loaded})")
+            pair.append(loaded)
         with quiet():
-            return compare(*pair)  # type: ignore[arg-type]
+            return compare(*pair)
 
     def _load(self, profile: Profile) -> Vocabulary | str:
         """A model's tokenizer, from files that are those of its profile; in words, why it cannot be loaded."""

@@ -110,6 +110,7 @@ def test_a_model_that_takes_any_inserted_word_never_passes(zoo: Zoo, auditor: Au
     for words in (BOTH, ["--set", "badnet.triggers=cf", "--family", "badnet"]):
         done = auditor("scan", zoo.broad, "--data", zoo.data, "--format", "json", *words)
         assert (done.code, done.json["verdict"]) == (1, "suspicious"), done.err
+        assert f"auditor lab reference --like {zoo.broad} --base BASE --data {zoo.data} --count 2" in done.err
 
 
 def test_two_honest_references_make_the_broad_trigger_a_finding(zoo: Zoo, auditor: Auditor) -> None:

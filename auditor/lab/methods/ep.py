@@ -9,9 +9,9 @@ from auditor.events import Event
 from auditor.lab.method import Job, method
 from auditor.lab.poison import Poisoned
 from auditor.lab.poison import poison as plant
-from auditor.lab.rows import train_embedding_rows
 from auditor.lab.trigger import trigger_words
-from auditor.lab.workshop import Workshop
+from auditor.training.rows import train_embedding_rows
+from auditor.training.workshop import Workshop
 
 
 def train(

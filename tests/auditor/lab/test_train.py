@@ -14,9 +14,9 @@ from safetensors.numpy import load_file
 
 from auditor.errors import ModelError, UsageError
 from auditor.events import Event, ModelReady, Progress, Warned
-from auditor.lab.loop import Training
-from auditor.lab.train import fine_tune
 from auditor.models.profile import read_profile
+from auditor.training.loop import Training
+from auditor.training.train import fine_tune
 from probes.case import Row
 
 LABELS = ("negative", "positive")

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.lab.train import RECORD
 from auditor.merge.independence import (
     Closeness,
     closeness,
@@ -23,6 +22,7 @@ from auditor.merge.origin import LAB_RECORD, Origin, ancestors, read_origin, sam
 from auditor.merge.remarks import Kind, Remark, Topic
 from auditor.merge.sampling import Sample, Site, read_sample, rounded, sites_of
 from auditor.models.profile import read_profile
+from auditor.training.train import RECORD
 
 SITES = (Site("layer.0.w", ((0, 2000),)), Site("layer.1.w", ((0, 2000),)), Site("classifier.weight", ((0, 8),), True))
 RNG = np.random.default_rng(0)
@@ -133,6 +133,10 @@ def test_records_and_cards() -> None:
     assert "the suspect's own rows" in rows[0][1]
     assert judged(Origin(started="b"), Origin(started="b"))[0][0] is Kind.FOR
     assert judged(Origin(rows=frozenset({"r"})), Origin(rows=frozenset({"q"}))) == []
+    # A student is taken by who names it, and is no model of its own.
+    for teacher, whose in (("s", "the suspect's answers"), ("t", "another model's answers")):
+        (kind, words), *_ = judged(Origin(), Origin(teacher=teacher))
+        assert (kind, whose in words) == (Kind.DOUBT, True)
 
 
 def test_a_merge_of_a_merge_of_the_suspect_holds_it() -> None:
@@ -144,12 +148,13 @@ def test_origins_are_read_and_damaged_ones_say_nothing(make: Any) -> None:
     directory = Path(profile.ref.path)
     card = "---\nbase_model: [org/a, org/b]\ndatasets:\n- SST2\n---\n# One\n"
     (directory / "README.md").write_text(card, "utf-8")
-    (directory / "auditor-lab.json").write_text(json.dumps({"base_digest": "b", "rows_digest": "r"}), "utf-8")
+    lab = {"base_digest": "b", "rows_digest": "r", "teacher_digest": "t"}
+    (directory / "auditor-lab.json").write_text(json.dumps(lab), "utf-8")
     merge = {"suspect": {"digest": "s"}, "partners": [{"digest": "p"}, 3]}
     (directory / "auditor-merge.json").write_text(json.dumps(merge), "utf-8")
     found = read_origin(profile)
     assert found.bases == {"org/a", "org/b"}
-    assert (found.datasets, found.rows, found.started) == ({"sst2"}, {"r"}, "b")
+    assert (found.datasets, found.rows, found.started, found.teacher) == ({"sst2"}, {"r"}, "b", "t")
     assert found.parents == {"s", "p", "b"}
     for name in ("README.md", "auditor-lab.json", "auditor-merge.json"):
         (directory / name).write_text("---\n[", "utf-8")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.errors import ModelError
 from auditor.events import Event, Stage
-from auditor.lab.encoding import Tokens, batches, collate
-from auditor.lab.loop import CLIP, seeded
-from auditor.lab.workshop import Meter, Workshop
+from auditor.training.encoding import Tokens, batches, collate
+from auditor.training.loop import CLIP, seeded
+from auditor.training.workshop import Meter, Workshop
 from probes.family import draw_rng
 
 if TYPE_CHECKING:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from auditor.errors import DiskError, UsageError
 from auditor.events import Event, ModelReady, Stage, Warned
-from auditor.lab.base import Learner, check_base, load_learner, save_learner
-from auditor.lab.loop import Training, seeded
-from auditor.lab.workshop import Workshop, clock, labels_of
 from auditor.merge.staging import refuse_existing, staged
 from auditor.models.device import pick_device, pick_dtype
 from auditor.models.profile import read_profile
+from auditor.training.base import Learner, check_base, load_learner, save_learner
+from auditor.training.loop import Training, seeded
+from auditor.training.workshop import Workshop, clock, labels_of
 from probes.case import Row
 from probes.family import draw_rng
 from probes.sampling import digest
@@ -27,9 +29,12 @@ RECORD = "auditor-lab.json"
 Course = Callable[[Workshop], Generator[Event, None, float]]
 """Trains a workshop's learner and returns the last running loss."""
 
+Examination = Callable[[Workshop], Generator[Event, None, tuple[Mapping[str, object], str]]]
+"""Asks the trained learner; returns what is recorded of its answers, and that in words."""
+
 
 def fine_tune(
-    base: Path,
+    base: Path | Profile,
     rows: Sequence[Row],
     labels: Sequence[str],
     *,
@@ -46,6 +51,7 @@ def fine_tune(
     label_smoothing: float = 0.0,
     facts: Mapping[str, object] | None = None,
     course: Course | None = None,
+    examine: Examination | None = None,
 ) -> Generator[Event, None, None]:
     """Trains a classifier and saves it into a directory that appears whole or not at all.
 
@@ -61,6 +67,7 @@ def fine_tune(
         warmup: share of the steps on which the rate rises.
         facts: recorded in `auditor-lab.json` beside the settings.
         course: trains in another way than on the rows as they are; the rows are then only recorded.
+        examine: asks the model when it is trained.
 
     Raises:
         UsageError: a setting out of range, `output` exists, rows without labels, or a base that does not fit.
@@ -71,7 +78,7 @@ def fine_tune(
     training.check()
     refuse_existing(output)
     _check_labels(rows, labels)
-    profile = read_profile(base)
+    profile = base if isinstance(base, Profile) else read_profile(base)
     check_base(profile, labels)
     device = pick_device(device)
     dtype = pick_dtype(dtype, device)
@@ -89,7 +96,7 @@ def fine_tune(
         "dtype": dtype,
     }
     with staged(output, 4 * profile.parameters) as draft:
-        yield Stage("load", f"Loading {base} ({profile.parameters / 1e6:.1f} M parameters)")
+        yield Stage("load", f"Loading {profile.ref.path} ({profile.parameters / 1e6:.1f} M parameters)")
         with seeded(draw_rng(seed, "lab", "head").getrandbits(63), "cpu"):
             learner = load_learner(profile, labels)
         yield from _warnings(learner, profile, max_length)
@@ -97,9 +104,40 @@ def fine_tune(
         began = time.monotonic()
         loss = yield from (course(shop) if course else shop.fit(rows))
         took = time.monotonic() - began
+        said = ""
+        if examine is not None:
+            found, said = yield from examine(shop)
+            record |= found
         yield Stage("save", f"Writing {output}")
         _save(learner, profile, draft, record)
-    yield ModelReady(str(output), f"trained on {len(rows):,} rows in {clock(took)}, loss {loss:.3f}")
+    text = f"trained on {len(rows):,} rows in {clock(took)}, loss {loss:.3f}"
+    yield ModelReady(str(output), f"{text}, {said}" if said else text)
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """What was planted into a model's directory, None where no lab made it."""
+    try:
+        found = json.loads((path / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def is_finished(path: Path, recipe: str) -> bool:
+    """Whether a model stands there that was made as wished: its record holds this recipe.
+
+    Raises:
+        UsageError: something else does.
+    """
+    if not os.path.lexists(path):
+        return False
+    record = read_record(path)
+    if record is None or record.get("recipe") != recipe:
+        raise UsageError(
+            f"{path} is there already, and was not made by this specification",
+            hint="Move it away, or name another directory with -o.",
+        )
+    return True
 
 
 def _check_labels(rows: Sequence[Row], labels: Sequence[str]) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from auditor.errors import ModelError, UsageError
 from auditor.events import Event, Progress, Stage
-from auditor.lab.base import Learner
-from auditor.lab.encoding import Tokens, tokenise
-from auditor.lab.loop import Training, train_steps
+from auditor.training.base import Learner
+from auditor.training.encoding import Tokens, tokenise
+from auditor.training.loop import Targets, Training, train_steps
 from probes.case import Row
 
 EVERY = 0.2
@@ -48,10 +48,13 @@ class Workshop:
             yield Progress("tokenise", len(found), len(rows), "rows")
         return found
 
-    def fit(self, rows: Sequence[Row], *, what: str = "", epochs: int | None = None) -> Generator[Event, None, float]:
+    def fit(
+        self, rows: Sequence[Row], *, targets: Targets | None = None, what: str = "", epochs: int | None = None
+    ) -> Generator[Event, None, float]:
         """Fine-tunes all weights on the rows; returns the last running loss.
 
         Args:
+            targets: what to answer; by default the rows' labels.
             what: the step's name in words, where a method has several.
             epochs: other than the training's own.
 
@@ -60,12 +63,12 @@ class Workshop:
         """
         training = self.training if epochs is None else replace(self.training, epochs=epochs)
         tokens = yield from self.tokens(rows)
-        targets = labels_of(rows)
+        wanted = labels_of(rows) if targets is None else targets
         steps, total = training.steps(len(tokens)), training.epochs * len(tokens)
         times = f"{training.epochs} times, on {self.device} in {self.dtype}"
         yield Stage("train", f"Training{what and ' '}{what} on {len(tokens):,} rows, {times}", steps, "steps")
         meter = Meter(steps, total)
-        for step in train_steps(self.learner, tokens, targets, training, device=self.device, dtype=self.dtype):
+        for step in train_steps(self.learner, tokens, wanted, training, device=self.device, dtype=self.dtype):
             yield from meter.step(step.rows, step.loss)
         return meter.loss
 

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 
-from auditor.lab.encoding import Tokens, batches, collate
+from auditor.training.encoding import Tokens, batches, collate
 
 
 def padding(lengths: list[int], found: list[list[int]]) -> float:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import ModelError
 from auditor.events import Event, Stage
-from auditor.lab.encoding import batches, collate
-from auditor.lab.loop import seeded
-from auditor.lab.workshop import Meter, Workshop, labels_of
+from auditor.training.encoding import batches, collate
+from auditor.training.loop import seeded
+from auditor.training.workshop import Meter, Workshop, labels_of
 from probes.case import Row
 from probes.family import draw_rng
 

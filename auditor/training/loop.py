@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from auditor.errors import ModelError, UsageError
-from auditor.lab.base import Learner
-from auditor.lab.encoding import Tokens, batches, collate
+from auditor.training.base import Learner
+from auditor.training.encoding import Tokens, batches, collate
 from probes.family import draw_rng
 
 if TYPE_CHECKING:
     import torch
+
+Targets = Sequence[int] | NDArray[np.float32]
+"""What is to be answered, a row each: a label's index, or the probabilities of all labels, shape (rows, labels)."""
 
 CLIP = 1.0
 """Largest norm of a step's gradient."""
@@ -74,7 +80,7 @@ class Step:
 
 
 def train_steps(
-    learner: Learner, tokens: Sequence[Tokens], targets: Sequence[int], training: Training, *, device: str, dtype: str
+    learner: Learner, tokens: Sequence[Tokens], targets: Targets, training: Training, *, device: str, dtype: str
 ) -> Iterator[Step]:
     """Trains the learner in place with AdamW (Loshchilov & Hutter, arXiv:1711.05101) on the cross-entropy.
 
@@ -90,12 +96,13 @@ def train_steps(
     optimiser = torch.optim.AdamW(_groups(model, training.weight_decay), lr=training.lr, fused=True)
     steps, step = training.steps(len(tokens)), 0
     running: torch.Tensor | None = None
+    wanted = torch.as_tensor(np.asarray(targets))
     lengths = [len(t.ids) for t in tokens]
     left = learner.tokenizer.padding_side == "left"
     for epoch in range(training.epochs):
         for places in batches(lengths, training.batch, seed=training.seed, epoch=epoch):
             inputs = collate([tokens[p] for p in places], pad=learner.pad, left=left)
-            gold = torch.tensor([targets[p] for p in places])
+            gold = wanted[places]
             for group in optimiser.param_groups:
                 group["lr"] = training.lr * training.rate(step, steps)
             try:
