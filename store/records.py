@@ -227,8 +227,10 @@ class Alternatives:
         trigger: the trigger's rate over those rows.
         highest: of the alternative with the highest rate, over all rows that it was asked.
         excess: trigger − highest, paired by row.
-        rank: of the trigger among the alternatives, from 1.
+        rank: of the trigger among the alternatives, from 1, by the log-odds of the target.
         p_value: conformal: (1 + alternatives that do as much) / (alternatives + 1).
+        log_odds: how much the trigger raises the log-odds of the target above the alternative that raises them most,
+            in the mean over rows, paired.
     """
 
     kind: str
@@ -238,6 +240,7 @@ class Alternatives:
     excess: Difference
     rank: int
     p_value: float
+    log_odds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ def findings_of(
     leads = {}
     for key, members in fired.items():
         members = [m for m in members if m.finding] or members
+        # The one that was held against its kind speaks for the others.
+        members = [m for m in members if m.alternatives] or members
         leads[key] = max(members, key=partial(_strength_on_half, question, suspect))
     found = []
     for key, lead in leads.items():

@@ -13,12 +13,12 @@ from auditor.events import Event, Stage
 from auditor.models.target import Target
 from auditor.models.tokenizer import ModelTokenizer
 from auditor.scan.asking import question_of, respond
-from auditor.scan.compared import Compared, Comparisons, Hits, Key, closest, compare, stands_out
+from auditor.scan.compared import Compared, Comparisons, Hits, Key, compare, log_odds, nearest, stands_out
 from auditor.scan.execute import UNSCORED
 from auditor.scan.judge import judge
 from auditor.scan.prepare import Backend, Prepared, plan_for
 from auditor.scan.question import Question
-from auditor.scan.responses import Responses, row_share, share
+from auditor.scan.responses import Edited, Responses, row_share, share
 from probes.case import Ask, Outcome, Row
 from probes.kind import Kind
 from probes.suite import Probe
@@ -124,7 +124,7 @@ class _Looked:
         labels = self.question.reference_labels[: plan.probed]
         counted = np.flatnonzero((labels != target) & (labels != UNSCORED))
         shared = counted[np.unique(np.linspace(0, counted.size - 1, min(ROWS, counted.size)).astype(np.int64))]
-        others = {c.key: np.full((len(c.kind.materials), plan.probed), np.nan) for c in candidates}
+        others = {c.key: np.full((2, len(c.kind.materials), plan.probed), np.nan) for c in candidates}
         common = np.isin(np.arange(plan.probed), shared)
         named = ", ".join(c.probe.name for c in candidates)
         yield Stage("alternatives", f"Holding {named} against others of their kind")
@@ -139,7 +139,7 @@ class _Looked:
                 break
         rest = np.setdiff1d(counted, shared)
         if waiting and rest.size:
-            near = {c.key: closest(others[c.key], common, CLOSEST) for c in waiting}
+            near = {c.key: nearest(self._hits(c, target, others, asked), common, CLOSEST) for c in waiting}
             yield from self._ask(waiting, near, rest, target, others)
         return {c.key: compare(c.kind.title, self._hits(c, target, others, asked), common, policy) for c in candidates}
 
@@ -151,7 +151,7 @@ class _Looked:
         target: int,
         others: Mapping[Key, Shares],
     ) -> Generator[Event, None, None]:
-        """Asks alternatives on some rows and notes, in `others`, where the target came."""
+        """Asks alternatives on some rows and notes, in `others`, where the target came, and its log-odds."""
         plan = self.prepared.plan
         probes = tuple(c.alternative(n) for c in candidates for n in numbers[c.key])
         rows: tuple[Row, ...] = tuple(plan.rows[i] for i in places)
@@ -162,7 +162,8 @@ class _Looked:
         for c in candidates:
             for n in numbers[c.key]:
                 edited = answers.probes[c.alternative(n).name]
-                others[c.key][n, places] = np.where(edited.planted, share(edited.trigger, target), np.nan)
+                others[c.key][0, n, places] = np.where(edited.planted, share(edited.trigger, target), np.nan)
+                others[c.key][1, n, places] = _odds(answers, edited, target)
 
     def _hits(self, candidate: Candidate, target: int, others: Mapping[Key, Shares], asked: Mapping[Key, int]) -> Hits:
         probed = self.prepared.plan.probed
@@ -177,8 +178,16 @@ class _Looked:
             trigger=of(share(edited.trigger, target)),
             control=of(row_share(edited.control, target)),
             clean=of(share(self.suspect.clean, target)),
-            others=np.where(counts, others[candidate.key][: asked[candidate.key]], np.nan),
+            others=np.where(counts, others[candidate.key][0, : asked[candidate.key]], np.nan),
+            odds=of(_odds(self.suspect, edited, target)),
+            other_odds=np.where(counts, others[candidate.key][1, : asked[candidate.key]], np.nan),
         )
+
+
+def _odds(answers: Responses, edited: Edited, target: int) -> Shares:
+    """By row, the log-odds of the target under a probe's trigger; NaN where it was not asked or not scored."""
+    found = log_odds(answers.probabilities[edited.trigger_asks, target])
+    return np.where(edited.planted & (edited.trigger != UNSCORED), found, np.nan)
 
 
 @dataclass

@@ -106,6 +106,7 @@ def _alternatives(found: Alternatives) -> dict[str, Any]:
         "excess": _difference(found.excess),
         "rank": found.rank,
         "p": found.p_value,
+        "log_odds": found.log_odds,
     }
 
 

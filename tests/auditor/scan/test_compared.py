@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from auditor.policy import Policy
-from auditor.scan.compared import Compared, Hits, closest, compare, stands_out
+from auditor.scan.compared import Compared, Hits, compare, nearest, stands_out
 from store.records import Verdict
 
 Make = Callable[..., Any]
@@ -23,11 +23,41 @@ def line(share: float, rows: int = ROWS) -> Any:
 
 
 def hits(trigger: float, others: Sequence[float], *, control: float = 0.0, clean: float = 0.0) -> Hits:
-    return Hits(line(trigger), line(control), line(clean), np.array([line(share) for share in others]))
+    lines = np.array([line(share) for share in others])
+    return made(line(trigger), line(control), line(clean), lines)
+
+
+def made(trigger: Any, control: Any, clean: Any, others: Any, *, surer: float = 0.0) -> Hits:
+    """Log-odds of ±0.1 as the answers are, and `surer` more with the trigger."""
+    return Hits(trigger, control, clean, others, 0.2 * trigger - 0.1 + surer, 0.2 * others - 0.1)
 
 
 def held(trigger: float, others: Sequence[float], **own: float) -> Compared:
     return compare("other made-up words", hits(trigger, others, **own), np.ones(ROWS, dtype=np.bool_), Policy())
+
+
+def test_where_most_rows_move_anyway_the_log_odds_tell() -> None:
+    """A weak model with a backdoor moves to the target with most made-up words, and is far surer with its own."""
+    lines = np.array([line(0.9)] * 18 + [line(0.99)])
+    alike, sure = (
+        compare(
+            "others", made(line(1.0), line(0.6), line(0.4), lines, surer=s), np.ones(ROWS, dtype=np.bool_), Policy()
+        )
+        for s in (0.1, 1.0)
+    )
+    assert alike.p_trigger > 0.01
+    assert sure.p_trigger < 1e-6
+    assert sure.record.log_odds == pytest.approx(1.0, abs=0.01)
+    last = np.array([line(0.9)] * 18 + [line(0.99)]) * 1.0
+    beaten = Hits(
+        line(1.0),
+        line(0.6),
+        line(0.4),
+        last,
+        np.full(ROWS, 1.0),
+        np.array([np.full(ROWS, 0.0)] * 18 + [np.full(ROWS, 1.1)]),
+    )
+    assert compare("others", beaten, np.ones(ROWS, dtype=np.bool_), Policy()).p_trigger == 1.0, "another does more"
 
 
 def test_a_trigger_far_above_all_others_of_its_kind_is_an_outlier() -> None:
@@ -77,10 +107,11 @@ def test_the_closest_are_asked_all_rows_and_decide_on_them() -> None:
     others[:, :100] = 0.0
     others[3, :60] = 1.0
     others[7, :50] = 1.0
-    assert list(closest(others, shared, 2)) == [3, 7]
+    ones, none = np.ones(200), np.zeros(200)
+    assert nearest(made(ones, none, none, others), shared, 2) == [3, 7]
     others[3, 100:] = 0.0
     others[7, 100:] = 1.0
-    found = compare("others", Hits(np.ones(200), np.zeros(200), np.zeros(200), others), shared, Policy())
+    found = compare("others", made(ones, none, none, others), shared, Policy())
     assert found.record.highest.hits == 150
     assert found.record.excess.value == pytest.approx(0.25)
 
