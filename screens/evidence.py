@@ -91,6 +91,8 @@ def explain(score: ScoreView) -> Content:
     else:
         parts.append(f" [{points(score.excess_low)}, {points(score.excess_high)}]")
         parts.append(f", p {score.p_value:.2g} over the whole suite" if score.tested else ", not judged: too few rows")
+        if score.kind:
+            parts.append(f"; {score.kind}")
     return line(*parts, ".")
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from auditor.reports.figures import p_words
+from auditor.scan.alternatives import in_words
 from screens.widgets.lazy_table import Cell, Column, Drawn, Row
 from screens.words import bar, bracket, percent, points
 
@@ -50,6 +51,8 @@ class ScoreView:
     suspicious: bool = False
     judged: bool = True
     final: bool = True
+    kind: str = ""
+    """What other material of the trigger's kind did, in words; empty where it was not asked."""
 
     @property
     def key(self) -> str:
@@ -93,6 +96,7 @@ def of_record(score: AsrScore) -> ScoreView:
         score.finding,
         score.suspicious,
         score.judged,
+        kind=in_words(score),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.policy import Policy
-from auditor.scan.compared import in_words, reach_in_words
+from auditor.scan.alternatives import in_words, reach_in_words
 from auditor.scan.execute import UNSCORED
 from auditor.scan.plan import joined
 from auditor.scan.question import MINIMUM_REFERENCES, Question, rate_of

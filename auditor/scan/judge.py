@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.policy import Policy
-from auditor.scan.compared import Compared, Comparisons, in_words
+from auditor.scan.alternatives import in_words
+from auditor.scan.compared import Compared, Comparisons
 from auditor.scan.execute import UNSCORED
 from auditor.scan.findings import findings_of
 from auditor.scan.question import MINIMUM_REFERENCES, Question, rate_of

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from probes.rates import Difference, Rate
 from screens.evidence import explain
 from screens.pairing import COLUMNS, Pair, clean_row, row_of
 from screens.scores import COLUMNS as SCORES
 from screens.scores import ScoreView, of_record, of_tally, rows
 from screens.seed import PROBES, _profile, _scan, _score
 from screens.widgets.lazy_table import Row
+from store.records import Alternatives
 
 CHANGE = [column.title for column in COLUMNS].index("change")
 P_VALUE = [column.title for column in SCORES].index("p")
@@ -61,3 +63,12 @@ def test_a_score_has_a_p_value_once_it_is_judged(score: ScoreView, expected: str
     (row,) = rows([score])
     assert row.cells[P_VALUE] == expected
     assert ("p 0.25 over the whole suite" in str(explain(score))) == (expected != "–")
+
+
+def test_a_score_that_its_kind_explains_says_so() -> None:
+    """An excess of 37 points beside "nothing" asks for the reason."""
+    high = Rate(73, 100)
+    kind = Alternatives("other sentences of its kind", (high,) * 19, high, high, Difference(0.0, -0.1, 0.1), 2, 0.1)
+    score = replace(JUDGED, alternatives=kind)
+    words = "the most that 19 other sentences of its kind at the same places do is 73%"
+    assert words in str(explain(of_record(score)))
