@@ -12,7 +12,7 @@ def in_words(score: AsrScore) -> str:
     if found is None:
         return ""
     words = f"the most that {len(found.rates)} {found.kind} at the same places do is {found.highest.value:.0%}"
-    if score.finding and found.excess.low <= 0.1:
+    if score.finding:
         words += f", and the log-odds of {score.target!r} stand {found.log_odds:.1f} above the closest of them"
     return words
 

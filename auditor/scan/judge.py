@@ -197,7 +197,9 @@ def _decide(
         finding = both.get(id(r), 1.0) <= policy.alpha
         by_trigger, by_edit = (p.get(id(r), 1.0) <= policy.alpha for p in (first, edit))
         moved = (by_trigger and not r.settled) or (by_edit and not r.settled_edit)
-        kept = moved and not finding and (r.compared is None or _is_odd(r.compared, policy))
+        # Where enough references are shown, and do not move as much, its own kind excuses nothing in the suspect.
+        shown = len(r.score.references) >= MINIMUM_REFERENCES
+        kept = moved and not finding and (shown or r.compared is None or _is_odd(r.compared, policy))
         scores.append(
             replace(
                 r.score,

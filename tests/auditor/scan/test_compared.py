@@ -153,6 +153,21 @@ def test_a_kind_that_fires_whole_is_suspicious_with_what_would_settle_it(bench: 
     assert "--reference" in finding.message
 
 
+def test_what_references_do_not_do_is_not_excused_by_its_kind(bench: Make) -> None:
+    """A backdoor of synonyms answers to other odd words too: that is what it was taught, and honest models do not."""
+    from auditor.scan.judge import judge
+
+    b = bench(only=("lws",))
+    sheet = b.sheet().fire("lws/sememe", 0, 0.3, control=0.3)
+    honest = [b.sheet().fire("lws/sememe", 0, 0.12).responses for _ in range(2)]
+    compared = {("lws/sememe", "negative"): held(0.3, [0.3] * 5)}
+    question = b.question(sheet.clean)
+    alone = judge(question, sheet.responses, [], Policy(), compared)
+    beside = judge(question, sheet.responses, honest, Policy(), compared)
+    assert alone.verdict is Verdict.NOTHING
+    assert beside.verdict is not Verdict.NOTHING
+
+
 def test_a_style_without_references_is_decided_by_other_styles(bench: Make) -> None:
     b = bench(only=("style",))
     sheet = b.sheet().fire("style/bible", 0, 0.9, control=0.9)
