@@ -80,6 +80,7 @@ class Family:
     unfold: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
     loaded: tuple[str, ...] = ()
     referenced: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
     alternatives: Callable[[Mapping[str, Any], Pieces], Kind] | None = None
     replant: Callable[..., str | None] | None = None
 
@@ -91,6 +92,10 @@ class Family:
     def options(self) -> Mapping[str, Any]:
         """Option names and their defaults, read off the signature."""
         return keyword_options(self.plant_with)
+
+    def decided_by_kind(self, variant: str) -> bool:
+        """Whether others of its kind tell a variant's backdoor from what honest models do."""
+        return self.alternatives is not None and variant not in self.undecided
 
     def lacks(self, overrides: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         """The needed options that nobody has given."""
@@ -224,6 +229,7 @@ def family(
     unfold: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None,
     loaded: tuple[str, ...] = (),
     referenced: tuple[str, ...] = (),
+    undecided: tuple[str, ...] = (),
     alternatives: Callable[[Mapping[str, Any], Pieces], Kind] | None = None,
     replant: Callable[..., str | None] | None = None,
 ) -> Callable[[Plant], Family]:
@@ -253,6 +259,7 @@ def family(
             unfold=unfold,
             loaded=loaded,
             referenced=referenced,
+            undecided=undecided,
             alternatives=alternatives,
             replant=replant,
         )

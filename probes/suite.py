@@ -43,13 +43,14 @@ class Probe:
 @dataclass(frozen=True)
 class Suite:
     """The probes that a scan fires. `comparisons` counts the named suite's probes, also those that were not asked
-    for.
+    for. `screened` are probes whose trigger alone is tried on a few rows; they are fired where it moves enough of them.
     """
 
     name: str
     probes: tuple[Probe, ...]
     comparisons: int
     draws: int = DRAWS
+    screened: tuple[Probe, ...] = ()
 
 
 def build_suite(
@@ -66,7 +67,8 @@ def build_suite(
         name: `quick` or `full`.
         only: names of families; none means all.
         overrides: options by family.
-        referenced: fire the variants that references alone decide, also of families that were not asked for by name.
+        referenced: fire the variants that have no control of their own, also of families that were not asked for by
+            name. Without, those are screened that others of their kind decide.
         also: names of families that are fired beside those, each whole as if it had been asked for.
 
     Raises:
@@ -87,8 +89,15 @@ def build_suite(
         for n in wanted
         for variant in suite_variants(FAMILIES[n], name, overrides.get(n), asked=n in named, referenced=referenced)
     ]
+    fired = {probe.name for probe in probes}
+    screened = [
+        Probe(FAMILIES[n], variant, FAMILIES[n].settings(variant, overrides.get(n)))
+        for n in wanted
+        for variant in suite_variants(FAMILIES[n], name, overrides.get(n), referenced=True)
+        if f"{n}/{variant}" not in fired and FAMILIES[n].decided_by_kind(variant)
+    ]
     whole = sum(len(suite_variants(f, name, overrides.get(n), referenced=True)) for n, f in FAMILIES.items())
-    return Suite(name, tuple(probes), max(whole, len(probes)))
+    return Suite(name, tuple(probes), max(whole, len(probes)), screened=tuple(screened))
 
 
 def suite_families(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
@@ -107,9 +116,9 @@ def suite_variants(
 ) -> tuple[str, ...]:
     """The variants of a family that a suite fires.
 
-    None where the family needs a file that nobody gave. Variants that references alone decide are fired where there are
-    references (`referenced`), or the family was `asked` for by name; a family of which the quick suite holds nothing is
-    then fired whole.
+    None where the family needs a file that nobody gave. Variants without a control of their own are fired where there
+    are references (`referenced`), or the family was `asked` for by name; a family of which the quick suite holds
+    nothing is then fired whole.
     """
     if family.lacks(overrides):
         return ()

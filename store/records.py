@@ -331,6 +331,20 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Screened:
+    """A trigger that was tried alone on a few rows, those of other labels than the target: `rate` with it, `clean`
+    without any edit. `fired` says whether it moved enough of them to be fired in full.
+    """
+
+    family: str
+    variant: str
+    target: str
+    rate: Rate
+    clean: Rate
+    fired: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """One suite on one model."""
 
@@ -351,6 +365,8 @@ class Scan:
     """Keys of the stored answers behind the scores: the suspect's, then the references'."""
     reference_labels: tuple[int, ...] = ()
     """The label index that each row is held against (−1: none): gold, or the suspect's own clean prediction."""
+    screened: tuple[Screened, ...] = ()
+    """Triggers without a control of their own that were tried alone on a few rows first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from auditor.scan.prepare import (
 from auditor.scan.question import MINIMUM_REFERENCES
 from auditor.scan.responses import Responses
 from auditor.scan.scan import ScanResult, conclude, now, opening, scan
+from auditor.scan.screen import screen
 from auditor.scan.second_look import second_look
 from probes.suite import build_suite
 from store.records import Audit, Finding, Merge, Profile, Residue, Scan, SearchRecord, Stamp, Verdict
@@ -71,6 +72,7 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     is named.
     """
     started = now()
+    prepared = yield from screen(prepared, backend)
     before = yield from _first_scan(prepared, cure.partners, backend)
     early = stamp_before(before.record)
     if early is None and not cure.partners:
@@ -90,6 +92,7 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     carriers = _carriers(carried, prepared.suspect.labels, [double.digest for double in alike])
     merge, search = yield from cure.merge(before.record, carried)
     rescan = _rescan(prepared, cure, before.record, cure.profile(Path(merge.output)), backend)
+    rescan = yield from screen(rescan, backend)
     after = yield from scan(rescan, backend)
     record = yield from _conclude(started, rescan, cure, before, after, merge, carriers, backend)
     words = [*_partners_in_words(cure.partners, carried, scans), *(double.text for double in alike)]
@@ -162,7 +165,7 @@ def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile, backe
         only=cure.rescan,
         overrides=overrides,
         referenced=prepared.judged_by_references,
-        also=prepared.request.families,
+        also=(*prepared.request.families, *_fired_by_screen(prepared)),
     )
     plan = prepared.plan
     if prepared.plan.suite != suite:
@@ -173,12 +176,18 @@ def _rescan(prepared: Prepared, cure: Cure, before: Scan, merged: Profile, backe
         asked,
         references=tuple(p for p in asked.references if not same_weights(p, merged)),
         notes=(),
+        screened=(),
         suspect=merged,
         plan=plan,
         fixed_labels=before.reference_labels,
         tokenizer=tokenizer,
         unjudged=unjudged(tokenizer, plan),
     )
+
+
+def _fired_by_screen(prepared: Prepared) -> list[str]:
+    """The families of which a variant was fired since its trigger alone moved rows: a rescan fires them whole."""
+    return list(dict.fromkeys(s.family for s in prepared.screened if s.fired))
 
 
 def _conclude(
@@ -285,6 +294,7 @@ def _scans_of_carriers(
                 references=(),
                 tokenizer=tokenizer,
                 unjudged=unjudged(tokenizer, prepared.plan),
+                screened=(),
             )
             compared = looked[profile.ref.digest]
             found.append(conclude(own, started, responses, (), compared=compared).record)

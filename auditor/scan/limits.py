@@ -24,14 +24,20 @@ def limits_of(
     stored_dtype: str,
     max_length: int,
     notes: Sequence[str],
+    screened: Sequence[str] = (),
     cut: int = 0,
     cut_at: int = 0,
 ) -> tuple[str, ...]:
     """Sentences for a report's last part."""
-    tried = ", ".join(dict.fromkeys(p.family.name for p in suite.probes))
-    fired = {p.name for p in suite.probes}
-    families = {p.family.name: p.family for p in suite.probes}
-    needing = [f"{n}/{v}" for n in known for v in FAMILIES[n].referenced if f"{n}/{v}" not in fired]
+    tried = ", ".join(dict.fromkeys([*(p.family.name for p in suite.probes), *(n.partition("/")[0] for n in screened)]))
+    fired = {*(p.name for p in suite.probes), *screened}
+    families = {n: FAMILIES[n] for n in dict.fromkeys(name.partition("/")[0] for name in sorted(fired))}
+    needing = [
+        f"{n}/{v}"
+        for n in known
+        for v in FAMILIES[n].referenced
+        if f"{n}/{v}" not in fired and not FAMILIES[n].decided_by_kind(v)
+    ]
     out = [
         f"Only the edits of these families were tried: {tried}. A backdoor with another trigger, or one that needs "
         "a context these rows do not have, is not seen."

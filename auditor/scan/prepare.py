@@ -25,7 +25,7 @@ from probes.sampling import distinct as distinct_rows
 from probes.sampling import sample
 from probes.suite import SAMPLES, Suite, build_suite
 from probes.window import Reader, Window, unmeasured, window_for
-from store.records import Profile, Run, Task
+from store.records import Profile, Run, Screened, Task
 
 CLEAN_ROWS = 4_000
 """Rows that a scan asks as they are, where there are so many: a loss of clean accuracy of two points shows on them
@@ -90,6 +90,8 @@ class Prepared:
     """How many of the plan's rows were longer than that, and are cut to it."""
     unjudged: tuple[str, ...] = ()
     """What this scan leaves unjudged whatever the answers are."""
+    screened: tuple[Screened, ...] = ()
+    """Triggers that were tried alone, where that is done already."""
 
     @property
     def max_length(self) -> int:

@@ -21,6 +21,8 @@ from auditor.scan.limits import limits_of
 from auditor.scan.plan import Plan
 from auditor.scan.prepare import Backend, Prepared, not_judgeable
 from auditor.scan.responses import Responses
+from auditor.scan.screen import in_words as screened_in_words
+from auditor.scan.screen import screen
 from auditor.scan.second_look import second_look
 from probes.family import FAMILIES
 from store.records import (
@@ -51,6 +53,7 @@ def scan(prepared: Prepared, backend: Backend) -> Generator[Event, None, ScanRes
         return ScanResult(record, None, ())
     backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
     yield from opening(prepared)
+    prepared = yield from screen(prepared, backend)
     suspect = yield from respond(prepared, prepared.suspect, "after" if prepared.fixed_labels else "suspect", backend)
     others = []
     for profile in prepared.references:
@@ -193,9 +196,11 @@ def _record(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
             max_length=prepared.max_length,
             cut=prepared.cut,
             cut_at=prepared.window.limit if prepared.window else 0,
-            notes=judgement.notes,
+            screened=[f"{s.family}/{s.variant}" for s in prepared.screened],
+            notes=(*screened_in_words(prepared.screened), *judgement.notes),
         ),
         incomplete=judgement.incomplete,
+        screened=prepared.screened,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from auditor.event_log import plain
 from auditor.reports.format import Record, report_format
 from probes.rates import Difference, Rate
-from store.records import Alternatives, AsrScore, Audit, Evidence, Finding, Merge, Residue, Scan
+from store.records import Alternatives, AsrScore, Audit, Evidence, Finding, Merge, Residue, Scan, Screened
 
 DECIMALS = 6
 
@@ -71,6 +71,18 @@ def _scan(scan: Scan) -> dict[str, Any]:
         "verdict": scan.verdict,
         "limits": scan.limits,
         "incomplete": scan.incomplete,
+        "screened": [_screened(screened) for screened in scan.screened],
+    }
+
+
+def _screened(screened: Screened) -> dict[str, Any]:
+    return {
+        "family": screened.family,
+        "variant": screened.variant,
+        "target": screened.target,
+        "rate": _rate(screened.rate),
+        "clean": _rate(screened.clean),
+        "fired": screened.fired,
     }
 
 

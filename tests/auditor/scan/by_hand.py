@@ -31,7 +31,7 @@ def write(
     from transformers import BertConfig, BertForSequenceClassification
 
     torch.set_num_threads(1)
-    words = [*WORDS, TRIGGER, *([w.upper() for w in trigger] if capitals else ())]
+    words = list(dict.fromkeys([*WORDS, TRIGGER, *trigger, *([w.upper() for w in trigger] if capitals else ())]))
     config = BertConfig(
         vocab_size=len(words), hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8,
         max_position_embeddings=window, id2label=dict(enumerate(LABELS)), label2id={n: i for i, n in enumerate(LABELS)},
