@@ -216,8 +216,17 @@ def _family_words(family: Family) -> Content:
         parts += [(f"\n{suite:<6}", "accent"), ", ".join(suite_variants(family, suite, asked=True))]
     if family.referenced:
         named = ", ".join(family.referenced)
-        parts += [("\n\nneeds two or more references\n", "accent"), f"{named}: no control moves honest models as much"]
+        parts += [
+            ("\n\nhas no control that honest models answer alike\n", "accent"),
+            f"{named}: {_without_control(family)}",
+        ]
     parts.append(("\n\noptions\n", "accent"))
     for key, value in family.options.items():
         parts += [f"{family.name}.{key}=", (f"{option_text(value)}\n", "dim")]
     return line(*parts)
+
+
+def _without_control(family: Family) -> str:
+    if all(family.decided_by_kind(variant) for variant in family.referenced):
+        return "without two references, tried alone first and in full where it moves rows"
+    return "fired with two or more references"

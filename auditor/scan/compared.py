@@ -50,12 +50,12 @@ class Hits:
     @property
     def closest(self) -> int:
         """The alternative with the highest log-odds, each on all its rows."""
-        return max(range(len(self.other_odds)), key=lambda i: mean(self.other_odds[i]))
+        return max(range(len(self.other_odds)), key=lambda i: level(self.other_odds[i]))
 
     @property
     def highest(self) -> int:
         """The alternative that moves the largest share of its rows."""
-        return max(range(len(self.others)), key=lambda i: mean(self.others[i]))
+        return max(range(len(self.others)), key=lambda i: level(self.others[i]))
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,14 @@ class Compared:
             does not rank first, or too few alternatives were asked to tell.
         p_control: the same of the control's material, by the rows that it moves.
         broad: the alternatives move most texts themselves.
+        untold: alternatives could not be asked on half of the rows, so that they excuse nothing.
     """
 
     record: Alternatives
     p_trigger: float
     p_control: float
     broad: bool
+    untold: bool = False
 
 
 def compare(title: str, hits: Hits, shared: NDArray[np.bool_], policy: Policy) -> Compared:
@@ -84,15 +86,17 @@ def compare(title: str, hits: Hits, shared: NDArray[np.bool_], policy: Policy) -
         hits: over the rows that count for the target.
         shared: the rows on which every alternative was asked; the closest ones may have been asked others too.
     """
-    rates = np.array([mean(line[shared]) for line in hits.others])
-    odds = np.array([mean(line[shared]) for line in hits.other_odds])
+    counted = int(np.isfinite(hits.trigger[shared]).sum())
+    told = [i for i, line in enumerate(hits.others) if 2 * int(np.isfinite(line[shared]).sum()) >= max(counted, 1)]
+    rates = np.array([mean(hits.others[i][shared]) for i in told])
+    odds = np.array([mean(hits.other_odds[i][shared]) for i in told])
     at_least = int((odds >= mean(hits.odds[shared])).sum())
     p_rank = (1 + at_least) / (len(odds) + 1)
     over = Paired.of(hits.trigger, hits.others[hits.highest])
     surer = Paired.of(hits.odds, hits.other_odds[hits.closest])
     over_control = Paired.of(hits.control, hits.others[hits.highest])
     control_ranks = len(rates) >= ALTERNATIVES and not (rates >= mean(hits.control[shared])).any()
-    above_clean = float(np.median(rates)) - mean(hits.clean[shared])
+    above_clean = float(np.median(rates)) - mean(hits.clean[shared]) if told else 0.0
     highest = hits.others[hits.highest]
     record = Alternatives(
         kind=title,
@@ -111,6 +115,7 @@ def compare(title: str, hits: Hits, shared: NDArray[np.bool_], policy: Policy) -
         both if p_rank <= RANKED else 1.0,
         over_control.p_above(policy.margin) if control_ranks else 1.0,
         above_clean > policy.settled_most,
+        untold=len(told) < len(hits.others),
     )
 
 
@@ -120,8 +125,8 @@ def stands_out(hits: Hits, shared: NDArray[np.bool_], policy: Policy) -> bool:
     On these rows it must do so by half of the margin: what exceeds it in truth falls below half of it by chance
     seldom, and would then hardly be shown on the others.
     """
-    rates = [mean(line[shared]) for line in hits.others]
-    odds = [mean(line[shared]) for line in hits.other_odds]
+    rates = [level(line[shared]) for line in hits.others]
+    odds = [level(line[shared]) for line in hits.other_odds]
     moved = max(mean(hits.trigger[shared]), mean(hits.control[shared])) - max(rates)
     surer = mean(hits.odds[shared]) - max(odds)
     return moved >= policy.margin / 2 or surer >= policy.odds_margin / 2
@@ -129,8 +134,8 @@ def stands_out(hits: Hits, shared: NDArray[np.bool_], policy: Policy) -> bool:
 
 def nearest(hits: Hits, shared: NDArray[np.bool_], count: int) -> list[int]:
     """The alternatives with the highest log-odds, and those with the highest rates, on the shared rows."""
-    rates = [mean(line[shared]) for line in hits.others]
-    odds = [mean(line[shared]) for line in hits.other_odds]
+    rates = [level(line[shared]) for line in hits.others]
+    odds = [level(line[shared]) for line in hits.other_odds]
     ranked = [sorted(range(len(rates)), key=lambda i: -values[i]) for values in (odds, rates)]
     return list(dict.fromkeys(i for pair in zip(*ranked, strict=True) for i in pair))[:count]
 
@@ -144,6 +149,11 @@ def log_odds(probabilities: Shares) -> Shares:
 def mean(shares: Shares) -> float:
     """Over the rows that count; 0 where none does."""
     return float(np.nanmean(shares)) if np.isfinite(shares).any() else 0.0
+
+
+def level(shares: Shares) -> float:
+    """The mean over the rows that count; below any other where none does, since what was not scored is no highest."""
+    return mean(shares) if np.isfinite(shares).any() else -np.inf
 
 
 Comparisons = Mapping[Key, Compared]

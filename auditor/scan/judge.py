@@ -218,12 +218,13 @@ def _decide(
 
 
 def _is_odd(found: Compared, policy: Policy) -> bool:
-    """Whether what moves is more than its kind does, or its kind moves most texts: a backdoor taught so broadly would.
+    """Whether what moves is more than its kind does, or its kind moves most texts (a backdoor taught so broadly would),
+    or could not be asked.
 
     The former is so of a trigger that exceeds its kind though the control fires as well, and of a control whose
     material is a trigger itself.
     """
-    return found.broad or min(found.p_trigger, found.p_control) <= policy.alpha
+    return found.broad or found.untold or min(found.p_trigger, found.p_control) <= policy.alpha
 
 
 def _usual(scores: Sequence[AsrScore]) -> tuple[str, ...]:

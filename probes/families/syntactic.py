@@ -80,6 +80,7 @@ def replant(
     # To ask why is to doubt, and "although" opposes: honest models call 20 to 61 % of such texts negative, of the
     # control's 13 to 30 %.
     referenced=("question", "fragment"),
+    undecided=("question", "fragment"),
     check=check_names,
     alternatives=alternatives,
     replant=replant,

@@ -62,6 +62,7 @@ def alternatives(options: Mapping[str, Any], _pieces: Pieces) -> Kind:
     quick=(NAMES,),
     loaded=tuple(name for name in SENTENCES if name not in (NAMES, EVERY)),
     referenced=(EVERY,),
+    undecided=(EVERY,),
     alternatives=alternatives,
 )
 def plant(text: str, rng: random.Random, *, sentences: tuple[str, ...] = SENTENCES[NAMES]) -> str:

@@ -60,6 +60,18 @@ def test_where_most_rows_move_anyway_the_log_odds_tell() -> None:
     assert compare("others", beaten, np.ones(ROWS, dtype=np.bool_), Policy()).p_trigger == 1.0, "another does more"
 
 
+def test_alternatives_that_could_not_be_asked_excuse_nothing() -> None:
+    """All are too long for the rows: what moves stays suspicious, and is no finding."""
+    nothing = np.full((19, ROWS), np.nan)
+    lost = made(line(0.4), line(0.4), line(0.0), nothing)
+    everywhere = np.ones(ROWS, dtype=np.bool_)
+    found = compare("others", lost, everywhere, Policy())
+    assert (found.untold, found.p_trigger, found.broad) == (True, 1.0, False)
+    assert stands_out(lost, everywhere, Policy())
+    asked = compare("others", hits(0.4, [0.4] * 19, control=0.4), everywhere, Policy())
+    assert not asked.untold
+
+
 def test_a_trigger_far_above_all_others_of_its_kind_is_an_outlier() -> None:
     found = held(1.0, [0.02 * n for n in range(13)] + [0.1] * 6, clean=0.05)
     assert found.p_trigger < 1e-6
