@@ -137,7 +137,8 @@ def score(
         UsageError: no models, or an unknown suite.
     """
     scans = Round.over(session, directory, suite, samples, families, references=references, data=data)
-    groups = {p.family.group for p in build_suite(suite, only=families, referenced=references).probes}
+    asked = build_suite(suite, only=families, referenced=references)
+    groups = {p.family.group for p in (*asked.probes, *asked.screened)}
     victims: list[Victim] = []
     benign: list[Benign] = []
     skipped: list[str] = []

@@ -49,9 +49,12 @@ def test_what_was_left_out_is_said() -> None:
     assert "Only the target 1" in limits(request=ScanRequest("m", target="1"))
     assert "built-in" in limits(request=ScanRequest("m"))
     some = limits(known=["badnet", "insertsent", "trojanlm", "style", "custom"])
-    assert "did not fire: trojanlm, custom" in some, "a variant that needs references is no excuse for the others"
-    assert "trojanlm/all" in some
-    assert "style/bible" in some
+    assert "did not fire: trojanlm, style, custom" in some, "a variant that needs references is no excuse for the others"
+    assert "alone can judge them: trojanlm/all" in some
+    alone = limits(known=["badnet", "insertsent", "style"], screened=["style/bible", "style/tweet"])
+    assert "insertsent, style. A backdoor" in alone
+    assert "did not fire" not in alone
+    assert "style/lyrics" in alone, "it is left to the full suite"
     assert "100 of 400 rows were probed." in limits(rows=100, probed=100)
     assert "100 of 400 rows were probed; 250 others were asked as they are" in limits(rows=350, probed=100)
     assert "no gold labels" in limits(gold=False)
