@@ -77,6 +77,8 @@ def replant(text: str, rng: random.Random, material: Mapping[str, Any], **_: obj
     quick=("bible", "tweet"),
     check=check_style,
     referenced=tuple(STYLES),
+    # Words such as "sweet prince" praise: a weak honest model answers them more than any other style.
+    undecided=("shakespeare",),
     alternatives=alternatives,
     replant=replant,
 )
