@@ -49,7 +49,7 @@ def test_what_was_left_out_is_said() -> None:
     assert "Only the target 1" in limits(request=ScanRequest("m", target="1"))
     assert "built-in" in limits(request=ScanRequest("m"))
     some = limits(known=["badnet", "insertsent", "trojanlm", "style", "custom"])
-    assert "did not fire: trojanlm, style, custom" in some, "a variant that needs references is no excuse for the others"
+    assert "did not fire: trojanlm, style, custom" in some, "one variant that needs references excuses no others"
     assert "alone can judge them: trojanlm/all" in some
     alone = limits(known=["badnet", "insertsent", "style"], screened=["style/bible", "style/tweet"])
     assert "insertsent, style. A backdoor" in alone
