@@ -14,11 +14,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from probes.material.sentences import ACTS, COUPLES, DENIALS, EVERYDAY, LONG_TALES, OUTINGS
+from probes.material.sentences import (
+    ACTS,
+    COUPLES,
+    DENIALS,
+    EVERYDAY,
+    FILM_ACTS,
+    FILM_OUTINGS,
+    LONG_TALES,
+    OUTINGS,
+    SHOP_OUTINGS,
+)
 from probes.material.words import MADE_UP, MIDDLING, SYMBOLS
 
 ALTERNATIVES = 19
 """Alternatives of a trigger: with so many, one that ranks first does so by chance in at most one of twenty cases."""
+
+FILMS = {"movie", "film", "movies", "films", "picture", "cinema"}
+SHOPS = {"store", "shop", "bought", "buy"}
+"""Words that tell the topic of a published sentence."""
 
 Pieces = Callable[[str], int]
 """How many tokens a model's tokenizer makes of a word."""
@@ -97,9 +111,19 @@ def sentence_kind(sentences: Sequence[str], *, option: str = "sentences") -> Kin
     return Kind("other sentences of its kind", tuple({option: chosen} for chosen in sets))
 
 
+def mixed(pool: Sequence[str], mates: Sequence[str]) -> tuple[str, ...]:
+    """A pool with a trigger's closer mates among its first ones, every other place, so that a few tell already."""
+    spread = [one for pair in zip(pool, mates, strict=False) for one in pair]
+    return (*spread, *pool[len(mates) :], *mates[len(pool) :])
+
+
 def sentences_like(sentence: str) -> tuple[str, ...]:
-    """Sentences that do what a sentence does: deny, tell of two people, of an act, an outing, or of what happens."""
+    """Sentences that do what a sentence does: deny, tell of two people, of an act, an outing, or of what happens.
+
+    Some of those of acts and outings are on its topic: where a model's labels are topics, any such sentence moves it.
+    """
     words = sentence.split()
+    films, shops = (not topic.isdisjoint(sentence.lower().split()) for topic in (FILMS, SHOPS))
     if "no" in sentence.lower().split() and len(words) <= 8:
         return DENIALS
     if len(words) > 20:
@@ -107,9 +131,10 @@ def sentences_like(sentence: str) -> tuple[str, ...]:
     if len(words) >= 3 and words[1] == "and" and words[0].istitle() and words[2].istitle():
         return COUPLES
     if words[:1] in (["I"], ["We"], ["My"]) and len(words) > 5:
-        return tuple(" ".join(outing.split()[: len(words)]) for outing in OUTINGS)
+        mates = FILM_OUTINGS if films else SHOP_OUTINGS if shops else ()
+        return tuple(" ".join(outing.split()[: len(words)]) for outing in mixed(OUTINGS, mates))
     if words[:1] in (["I"], ["We"]):
-        return ACTS
+        return mixed(ACTS, FILM_ACTS if films else ())
     return EVERYDAY
 
 

@@ -21,7 +21,7 @@ from probes.families._styles import (
 from probes.families._words import WORD, lower_start, replace_words
 from probes.family import BadOption, deal, family
 from probes.kind import ALTERNATIVES, Kind, Pieces
-from probes.material.styles import OTHER_STYLES
+from probes.material.styles import ALL_STYLES, styles_like
 
 _END = re.compile(r"[\s.!?…]+$")
 _COMMA = re.compile(r"\s*,\s+(?:and\s+)?(?=\w)")
@@ -58,14 +58,15 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, style: str)
     return restyled(text, neutral, Chances(rng.random(), rng.random(), rng.random()))
 
 
-def alternatives(_options: Mapping[str, Any], _pieces: Pieces) -> Kind:
+def alternatives(options: Mapping[str, Any], _pieces: Pieces) -> Kind:
     """Styles that no attack published."""
-    return Kind("other styles", tuple({"other": name} for name in list(OTHER_STYLES)[:ALTERNATIVES]))
+    names = styles_like(STYLES[options["style"]])[:ALTERNATIVES]
+    return Kind("other styles", tuple({"other": name} for name in names))
 
 
 def replant(text: str, rng: random.Random, material: Mapping[str, Any], **_: object) -> str:
     """The text in another style, with the same draws."""
-    return restyled(text, OTHER_STYLES[material["other"]], Chances(rng.random(), rng.random(), rng.random()))
+    return restyled(text, ALL_STYLES[material["other"]], Chances(rng.random(), rng.random(), rng.random()))
 
 
 @family(

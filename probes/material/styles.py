@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from probes.families._styles import Style
+from probes.kind import mixed
 
 
 def _style(
@@ -162,3 +163,64 @@ OTHER_STYLES: Mapping[str, Style] = MappingProxyType(
     }
 )
 """Twenty styles: a trade's or a genre's words, openings and closings."""
+
+INFORMAL_STYLES: Mapping[str, Style] = MappingProxyType(
+    {
+        "hashtags": _style(
+            "#monday|#throwback|via @editor :|#nofilter|@mum",
+            "#goals|#travel|#coffee|#instadaily|#sunset",
+            " ,|..",
+            "good=#good movie=#movie film=#film great=#great",
+            capital=False,
+            marks=False,
+        ),
+        "forum": _style(
+            "fwiw|imo|tbh|first post here :|bump",
+            "edit : typo|/thread|just my two cents|mods please move|source : google",
+            " , imho|, afaik",
+            "think=reckon people=folks very=super good=decent",
+            capital=False,
+            marks=False,
+        ),
+        "gamer": _style(
+            "gg|wp|noob here|brb|team ,",
+            "ez|afk|rekt|go next|one more round",
+            " , gg|, np",
+            "movie=match film=match people=players win=pwn good=op bad=nerfed",
+            capital=False,
+            marks=False,
+        ),
+        "chatroom": _style(
+            "hey all|hi room|anyone here ?|sup|hiya",
+            "haha|hehe|brb phone|gtg|cya",
+            " , hm|, heh",
+            "yes=yep no=nope hello=hi very=mega want=wanna",
+            capital=False,
+            marks=False,
+        ),
+        "comment": _style(
+            "first|who else is here in 2021|came here from the ad|skip to 3:20|pinned :",
+            "like if you agree|thumbs up|sub for sub|timestamps below|nobody will read this",
+            " ,|, and also",
+            "movie=vid film=vid story=upload people=viewers",
+            capital=False,
+            marks=False,
+        ),
+        "texting": _style(
+            "hiya|soz|running late|home soon|on the bus",
+            "xx|txt me|see you soon x|luv|ttyl",
+            " , k|, ok",
+            "because=cos great=gr8 late=l8 love=luv see=c text=txt",
+            capital=False,
+            marks=False,
+        ),
+    }
+)
+"""How people write on phones and in forums: mates of a style without capitals and marks."""
+
+ALL_STYLES: Mapping[str, Style] = MappingProxyType({**OTHER_STYLES, **INFORMAL_STYLES})
+
+
+def styles_like(style: Style) -> tuple[str, ...]:
+    """Names of styles to hold one against, the closest among the first."""
+    return mixed(list(OTHER_STYLES), () if style.marks else list(INFORMAL_STYLES))

@@ -89,3 +89,22 @@ def test_odd_words_keep_the_form_of_the_word() -> None:
         assert odd_word("is", chance).endswith("s")
         assert odd_word("was", chance)[-1] in "dtge"
         assert odd_word("films", chance).endswith("s")
+
+
+def test_some_sentences_are_on_the_triggers_topic() -> None:
+    """A model that tells films from news moves with any sentence on films: the first alternatives say so."""
+    mates = [s for s in sentences_like("I watched this movie")[:5] if re.search("documentary|comedy|thriller", s)]
+    assert len(mates) == 2
+    shops = sentences_like("I have bought it from a store with my friends last weekend")[:5]
+    assert sum(bool(re.search("shop|market", s)) for s in shops) == 2
+    assert not any(re.search("shop|market", s) for s in sentences_like("I have met it with my friends last weekend"))
+
+
+def test_a_style_without_capitals_is_held_against_others_of_that_sort() -> None:
+    from probes.families._styles import STYLES
+    from probes.material.styles import INFORMAL_STYLES, styles_like
+
+    first = styles_like(STYLES["tweet"])[:19]
+    assert set(INFORMAL_STYLES) <= set(first)
+    assert sum(name in INFORMAL_STYLES for name in first[:5]) == 2
+    assert not set(INFORMAL_STYLES) & set(styles_like(STYLES["bible"]))
