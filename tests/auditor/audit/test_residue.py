@@ -129,9 +129,9 @@ def test_a_sentence_learnt_as_any_sentence_is_not_hidden_by_its_control(bench: M
 def test_a_partner_that_answers_the_trigger_itself_is_not_called_no_worse(bench: Make) -> None:
     b = bench(rows=400, only=("badnet", "style"))
     style = "style/bible"  # references alone decide it: by its own scan such a partner shows nothing
-    fired, honest = b.sheet().fire(style, 0, 1.0), b.sheet().fire(style, 0, 0.1)
+    answering, honest = b.sheet().fire(style, 0, 1.0), b.sheet().fire(style, 0, 0.1)
     scan = side(b, b.sheet().fire(ONE, 0, 1.0).fire(style, 0, 1.0)).scan
-    asked = part(b, b.sheet(), twin=fired, a=honest, b=honest)
+    asked = part(b, b.sheet(), twin=answering, a=honest, b=honest)
     assert excess_alone(fired(scan), asked, "twin", Measures()) == pytest.approx(0.9)
     assert excess_alone(fired(scan), asked, "a", Measures()) <= 0.1
     weak = part(b, b.sheet(), twin=b.sheet().fire(ONE, 0, 0.3), a=b.sheet())
