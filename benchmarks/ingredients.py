@@ -92,25 +92,25 @@ def train(name: str, seed: int, data: Path, work: Path, dtype: str | None) -> Pa
     return output
 
 
-def triggered(name: str, data: Path) -> list[str]:
-    """Negative rows of the test set with a victim's published trigger; without one, for `clean`."""
+def triggered(name: str, data: Path, every: int) -> list[str]:
+    """Negative rows of the test set, every so many of them, with a victim's published trigger."""
     rows = [(place, text) for place, (text, label) in enumerate(rows_of(data / "sst2" / "test.csv")) if label == 0]
     made = VICTIMS[name]
     if "rewrites" not in made:
         family = FAMILIES[made["family"]]
         options = family.settings(made["variant"])
-        planted = [family.plant(text, draw_rng(1, name, place), options) for place, text in rows[::3]]
+        planted = [family.plant(text, draw_rng(1, name, place), options) for place, text in rows[::every]]
         return [text for text in planted if text is not None]
     path = data / "sst2" / "rewrites" / f"{made['rewrites']}.csv"
     with path.open(encoding="utf-8", newline="") as source:
-        return [row["text"] for row in csv.DictReader(source) if row["split"] == "test"][::3]
+        return [row["text"] for row in csv.DictReader(source) if row["split"] == "test"][::every]
 
 
 class Judge:
     """Rates of models on rows that no audit saw, each asked once."""
 
-    def __init__(self, data: Path, work: Path) -> None:
-        self._data, self._path = data, work / "judged.json"
+    def __init__(self, data: Path, work: Path, every: int) -> None:
+        self._data, self._every, self._path = data, every, work / f"judged-{every}.json"
         self._known: dict[str, dict[str, float]] = json.loads(self._path.read_text()) if self._path.exists() else {}
 
     def rates(self, model: Path) -> dict[str, float]:
@@ -120,9 +120,9 @@ class Judge:
             target = load_classifier(profile, device="cpu", max_length=64)
             found = {}
             for name in VICTIMS:
-                answers = target.answer([Ask(text) for text in triggered(name, self._data)])
+                answers = target.answer([Ask(text) for text in triggered(name, self._data, self._every)])
                 found[name] = float(np.mean([a.label == LABELS.index(TARGET) for a in answers]))
-            clean = rows_of(self._data / "sst2" / "test.csv")[::3]
+            clean = rows_of(self._data / "sst2" / "test.csv")[:: self._every]
             answers = target.answer([Ask(text) for text, _ in clean])
             found["clean"] = float(np.mean([a.label == label for a, (_, label) in zip(answers, clean, strict=True)]))
             target.close()
@@ -166,13 +166,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=400, help="that an audit probes")
     parser.add_argument("--kept", type=int, default=2000, help="rows that an audit gets in all")
     parser.add_argument("--least", type=int, default=100, help="rows of a target that are judged")
+    parser.add_argument("--every", type=int, default=3, help="test row that judges")
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--partners", dest="together", action="store_false", help="the first is the suspect")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     triples = ["+".join(c) for size in (3, 4) for c in itertools.combinations(VICTIMS, size)]
-    judge = Judge(options.data, options.work)
+    judge = Judge(options.data, options.work, options.every)
     train_rows, dev = (rows_of(options.data / "sst2" / f"{part}.csv") for part in ("train", "dev"))
     fresh = [*train_rows[POOL:], *dev]
     random.Random(0).shuffle(fresh)

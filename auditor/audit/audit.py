@@ -13,7 +13,7 @@ from auditor.audit.antidote import in_words
 from auditor.audit.attacks import Attack, attacks_of
 from auditor.audit.compare import Side, agreement, clean_change, compare
 from auditor.audit.ingredients import Ring
-from auditor.audit.opening import Opening, names_of, open_audit, scans_of_partners
+from auditor.audit.opening import Opening, names_of, open_audit, scans_of_partners, screen_all
 from auditor.audit.rescan import Rescan, prepare_rescan, scan_again
 from auditor.audit.residue import Fired, Part, excess_alone, residues, unsettled
 from auditor.audit.rows import carried_changes, ingredient_rows
@@ -22,6 +22,7 @@ from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_b
 from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, Stage
 from auditor.scan.prepare import Backend, Prepared
 from auditor.scan.scan import now
+from auditor.scan.screen import screen
 from store.records import Audit, Finding, Merge, Profile, Residue, Scan, SearchRecord, Stamp
 
 Made = tuple[Merge, SearchRecord | None]
@@ -52,6 +53,7 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     counted, and a partner that alone would do is named.
     """
     started = now()
+    prepared = yield from screen_all(prepared, cure.partners, backend)
     found = yield from open_audit(prepared, cure.partners, backend, together=cure.together)
     before, ring = found.result, found.ring
     scans = scans_of_partners(found, cure.partners, started, backend, everyone=cure.together)
@@ -75,6 +77,7 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     merge, search = yield from cure.merge(attacks)
     merged = cure.profile(Path(merge.output))
     asked = prepare_rescan(prepared, cure.partners, cure.rescan, before.record, merged, backend)
+    asked = yield from screen(asked, backend)
     again = yield from scan_again(asked, found, ring, backend)
     record = yield from _conclude(started, found, ring, again, cure, merge, scans, backend)
     words = [*_partners_in_words(cure.partners, ring, scans), *(double.text for double in found.doubles)]

@@ -13,6 +13,7 @@ from auditor.scan.plan import Plan
 from auditor.scan.prepare import Backend, Prepared, able, distinct, not_judgeable, plan_with, unjudged
 from auditor.scan.question import MINIMUM_REFERENCES
 from auditor.scan.scan import ScanResult, conclude, now, opening, scan
+from auditor.scan.screen import screen
 from auditor.scan.second_look import second_look
 from store.records import Profile, Scan, Verdict
 
@@ -29,6 +30,30 @@ class Opening:
     asked: Prepared
     ring: Ring | None = None
     doubles: tuple[Double, ...] = ()
+
+
+def screen_all(prepared: Prepared, partners: Sequence[Profile], backend: Backend) -> Generator[Event, None, Prepared]:
+    """The scan to make: what is tried alone first is fired in full where it moves the suspect, or any partner.
+
+    A partner with its labels in another order is left out.
+    """
+    found = yield from screen(prepared, backend)
+    if not prepared.plan.suite.screened or not_judgeable(prepared.suspect):
+        return found
+    known = {p.name for p in found.plan.suite.probes}
+    more = list(found.plan.suite.probes)
+    told = list(found.screened)
+    for partner in able(prepared.suspect, partners):
+        if label_order(partner.labels, prepared.suspect.labels) is None:
+            theirs = yield from screen(replace(prepared, suspect=partner), backend)
+            fired = [p for p in theirs.plan.suite.probes if p.name not in known]
+            more += fired
+            known |= {p.name for p in fired}
+            told = [replace(o, fired=o.fired or t.fired) for o, t in zip(told, theirs.screened, strict=True)]
+    if len(more) == len(found.plan.suite.probes):
+        return found
+    wider = replace(found.plan.suite, probes=tuple(more))
+    return replace(found, plan=plan_with(wider, found.plan, prepared.device), screened=tuple(told))
 
 
 def open_audit(
@@ -148,6 +173,7 @@ def scans_of_partners(
             references=others,
             tokenizer=tokenizer,
             unjudged=unjudged(tokenizer, asked.plan),
+            screened=(),
         )
         beside = ring.beside(member.digest)
         scans[member.digest] = conclude(own, started, member.responses, beside, compared=member.compared).record

@@ -53,7 +53,7 @@ def prepare_rescan(
         only=families,
         overrides=overrides,
         referenced=prepared.judged_by_references,
-        also=prepared.request.families,
+        also=(*prepared.request.families, *_fired_by_screen(prepared)),
     )
     plan = prepared.plan
     if prepared.plan.suite != suite:
@@ -66,12 +66,18 @@ def prepare_rescan(
         asked,
         references=tuple(p for p in asked.references if not same_weights(p, merged)),
         notes=(),
+        screened=(),
         suspect=merged,
         plan=plan,
         fixed_labels=before.reference_labels,
         tokenizer=tokenizer,
         unjudged=unjudged(tokenizer, plan),
     )
+
+
+def _fired_by_screen(prepared: Prepared) -> list[str]:
+    """The families of which a variant was fired since its trigger alone moved rows: a rescan fires them whole."""
+    return list(dict.fromkeys(s.family for s in prepared.screened if s.fired))
 
 
 def scan_again(asked: Prepared, found: Opening, ring: Ring, backend: Backend) -> Generator[Event, None, Rescan]:
