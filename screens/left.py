@@ -62,8 +62,8 @@ class LeftScreen(Page):
             )
         for i in self.audit.ingredients:
             groups = ", ".join(f"{f.group} {f.family}/{f.variant} → {f.target}" for f in i.carried)
-            most = max((r.left.high for r in i.left), default=None)
-            rest = "" if most is None else f"; of it at most {points(most)} points may be left"
+            high = max((r.left.high for r in i.left), default=None)
+            rest = "" if high is None else f"; of it at most {points(high)} points may be left"
             words += line((f"\n{short(i.reference)}: {groups or 'nothing was found'}{rest}", "dim"))
         yield Static(words, id="head")
         yield LazyTable(COLUMNS, classes="grow")
