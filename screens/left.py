@@ -64,7 +64,9 @@ class LeftScreen(Page):
             groups = ", ".join(f"{f.group} {f.family}/{f.variant} → {f.target}" for f in i.carried)
             high = max((r.left.high for r in i.left), default=None)
             rest = "" if high is None else f"; of it at most {points(high)} points may be left"
-            words += line((f"\n{short(i.reference)}: {groups or 'nothing was found'}{rest}", "dim"))
+            words += line(
+                (f"\n{short(i.reference)}: {groups or ('nothing was found' if i.asked else 'not asked')}{rest}", "dim")
+            )
         yield Static(words, id="head")
         yield LazyTable(COLUMNS, classes="grow")
         yield Static("", id="words")

@@ -494,6 +494,8 @@ class Ingredient:
     left: tuple[Residue, ...] = ()
     clean: Rate | None = None
     scan: str | None = None
+    asked: bool = True
+    """False where a model's labels are others than the suspect's, so that nothing could be asked of it."""
 
 
 @dataclass(frozen=True, slots=True)

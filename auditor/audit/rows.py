@@ -32,7 +32,7 @@ def ingredient_rows(
         digest, name = profile.ref.digest, profile.ref.reference
         own = ring.judgements.get(digest)
         if own is None:
-            rows.append(Ingredient(name, digest))
+            rows.append(Ingredient(name, digest, asked=False))
             continue
         wider = again.ring.judgements.get(digest, own) if again else own
         known = {(f.group, f.target) for f in own.findings}

@@ -322,6 +322,8 @@ def _carried(ingredient: Ingredient) -> str:
         moved = f" ({share(rate)})" if rate else ""
         return f"{said}{finding.group} edit {finding.family}/{finding.variant} → {finding.target}{moved}"
 
+    if not ingredient.asked:
+        return "not asked: its labels are others"
     return "; ".join(map(words, ingredient.carried)) or "nothing was found"
 
 

@@ -176,6 +176,7 @@ def _ingredient(found: Ingredient) -> dict[str, Any]:
         "reference": found.reference,
         "digest": found.digest,
         "scan": found.scan,
+        "asked": found.asked,
         "clean": _rate(found.clean) if found.clean else None,
         "carried": [_finding(finding) for finding in found.carried],
         "left": [{**_residue(r), "floor": _rate(r.floor_rate or Rate(0, 0)), "above": r.floor} for r in found.left],
