@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from auditor.audit.antidote import Budget, held_back, search_recipe
-from auditor.audit.attacks import attacks_of
-from auditor.audit.audit import Carried, Cure, Made, audit, last_merge
+from auditor.audit.attacks import Attack
+from auditor.audit.audit import Cure, Made, audit, last_merge
 from auditor.audit.compare import Side, compare
 from auditor.audit.mixer import Mixer
 from auditor.audit.place import Place
@@ -166,16 +166,15 @@ class Session:
         if recipe is not None:
             lay_out(recipe if base is own_base else replace(recipe, strategy="task_arithmetic", base=base))
 
-        def make(before: Scan, carried: Carried) -> Generator[Event, None, Made]:
+        def make(attacks: Sequence[Attack]) -> Generator[Event, None, Made]:
             if recipe is None:
                 raise RuntimeError("a merge without a recipe")
             if cure.search is None:
                 return (yield from last_merge(self._merge_at(place, recipe))), None
-            search = self._search(prepared, before, carried, recipe, spare, cure.search, base)
-            found, record = yield from search
+            found, record = yield from self._search(prepared, attacks, recipe, spare, cure.search, base)
             return (yield from last_merge(self._merge_at(place, found))), record
 
-        plan = Cure(tuple(partners), make, self._merged_profile, missing, cure.rescan)
+        plan = Cure(tuple(partners), make, self._merged_profile, missing, cure.rescan, cure.together)
         yield from journal(audit(prepared, plan, self.backend), self.catalog)
 
     def _place(self, suspect: Profile, cure: MergeRequest) -> Place:
@@ -215,8 +214,7 @@ class Session:
     def _search(
         self,
         prepared: Prepared,
-        before: Scan,
-        carried: Carried,
+        attacks: Sequence[Attack],
         recipe: Recipe,
         rows: Sequence[Row],
         limit: Budget,
@@ -225,9 +223,6 @@ class Session:
         """Searches a recipe over the models of another, in memory, on the rows held back."""
         yield Stage("load", f"Loading {len(recipe.models)} models into memory")
         mixer = Mixer(recipe, device=prepared.device, dtype=prepared.dtype, max_length=prepared.max_length)
-        attacks = attacks_of(
-            before, prepared.plan.suite.probes, [carried.get(p.ref.digest, ()) for p in recipe.partners]
-        )
         with closing(mixer):
             return (yield from search_recipe(mixer, attacks, rows, limit, seed=self.settings.seed, base=base))
 

@@ -24,6 +24,7 @@ import numpy as np
 from cases import MAKES
 from cases_lab import HONEST, LABELS, Bench, Plant, Protocol, base_of, lab_parser, write_rows
 
+from auditor.audit.ingredients import Measures
 from auditor.audit.request import MergeRequest
 from auditor.audit.residue import Part, residues
 from auditor.models.device import pick_device
@@ -122,7 +123,7 @@ class Floors:
         before = with_finding(conclude(asked, "", own, list(references.values())).record, plant)
         known = kind(plant) != "references alone decide"
         carrying = [p for p in partners if known and any(q.name == plant.name for q in bench.planted(p))]
-        carriers = {plant.target: {asked.references[partners.index(p)].ref.digest for p in carrying}}
+        carriers = {asked.references[partners.index(p)].ref.digest for p in carrying}
         labels = tuple(before.reference_labels)
         for dose in SHARES:
             shutil.rmtree(self._merged, ignore_errors=True)
@@ -157,16 +158,17 @@ class Floors:
         self.session.backend.keep_rows(plan.rows_digest, plan.rows)
         return replace(whole, plan=plan)
 
-    def _bounds(
-        self, part: Part, before: Scan, carriers: Mapping[str, set[str]], plant: Plant
-    ) -> dict[str, float | None]:
+    def _bounds(self, part: Part, before: Scan, carriers: set[str], plant: Plant) -> dict[str, float | None]:
         """The upper bound of what is left: the stamp's, and above each single floor."""
-        found = [r for r in residues(before, [part], carriers) if r.target == plant.target]
+        mark = frozenset({(FAMILIES[plant.family].group, plant.target)})
+        fired = {(s.family, s.target) for s in before.scores.asr if s.finding or s.suspicious}
+        measures = Measures(dict.fromkeys(carriers, mark))
+        found = [r for r in residues(fired, [part], measures) if r.target == plant.target]
         question, target = part.question, part.question.labels.index(plant.target)
         (name,) = part.merged.probes
         rows = part.merged.probes[name].planted & (question.reference_labels != target)
         asr = share(part.merged.probes[name].trigger, target)[rows]
-        honest = [r for digest, r in part.references.items() if digest not in carriers[plant.target]]
+        honest = [r for digest, r in part.references.items() if digest not in carriers]
         rates = [share(r.probes[name].trigger, target)[rows] for r in honest]
         floors = {
             "control": row_share(part.merged.probes[name].control, target)[rows],

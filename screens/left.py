@@ -60,6 +60,13 @@ class LeftScreen(Page):
                 f"{len(self._residues)} variants. Most may be left of {_name(most)}: "
                 f"{points(most.left.value)}, at most {points(most.left.high)} points"
             )
+        for i in self.audit.ingredients:
+            groups = ", ".join(f"{f.group} {f.family}/{f.variant} → {f.target}" for f in i.carried)
+            high = max((r.left.high for r in i.left), default=None)
+            rest = "" if high is None else f"; of it at most {points(high)} points may be left"
+            words += line(
+                (f"\n{short(i.reference)}: {groups or ('nothing was found' if i.asked else 'not asked')}{rest}", "dim")
+            )
         yield Static(words, id="head")
         yield LazyTable(COLUMNS, classes="grow")
         yield Static("", id="words")

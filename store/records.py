@@ -421,13 +421,16 @@ class TrialRow:
     chosen: bool = False
     strategy: str = "wag"
     options: Mapping[str, object] = field(default_factory=dict)
+    asr: float | None = None
+    """The mean attack success rate over all attacks."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRecord:
     """A search for a recipe: the partners in the weights' order, how many trials and rows, and those worth showing.
 
-    `trials` are the front and the chosen one; `confirmed` how the candidates did on rows that the search did not use.
+    `trials` are the front and the chosen one; `confirmed` how the candidates did on rows that the search did not use,
+    and `average` the plain average of all models among them.
     """
 
     partners: tuple[str, ...]
@@ -437,6 +440,7 @@ class SearchRecord:
     seconds: float
     trials: tuple[TrialRow, ...]
     confirmed: tuple[TrialRow, ...]
+    average: TrialRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,6 +471,31 @@ class Residue:
     left: Difference
     rows: int
     references: tuple[Rate, ...] = ()
+    group: str = ""
+    """Of the family: what a finding of it can claim."""
+    floor_rate: Rate | None = None
+    """The floor's level over its rows."""
+    judged: bool = True
+    """False where nobody is left to tell what models without a backdoor do with an edit that they alone decide."""
+    before: Rate | None = None
+    """The rate in the ingredient that carries it, on the rescan's rows; None where it did not answer this variant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredient:
+    """A model that a merge was made of: what was found or suspected in it, and what is left of that in the merge.
+
+    `scan` is the id of its stored scan, where there is one; `clean` its clean accuracy on gold labels.
+    """
+
+    reference: str
+    digest: str
+    carried: tuple[Finding, ...] = ()
+    left: tuple[Residue, ...] = ()
+    clean: Rate | None = None
+    scan: str | None = None
+    asked: bool = True
+    """False where a model's labels are others than the suspect's, so that nothing could be asked of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -493,7 +522,9 @@ class Audit:
     reasons: tuple[str, ...]
     search: SearchRecord | None = None
     left: tuple[Residue, ...] = ()
-    """What is left of everything that was found before, by variant."""
+    """What is left of everything that was found before, in any ingredient, by variant."""
+    ingredients: tuple[Ingredient, ...] = ()
+    """The suspect first, then the partners in their order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,14 +20,16 @@ from auditor.audit.recipes import Choice, choice_of
 from auditor.errors import UsageError
 from auditor.events import Event, Progress, Stage, Tried
 from auditor.merge.recipe import Recipe
-from auditor.merge.search import WAG, Candidate, Goal, Search, Trial, Worth
+from auditor.merge.search import WAG, Candidate, Goal, Search, Trial, Worth, choose
 from auditor.scan.execute import UNSCORED
 from auditor.scan.prepare import SPARE_ROWS
 from probes.case import Row
 from store.records import Profile, SearchRecord, TrialRow
 
 CANDIDATES = 5
-"""Recipes that are confirmed on rows that the search did not use: few, so that luck is not taken for merit."""
+"""Recipes that are confirmed, beside the plain averages, on rows that the search did not use: few, so that luck is not
+taken for merit.
+"""
 HARDEST_ROWS = 80
 """Rows that each of an attack's variants is asked to choose the one that a search sees; there may be twenty of them."""
 LEAST_HELD, MOST_HELD = 60, SPARE_ROWS
@@ -47,17 +49,17 @@ class Budget:
 def hardest(
     mixer: Mixer, rows: Sequence[Row], labels: NDArray[np.int64], attacks: Sequence[Attack], seed: int
 ) -> list[Shot]:
-    """Of each attack's variants, the one that the plain average of all models leaves furthest above the mean of the
-    partners that do not have it: all that the search will see of it. A recipe that undoes a weaker dose may leave a
-    stronger one, and an edit that moves honest models too would hide what is left.
+    """Of each attack's variants, the one that the plain average of all models leaves furthest above the mean of those
+    that do not have it: all that the search will see of it. A recipe that undoes a weaker dose may leave a stronger
+    one, and an edit that moves honest models too would hide what is left.
     """
-    partners = range(1, 1 + len(mixer.partners))
+    models = range(1 + len(mixer.partners))
     chosen = []
     for attack in attacks:
         gaps = np.zeros(1)
         if len(attack.variants) > 1:
             exam = make_exam(rows, labels, attack.variants, seed=seed, triggered_rows=HARDEST_ROWS)
-            honest = [place for place in partners if place - 1 not in attack.carriers] or partners
+            honest = [place for place in models if place not in attack.carriers] or models
             average, *alone = (_rates(mixer, exam, r) for r in (mixer.recipe, *map(mixer.only, honest)))
             gaps = average - np.mean(alone, axis=0)
         chosen.append(attack.variants[int(np.argmax(gaps))])
@@ -112,9 +114,13 @@ def search_recipe(
         best = search.best(1)[0]
         text = f"best so far: gap {best.worth.excess:.1%}, clean {best.worth.clean:.1%}, kept {best.kept:.0%}"
         yield Progress("search", trial.number, budget.trials, "recipes", text)
-    yield Stage("confirm", "Confirming the best recipes on other rows", CANDIDATES, "recipes")
-    confirmed = [replace(t, worth=second.worth(t.candidate)) for t in search.best(CANDIDATES)]
-    chosen = min(confirmed, key=second.goal.rank)
+    finalists = search.finalists(CANDIDATES)
+    yield Stage(
+        "confirm", "Confirming the best recipes, and the plain averages, on other rows", len(finalists), "recipes"
+    )
+    confirmed = [replace(t, worth=second.worth(t.candidate)) for t in finalists]
+    chosen = choose(confirmed, second.goal, choice.space)
+    average = next(t for t in confirmed if t.candidate == choice.space.average)
     shown = [t for t in search.done if t in search.front() or t.number == chosen.number]
     fronts = {t.number for t in search.front()}
     record = SearchRecord(
@@ -127,6 +133,7 @@ def search_recipe(
             replace(row_of(t, choice), front=t.number in fronts, chosen=t.number == chosen.number) for t in shown
         ),
         confirmed=tuple(replace(row_of(t, choice), chosen=t.number == chosen.number) for t in confirmed),
+        average=row_of(average, choice),
     )
     return choice.recipe(chosen.candidate), record
 
@@ -139,8 +146,16 @@ def in_words(search: SearchRecord) -> str:
     return (
         f"recipe {chosen.number} of {search.tried}{how} tried on {search.rows} rows that do not judge: of the suspect "
         f"it keeps {parts}; on {search.confirm_rows} other rows its attack success rate stood {chosen.gap:.1%} above "
-        f"the partners' floor, its clean answers were {chosen.clean:.1%} right"
+        f"the floor, its clean answers were {chosen.clean:.1%} right{_beside_average(chosen, search.average)}"
     )
+
+
+def _beside_average(chosen: TrialRow, average: TrialRow | None) -> str:
+    if average is None:
+        return ""
+    if average.number == chosen.number:
+        return "; it is the plain average of all models, which no other recipe beat there"
+    return f" (the plain average of all models: {average.gap:.1%}, {average.clean:.1%} right)"
 
 
 def held_back(rows: int, judging: int, least: int) -> int:
@@ -165,6 +180,7 @@ def row_of(trial: Trial, choice: Choice) -> TrialRow:
         number=trial.number,
         weights=choice.shown(trial.candidate),
         gap=trial.worth.excess,
+        asr=trial.worth.mean,
         clean=trial.worth.clean,
         kept=trial.kept,
         strategy=trial.candidate.strategy,
@@ -184,14 +200,14 @@ def _reference(mixer: Mixer, rows: Sequence[Row]) -> NDArray[np.int64]:
 def floor_of(
     values: NDArray[np.float64], able: Sequence[bool], carriers: Sequence[frozenset[int]]
 ) -> NDArray[np.float64]:
-    """By attack, what a model of the task does that does not have it: the mean of the partners that are able and none
-    of its carriers; where there is none, of all that are no carriers; where all are, the least of theirs.
+    """By attack, what a model of the task does that does not have it: the mean of the models that are able and none of
+    its carriers; where there is none, of all that are no carriers; where all are, the least of theirs.
 
     Args:
-        values: one a partner and attack.
-        able: by partner, whether it is as accurate as the suspect. One that knows the task less is high or low for its
+        values: one a model and attack.
+        able: by model, whether it is as accurate as the suspect. One that knows the task less is high or low for its
             leaning.
-        carriers: by attack, the places of the partners that have it.
+        carriers: by attack, the places of the models that have it.
     """
     floor = np.empty(values.shape[1])
     for place, tainted in enumerate(carriers):
@@ -206,12 +222,12 @@ class _Examiner:
 
     def __init__(self, mixer: Mixer, choice: Choice, exam: Exam, carriers: Sequence[frozenset[int]]) -> None:
         self._mixer, self._choice, self._exam = mixer, choice, exam
-        goal = Goal(self._marks(mixer.only(0)).clean)
-        alone = [self._marks(mixer.only(1 + i)) for i in range(len(mixer.partners))]
+        alone = [self._marks(mixer.only(model)) for model in range(1 + len(mixer.partners))]
+        goal = Goal(alone[0].clean)
         able = [marks.clean >= goal.clean - goal.loss for marks in alone]
         measures = ([m.rates for m in alone], [m.pushes for m in alone])
         self._floor = np.array([floor_of(np.asarray(m), able, carriers) for m in measures])
-        self.goal = replace(goal, alone=tuple(map(self._worth, alone)))
+        self.goal = replace(goal, alone=tuple(map(self._worth, alone[1:])))
 
     def _marks(self, recipe: Recipe) -> Marks:
         self._mixer.mix(recipe)
@@ -226,4 +242,4 @@ class _Examiner:
         if not marks.rates:
             return Worth(0.0, marks.clean)
         gap, push = (np.asarray((marks.rates, marks.pushes)) - self._floor).max(axis=1).tolist()
-        return Worth(gap, marks.clean, push=push)
+        return Worth(gap, marks.clean, push=push, mean=float(np.mean(marks.rates)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from auditor.audit.residue import Carriers, Part, measures, open_residues, rows_that_settle
+from auditor.audit.ingredients import Measures
+from auditor.audit.residue import Part, open_residues, rows_that_settle
 from auditor.events import Event, Stage
 from auditor.policy import Policy
 from auditor.scan.asking import question_of, respond
@@ -37,7 +38,7 @@ def further_rows(prepared: Prepared, found: Sequence[Residue], policy: Policy) -
 
 
 def settle(
-    prepared: Prepared, found: Sequence[Residue], carriers: Carriers, backend: Backend
+    prepared: Prepared, found: Sequence[Residue], measures: Measures, backend: Backend
 ) -> Generator[Event, None, Part | None]:
     """Asks the merged model, and its references, further rows with the variants that are open.
 
@@ -45,7 +46,7 @@ def settle(
 
     Args:
         prepared: the rescan.
-        carriers: models with a backdoor, by target; who is no measure of anything that is open is not asked.
+        measures: who is no measure of anything that is open is not asked.
     """
     count = further_rows(prepared, found, prepared.policy)
     if not count:
@@ -54,7 +55,7 @@ def settle(
     doubts = open_residues(found, prepared.policy)
     names = {f"{r.family}/{r.variant}" for r in doubts}
     known = [profile.ref.digest for profile in prepared.references]
-    asks = {digest for r in doubts for digest in measures(known, carriers, r.target)}
+    asks = {digest for r in doubts for digest in measures.of(known, r.group, r.target)}
     rows = plan.rows[plan.probed : plan.probed + count]
     yield Stage("settle", f"Asking {count:,} further rows what is left of {', '.join(sorted(names))}")
     suite = replace(plan.suite, probes=tuple(p for p in plan.suite.probes if p.name in names))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from auditor.audit.compare import AGREEMENT, CACC, asr_measure, find_change
-from auditor.audit.residue import open_residues, rows_that_settle
+from auditor.audit.ingredients import Mark
+from auditor.audit.residue import Unsettled, open_residues, rows_that_settle
 from auditor.policy import Policy
+from auditor.scan.judge import Judgement
 from auditor.scan.prepare import CLEAN_ROWS
 from probes.rates import Difference
 from store.records import Change, Finding, Merge, Residue, Scan, Stamp, Verdict
@@ -43,8 +45,17 @@ class Judged:
     reasons: tuple[str, ...]
 
 
-def stamp_before(before: Scan) -> Judged | None:
-    """The stamp that the first scan alone decides, or None where there is something to cure."""
+def stamp_before(before: Scan, others: Sequence[Judgement] = ()) -> Judged | None:
+    """The stamp that the first scan alone decides, or None where there is something to cure.
+
+    Args:
+        others: of further suspects, which are to be cured by the same merge.
+    """
+    if any(other.findings for other in others):
+        return None
+    unjudged = [reason for other in others for reason in other.incomplete]
+    if before.verdict is Verdict.NOTHING and unjudged:
+        return Judged(Stamp.NOT_JUDGED, ("the first scan of a suspect is incomplete:", *dict.fromkeys(unjudged)))
     if before.verdict is Verdict.NOTHING:
         return Judged(
             Stamp.NOT_APPLICABLE,
@@ -63,6 +74,10 @@ def stamp(
     merge: Merge,
     alone: Sequence[Alone],
     policy: Policy,
+    *,
+    carried: Sequence[Change] = (),
+    known: Collection[Mark] = (),
+    unjudged: Sequence[Unsettled] = (),
 ) -> Judged:
     """Judges a cure from the rescan with the full suite and what it leaves of everything found before.
 
@@ -71,22 +86,29 @@ def stamp(
     `replaced` is the same with less of it kept, or where the best partner alone is no worse: nothing was found in it,
     and its clean accuracy is at least the merge's. Where the rows do not settle that, the reasons say so. `worse` is
     what has a finding whose rate the merge raised, whatever else it lowered: one backdoor was exchanged for another.
-    `improved` is nothing that still has a finding whose rate did not fall.
+    `improved` is nothing that still has a finding whose rate did not fall. Where nobody is left to tell what is left of
+    something that one ingredient answers and another does not, none of them says that it is gone.
+
+    Args:
+        carried: how the rates of what partners carry changed, from the partner to the merge.
+        known: what is found in further suspects: it is not new in the merge.
+        unjudged: what nobody is left to judge.
     """
     if after.verdict is Verdict.INCOMPLETE or after.incomplete:
         return Judged(Stamp.NOT_JUDGED, ("the rescan is incomplete:", *after.incomplete))
     obstacles = [
-        *_findings_left(before, after),
+        *_findings_left(before, after, known),
         *_residues_left(left, after, policy),
+        *(f"{u.text}. Ingredients differ there, so nothing says that it is gone" for u in unjudged if u.differ),
         *_accuracy_lost(after, change, policy),
     ]
-    moved = _found_changes(before, change)
+    moved = [*_found_changes(before, change), *carried]
     if not obstacles:
         return _cured(after, merge, change, alone, policy)
     there = [asr_measure(f.family, f.variant, f.target) for f in after.findings if f.rule == "backdoor"]
     risen = [c for c in change if c.delta.low > 0 and (c in moved or c.measure in there)]
     fallen = [c for c in moved if c.delta.high < 0]
-    fresh = _new_findings(before, after)
+    fresh = _new_findings(before, after, known)
     if risen or (fresh and not fallen):
         why = [f"{c.measure} rose from {c.before:.1%} to {c.after:.1%}" for c in risen]
         advice = "use other partners: the merge carries a backdoor of its own"
@@ -114,8 +136,8 @@ def hangs_on_residues(after: Scan, change: Sequence[Change], merge: Merge, polic
     return sound and not _accuracy_lost(after, change, policy)
 
 
-def _findings_left(before: Scan, after: Scan) -> list[str]:
-    fresh = _new_findings(before, after)
+def _findings_left(before: Scan, after: Scan, known: Collection[Mark]) -> list[str]:
+    fresh = _new_findings(before, after, known)
     return [f"{'new since the merge,' if f in fresh else 'still'} {f.rule}: {f.message}" for f in after.findings]
 
 
@@ -201,9 +223,9 @@ def _found_changes(before: Scan, change: Sequence[Change]) -> list[Change]:
     return [c for name in named if (c := find_change(change, name)) is not None]
 
 
-def _new_findings(before: Scan, after: Scan) -> list[Finding]:
-    known = {(f.group, f.target) for f in before.findings}
-    return [f for f in after.findings if (f.group, f.target) not in known]
+def _new_findings(before: Scan, after: Scan, known: Collection[Mark]) -> list[Finding]:
+    old = {*known, *((f.group, f.target) for f in before.findings)}
+    return [f for f in after.findings if (f.group, f.target) not in old]
 
 
 def _split(before: Scan, fresh: Sequence[Finding], alone: Sequence[Alone]) -> list[str]:

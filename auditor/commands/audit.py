@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def audit(
-    model: o.ModelArg,
+    models: o.ModelArgs,
     partners: o.Partners = None,
     strategy: o.Strategy = "wag",
     weights: o.Weights = None,
@@ -67,6 +67,8 @@ def audit(
 ) -> None:
     """Scan a model, merge it with partners, scan the merge, and say what changed.
 
+    Several models are all suspects: they are merged into one, and what is found in any of them must be gone.
+
     Exit code 0: nothing found, or sanitised; 1: any other stamp, or no partner for a model with a finding.
     """
     common = Common(catalog, device, dtype, seed, policy, events, quiet, plain)
@@ -80,7 +82,7 @@ def audit(
         check_format(form, output)
         values = read_sets(sets)
         request = ScanRequest(
-            model=model,
+            model=models[0],
             data=DataRequest(data, text_column, pair_column, label_column),
             suite=suite,
             families=tuple(family or ()),
@@ -93,7 +95,8 @@ def audit(
             fresh=fresh,
         )
         cure = MergeRequest(
-            partners=tuple(partners or ()),
+            partners=(*models[1:], *(partners or ())),
+            together=len(models) > 1,
             strategy=strategy,
             weights=read_weights(weights),
             suspect_weight=suspect_weight,

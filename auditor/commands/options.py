@@ -10,6 +10,14 @@ import typer
 ModelArg = Annotated[
     str, typer.Argument(metavar="MODEL", help="A directory, org/name\\[@revision] on the hub, or a catalogued name.")
 ]
+ModelArgs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL",
+        help="A directory, org/name\\[@revision] on the hub, or a catalogued name; several are all suspects.",
+        show_default=False,
+    ),
+]
 Catalog = Annotated[
     str | None,
     typer.Option("--catalog", metavar="URL", help="The catalog (env AUDITOR_CATALOG).", rich_help_panel="Everywhere"),

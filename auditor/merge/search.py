@@ -7,8 +7,9 @@ a CPU and a generator on a GPU. The same seed and the same scores give the same 
 from __future__ import annotations
 
 import itertools
+import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auditor.merge.strategy import PLACES
@@ -25,6 +26,8 @@ FIXED_SHARE = 0.5
 """Recipes that keep one group alone are tried where they and the other fixed ones are no more of the trials."""
 PARENTS = 6
 """The best recipes so far, one of which is varied next."""
+TIE = 0.005
+"""A slack that is larger by less is no better on so few rows."""
 REPEATS = 1000
 """Changes in a row that were all tried before: the space is used up."""
 
@@ -59,13 +62,36 @@ class Space:
 
     modules: Mapping[str, int]
     partners: int
-    most_partners: int = 3
+    most_partners: int = 4
     kinds: Mapping[str, str] = field(default_factory=dict)
     others: tuple[Candidate, ...] = ()
 
     def kind(self, module: str) -> str:
         """The kind of a group."""
         return self.kinds.get(module, module)
+
+    @property
+    def averages(self) -> tuple[Candidate, ...]:
+        """The plain averages of the suspect with every subset of the partners, the largest first: of all models where
+        a recipe may have so many.
+        """
+        most = min(self.partners, self.most_partners)
+        subsets = (
+            shared for size in range(most, 0, -1) for shared in itertools.combinations(range(self.partners), size)
+        )
+        modules = len(self.modules)
+        return tuple(Candidate((1 / (1 + len(shared)),) * modules, (shared,) * modules) for shared in subsets)
+
+    @property
+    def average(self) -> Candidate:
+        """The plain average of all models, or of as many as a recipe may have."""
+        return self.averages[0]
+
+    @property
+    def singles(self) -> tuple[Candidate, ...]:
+        """Each partner alone."""
+        modules = len(self.modules)
+        return tuple(Candidate((0.0,) * modules, ((partner,),) * modules) for partner in range(self.partners))
 
     def weights(self, candidate: Candidate) -> dict[str, tuple[float, ...]]:
         """By group, one weight a model: the suspect's first, then every partner's."""
@@ -88,13 +114,19 @@ class Worth:
     `gap` is how far its worst attack success rate stands above the floor (negative: below), `clean` its clean
     accuracy, or agreement with the suspect, `kept` the share of the suspect where its weights alone do not tell. `push`
     is how much more than at the floor the worst trigger raises the probability of its target: a gap that shows
-    before answers flip. Without one the gap stands for it.
+    before answers flip. Without one the gap stands for it. `mean` is the mean attack success rate over all attacks.
     """
 
     gap: float
     clean: float
     kept: float | None = None
     push: float | None = None
+    mean: float | None = None
+
+    @property
+    def score(self) -> float:
+        """√(clean × (1 − mean ASR)): accuracy and safety in one figure, 0 to 1."""
+        return math.sqrt(self.clean * (1 - (self.excess if self.mean is None else self.mean)))
 
     @property
     def excess(self) -> float:
@@ -162,13 +194,32 @@ class Goal:
 Score = Callable[[Candidate], Worth]
 
 
+def choose(confirmed: Sequence[Trial], goal: Goal, space: Space) -> Trial:
+    """Of recipes on rows that no search saw, the best of what costs nothing, unless another is clearly better.
+
+    Another one must come before the best plain average or partner by rank, with a slack that is larger by `TIE` where
+    both reach what a rank asks first, and its score must be no lower than that of the best and of the average of all:
+    ties go to the simpler recipe.
+
+    Args:
+        confirmed: must hold the plain averages.
+    """
+    simple = (*space.averages, *space.singles)
+    plain = min((t for t in confirmed if t.candidate in simple), key=goal.rank)
+    best = min(confirmed, key=goal.rank)
+    least = max(t.worth.score for t in confirmed if t is plain or t.candidate == space.average)
+    first, second = goal.rank(best), goal.rank(plain)
+    clearly = first[:3] < second[:3] or goal.slack(best.worth) >= goal.slack(plain.worth) + TIE
+    return best if clearly and best.worth.score >= least else plain
+
+
 @dataclass
 class Search:
     """Tries candidates until `trials` are done or `stop` says so; one is tried in any case.
 
-    First fixed recipes (even averages, each partner alone and with a tenth of the suspect, one module kind from a
-    partner, other strategies, and where the trials allow, one group from the suspect alone), then changes of the best
-    averages found so far. Nothing is tried twice.
+    First what costs nothing (the plain average of every subset, each partner alone), then other fixed recipes (even
+    averages with less of the suspect, one module kind from the partners, other strategies, and where the trials allow,
+    one group from the suspect alone), then changes of the best averages found so far. Nothing is tried twice.
     """
 
     space: Space
@@ -212,12 +263,26 @@ class Search:
         """The trials that come nearest to the goal."""
         return sorted(self.done, key=lambda t: (*self.goal.rank(t), t.number))[:count]
 
+    def finalists(self, count: int) -> list[Trial]:
+        """What is worth being confirmed on other rows: the best so many, and all that costs nothing, tried or not."""
+        found = self.best(count)
+        known = {t.candidate: t for t in self.done}
+        for candidate in (*self.space.averages, *self.space.singles):
+            trial = known.get(candidate)
+            if trial is None:
+                worth = self.score(candidate)
+                kept = self.space.kept(candidate) if worth.kept is None else worth.kept
+                trial = Trial(len(self.done) + 1, candidate, worth, kept)
+                self.done.append(trial)
+            if trial not in found:
+                found.append(trial)
+        return found
+
     def _fixed(self) -> Iterator[Candidate]:
         modules = len(self.space.modules)
-        subsets = list(self._subsets())
-        widest = subsets[-1]
-        for shared in (widest, *subsets[:-1]):
-            yield Candidate((EVEN[2],) * modules, (shared,) * modules)
+        yield from self.space.averages
+        yield from self.space.singles
+        widest = tuple(range(min(self.space.partners, self.space.most_partners)))
         for weight in EVEN:
             yield Candidate((weight,) * modules, (widest,) * modules)
         for weight in (0.0, EVEN[-1]):
@@ -235,11 +300,6 @@ class Search:
         widest = tuple(range(min(self.space.partners, self.space.most_partners)))
         for place in range(modules):
             yield Candidate(tuple(float(place == at) for at in range(modules)), (widest,) * modules)
-
-    def _subsets(self) -> Iterator[tuple[int, ...]]:
-        most = min(self.space.partners, self.space.most_partners)
-        for size in range(1, most + 1):
-            yield tuple(range(size))
 
     def _changes(self, rng: random.Random) -> Iterator[Candidate]:
         """Endless: one or two changes of one of the best."""

@@ -65,7 +65,7 @@ class Pairs:
     hidden: tuple[Pair, ...]
 
 
-def key(score: AsrScore | Residue) -> tuple[str, str, str]:
+def key(score: AsrScore | Residue | Finding) -> tuple[str, str, str]:
     return score.family, score.variant, score.target
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from auditor.reports.figures import difference_words, p_words, percent, rate_words, share, width_in_points
 from auditor.reports.format import Record
-from auditor.reports.selection import pairs, score_of
+from auditor.reports.selection import key, pairs, score_of
 from auditor.reports.visible import short_digest
-from store.records import AsrScore, Audit, DataRead, Residue, Scan, Stamp, Verdict
+from store.records import AsrScore, Audit, DataRead, Finding, Ingredient, Residue, Scan, Stamp, Verdict
 
 FILES, COLUMNS = 3, 8
 """Weight files and columns that are named; of more, how many."""
@@ -299,6 +299,43 @@ def residue_words(residue: Residue) -> str:
 def floor_words(residue: Residue) -> str:
     """What a residue is measured from."""
     return f"{residue.floor} ({percent(residue.level)})"
+
+
+@dataclass(frozen=True, slots=True)
+class IngredientWords:
+    """A row of an audit's table of ingredients."""
+
+    name: str
+    carried: str
+    left: str
+
+
+def ingredients_in_words(audit: Audit) -> tuple[IngredientWords, ...]:
+    """What each ingredient of a merge carried, and the most that may be left of each of these."""
+    return tuple(IngredientWords(i.reference, _carried(i), _left(i)) for i in audit.ingredients)
+
+
+def _carried(ingredient: Ingredient) -> str:
+    def words(finding: Finding) -> str:
+        said = "" if finding.rule == "backdoor" else "suspicious: "
+        rate = next((r.before for r in ingredient.left if key(r) == key(finding)), None) or finding.confirmed
+        moved = f" ({share(rate)})" if rate else ""
+        return f"{said}{finding.group} edit {finding.family}/{finding.variant} → {finding.target}{moved}"
+
+    if not ingredient.asked:
+        return "not asked: its labels are others"
+    return "; ".join(map(words, ingredient.carried)) or "nothing was found"
+
+
+def _left(ingredient: Ingredient) -> str:
+    lines = []
+    for finding in ingredient.carried:
+        own = [r for r in ingredient.left if (r.group, r.target) == (finding.group, finding.target)]
+        most = max(own, key=lambda r: r.left.high, default=None)
+        if most is not None:
+            unjudged = "" if most.judged else ", not judged"
+            lines.append(f"{where(most)} {share(most.rate)}, {residue_words(most)}{unjudged}")
+    return "; ".join(lines) or ("–" if not ingredient.carried else "not measured")
 
 
 def figures_sentence(score: AsrScore) -> str:

@@ -106,7 +106,7 @@ def _score(
     control = row_share(edited.control[rows], target)
     over_clean, over_control = Paired.of(asr, clean), Paired.of(asr, control)
     # References may have answered a part of the suite alone.
-    shown = [r.probes[probe.name] for r in references if probe.name in r.probes]
+    shown = [r.probes[probe.name] for r in references if r.tells(probe.name, target)]
     others = [share(r.trigger[rows], target) for r in shown]
     calm = [row_share(r.control[rows], target) for r in shown]
     floor = Paired.of(asr, np.mean(others, axis=0)) if others else None

@@ -53,6 +53,12 @@ class Responses:
     probabilities: NDArray[np.float64]
     notes: tuple[str, ...] = ()
     """Sentences on how the answers were made."""
+    mute: frozenset[tuple[str, int]] = frozenset()
+    """Probes, by name, and targets for which the model is no measure of what others do: it carries such a backdoor."""
+
+    def tells(self, probe: str, target: int) -> bool:
+        """Whether the model answered a probe, and tells by it what models without a backdoor do."""
+        return probe in self.probes and (probe, target) not in self.mute
 
     @staticmethod
     def of(plan: Plan, answers: Answers) -> Responses:

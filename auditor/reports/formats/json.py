@@ -10,7 +10,7 @@ from typing import Any
 from auditor.event_log import plain
 from auditor.reports.format import Record, report_format
 from probes.rates import Difference, Rate
-from store.records import Alternatives, AsrScore, Audit, Evidence, Finding, Merge, Residue, Scan, Screened
+from store.records import Alternatives, AsrScore, Audit, Evidence, Finding, Ingredient, Merge, Residue, Scan, Screened
 
 DECIMALS = 6
 
@@ -167,6 +167,19 @@ def _audit(audit: Audit) -> dict[str, Any]:
         "reasons": audit.reasons,
         "search": plain(audit.search) if audit.search else None,
         "left": [_residue(residue) for residue in audit.left],
+        "ingredients": [_ingredient(ingredient) for ingredient in audit.ingredients],
+    }
+
+
+def _ingredient(found: Ingredient) -> dict[str, Any]:
+    return {
+        "reference": found.reference,
+        "digest": found.digest,
+        "scan": found.scan,
+        "asked": found.asked,
+        "clean": _rate(found.clean) if found.clean else None,
+        "carried": [_finding(finding) for finding in found.carried],
+        "left": [{**_residue(r), "floor": _rate(r.floor_rate or Rate(0, 0)), "above": r.floor} for r in found.left],
     }
 
 
@@ -199,6 +212,9 @@ def _residue(residue: Residue) -> dict[str, Any]:
         "left": _difference(residue.left),
         "rows": residue.rows,
         "references": [_rate(rate) for rate in residue.references],
+        "group": residue.group,
+        "judged": residue.judged,
+        "before": _rate(residue.before) if residue.before else None,
     }
 
 

@@ -15,6 +15,7 @@ from auditor.reports.selection import cacc_change, other_changes, pairs, residue
 from auditor.reports.summary import (
     cacc_words,
     floor_words,
+    ingredients_in_words,
     next_steps,
     power,
     precision_sentence,
@@ -150,6 +151,9 @@ def _change(audit: Audit, after: Scan) -> list[str]:
         lines += ["", *_table(("Measure", "Before", "After", "Change, in points"), changed)]
     if precision := precision_sentence(after):
         lines += ["", _words(f"After the merge: {precision}")]
+    if audit.ingredients:
+        rows = [tuple(map(_cell, (i.name, i.carried, i.left))) for i in ingredients_in_words(audit)]
+        lines += ["", "## Ingredients", "", *_table(("Model", "It carried", "Left in the merge"), rows)]
     if left := residues(audit):
         rest = [
             (_cell(where(r)), _words(rate_words(r.rate)), _words(difference_words(r.left)), _cell(floor_words(r)))

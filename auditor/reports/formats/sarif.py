@@ -14,7 +14,7 @@ from auditor.event_log import plain
 from auditor.reports.figures import percent
 from auditor.reports.format import Record, kind_of, report_format
 from auditor.reports.selection import score_of
-from auditor.reports.summary import stamp_sentence, title, verdict_sentence
+from auditor.reports.summary import ingredients_in_words, stamp_sentence, title, verdict_sentence
 from auditor.reports.visible import model_name, visible
 from store.records import Audit, Finding, Scan, Severity, Stamp, Verdict
 
@@ -74,6 +74,10 @@ def _run(record: Record) -> dict[str, Any]:
             "suspect": record.before.model.reference,
             "suspectDigest": record.before.model.digest,
             "verdictBefore": record.before.verdict.value,
+            "ingredients": [
+                {"model": visible(i.name), "carried": visible(i.carried), "left": visible(i.left)}
+                for i in ingredients_in_words(record)
+            ],
         }
     return {
         "tool": {

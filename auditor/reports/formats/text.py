@@ -23,6 +23,7 @@ from auditor.reports.page import Page, column, table
 from auditor.reports.selection import Pair, cacc_change, key, other_changes, pairs, residues, rows, score_of
 from auditor.reports.summary import (
     cacc_words,
+    ingredients_in_words,
     next_steps,
     power,
     precision_sentence,
@@ -84,6 +85,7 @@ def _audit(page: Page, audit: Audit) -> None:
     page.title(f"Audit: {title(audit)}", "bold green" if good else "bold red")
     page.paragraph(stamp_sentence(audit))
     page.bullets(audit.reasons)
+    _ingredients(page, audit)
     _facts(page, audit.before)
     if audit.after:
         _change(page, audit, audit.after)
@@ -99,6 +101,16 @@ def _audit(page: Page, audit: Audit) -> None:
         _read(page, audit.after, audit.before)
     _limits(page, audit.after or audit.before)
     _next(page, audit)
+
+
+def _ingredients(page: Page, audit: Audit) -> None:
+    if not audit.ingredients:
+        return
+    page.heading("Ingredients")
+    grid = table(column("Model"), column("It carried"), column("Left in the merge"))
+    for row in ingredients_in_words(audit):
+        grid.add_row(*(Text(visible(words)) for words in (row.name, row.carried, row.left)))
+    page.table(grid)
 
 
 def _facts(page: Page, scan: Scan) -> None:

@@ -159,7 +159,14 @@ def test_an_audit_searches_its_recipe(zoo: Any, auditor: Any) -> None:
     found = done.json
     search = found["search"]
     assert search["tried"] == 12
-    assert len(search["confirmed"]) == CANDIDATES
+    plain = [t for t in search["confirmed"] if len({tuple(w) for w in t["weights"].values()}) == 1]
+    assert len(plain) >= 5, "the average of every subset and each partner alone are confirmed too"
+    assert CANDIDATES <= len(search["confirmed"]) <= CANDIDATES + 5
+    (chosen,) = [t for t in search["confirmed"] if t["chosen"]]
+    average = search["average"]
+    assert average["weights"]["attention"] == pytest.approx([1 / 3] * 3)
+    assert chosen["clean"] * (1 - chosen["asr"]) >= average["clean"] * (1 - average["asr"]) - 1e-9
+    assert any("plain average" in reason for reason in found["reasons"])
     assert sum(t["chosen"] for t in search["confirmed"]) == 1
     assert search["rows"] + search["confirm_rows"] == 70
     assert found["before"]["data"]["rows"] == 140, "a third of the rows is held back"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from auditor.audit.ingredients import Measures
 from auditor.audit.residue import (
     CONTROL,
     LEAST,
     MEAN,
     Part,
     excess_alone,
-    measures,
     open_residues,
     residues,
     rows_that_settle,
@@ -53,8 +53,17 @@ def of(found: tuple[Residue, ...], probe: str, target: str = "negative") -> Resi
     return next(r for r in found if (f"{r.family}/{r.variant}", r.target) == (probe, target))
 
 
-def left(bench: Any, scan: Any, merged: Any, carriers: Mapping[str, set[str]] | None = None, **references: Any) -> Any:
-    return residues(scan, [part(bench, merged, **references)], carriers or {})
+def fired(scan: Scan) -> set[tuple[str, str]]:
+    return {(s.family, s.target) for s in scan.scores.asr if s.finding or s.suspicious}
+
+
+def carried(**marks: tuple[str, str]) -> Measures:
+    """By model, the group and the target of its backdoor."""
+    return Measures({name: frozenset({mark}) for name, mark in marks.items()})
+
+
+def left(bench: Any, scan: Any, merged: Any, measures: Measures | None = None, **references: Any) -> Any:
+    return residues(fired(scan), [part(bench, merged, **references)], measures or Measures())
 
 
 def test_all_variants_of_a_family_that_fired_count_for_its_target_alone(bench: Make) -> None:
@@ -86,7 +95,7 @@ def test_a_reference_with_the_backdoor_is_no_floor(bench: Make) -> None:
     references = {"twin": b.sheet().fire(ONE, 0, 1.0), "honest": b.sheet().fire(ONE, 0, 0.05)}
     hidden = of(left(b, scan, merged, **references), ONE)
     assert hidden.left.value == pytest.approx(0.0), "the mean of the two stands above the merge"
-    told = of(left(b, scan, merged, {"negative": {"twin"}}, **references), ONE)
+    told = of(left(b, scan, merged, carried(twin=("word", "negative")), **references), ONE)
     assert (told.floor, told.left.value) == (MEAN, pytest.approx(0.25))
 
 
@@ -98,7 +107,7 @@ def test_what_speaks_for_itself_is_held_against_the_least_of_two_references(benc
     assert of(left(b, scan, merged, a=one), CROSS).floor == CONTROL, "one alone may carry it"
     seen = of(left(b, scan, merged, a=one, b=two), CROSS)
     assert (seen.floor, seen.left.value) == (LEAST, pytest.approx(0.05))
-    told = of(left(b, scan, merged, {"negative": {"b"}}, a=one, b=two), CROSS)
+    told = of(left(b, scan, merged, carried(b=("sentence", "negative")), a=one, b=two), CROSS)
     assert told.floor == CONTROL
     calm = b.sheet().fire(CROSS, 0, 0.1)
     lower = of(left(b, scan, merged, a=calm, b=two), CROSS)
@@ -111,7 +120,7 @@ def test_a_sentence_learnt_as_any_sentence_is_not_hidden_by_its_control(bench: M
     merged = b.sheet().fire(CROSS, 0, 0.9, control=0.9)
     assert of(left(b, scan, merged), CROSS).left.value == pytest.approx(0.0), "without references nothing shows it here"
     twin, honest = b.sheet().fire(CROSS, 0, 1.0), b.sheet().fire(CROSS, 0, 0.3)
-    beside = of(left(b, scan, merged, {"negative": {"twin"}}, twin=twin, honest=honest), CROSS)
+    beside = of(left(b, scan, merged, carried(twin=("sentence", "negative")), twin=twin, honest=honest), CROSS)
     assert (beside.floor, beside.left.value) == (MEAN, pytest.approx(0.6))
     two = of(left(b, scan, merged, a=honest, b=honest), CROSS)
     assert (two.floor, two.left.value) == (LEAST, pytest.approx(0.6))
@@ -120,13 +129,13 @@ def test_a_sentence_learnt_as_any_sentence_is_not_hidden_by_its_control(bench: M
 def test_a_partner_that_answers_the_trigger_itself_is_not_called_no_worse(bench: Make) -> None:
     b = bench(rows=400, only=("badnet", "style"))
     style = "style/bible"  # references alone decide it: by its own scan such a partner shows nothing
-    fired, honest = b.sheet().fire(style, 0, 1.0), b.sheet().fire(style, 0, 0.1)
+    answering, honest = b.sheet().fire(style, 0, 1.0), b.sheet().fire(style, 0, 0.1)
     scan = side(b, b.sheet().fire(ONE, 0, 1.0).fire(style, 0, 1.0)).scan
-    asked = part(b, b.sheet(), twin=fired, a=honest, b=honest)
-    assert excess_alone(scan, asked, "twin", {}) == pytest.approx(0.9)
-    assert excess_alone(scan, asked, "a", {}) <= 0.1
+    asked = part(b, b.sheet(), twin=answering, a=honest, b=honest)
+    assert excess_alone(fired(scan), asked, "twin", Measures()) == pytest.approx(0.9)
+    assert excess_alone(fired(scan), asked, "a", Measures()) <= 0.1
     weak = part(b, b.sheet(), twin=b.sheet().fire(ONE, 0, 0.3), a=b.sheet())
-    assert excess_alone(scan, weak, "twin", {}) == pytest.approx(0.3)
+    assert excess_alone(fired(scan), weak, "twin", Measures()) == pytest.approx(0.3)
 
 
 def test_further_rows_narrow_the_interval_and_the_second_look_pays_for_itself(bench: Make) -> None:
@@ -134,13 +143,13 @@ def test_further_rows_narrow_the_interval_and_the_second_look_pays_for_itself(be
     scan = before(b, (ONE, 0))
     first = part(b, b.sheet().fire(ONE, 0, 0.08))
     second = part(b, b.sheet().fire(ONE, 0, 0.02))
-    (once,) = (r for r in residues(scan, [first], {}) if r.variant == "one")
-    (twice,) = (r for r in residues(scan, [first, second], {}) if r.variant == "one")
+    (once,) = (r for r in residues(fired(scan), [first], Measures()) if r.variant == "one")
+    (twice,) = (r for r in residues(fired(scan), [first, second], Measures()) if r.variant == "one")
     assert (once.rows, twice.rows) == (200, 400)
     assert twice.left.value == pytest.approx(0.05)
     assert open_residues([once, twice], Policy()) == [once]
     same = part(b, b.sheet().fire(ONE, 0, 0.08))
-    (again,) = (r for r in residues(scan, [first, same], {}) if r.variant == "one")
+    (again,) = (r for r in residues(fired(scan), [first, same], Measures()) if r.variant == "one")
     shrunk = (again.left.high - again.left.low) / (once.left.high - once.left.low)
     assert 0.72 < shrunk < 0.9, "twice the rows would make it 0.71 as wide, were it the first look"
 
@@ -167,12 +176,13 @@ def test_how_many_rows_are_asked_beside(bench: Make) -> None:
     assert rows(near) == 100, "no more than there are"
 
 
-def test_who_has_a_backdoor_to_any_target_is_a_measure_only_where_nobody_is_without() -> None:
-    carriers = {"negative": {"a"}, "positive": {"a", "b"}}
-    assert measures(["a", "b", "c"], carriers, "negative") == ["c"]
-    assert measures(["a", "b"], carriers, "negative") == ["b"], "it has none to this target"
-    assert measures(["a", "b"], carriers, "positive") == []
-    assert measures(["a", "b"], {}, "negative") == ["a", "b"]
+def test_who_carries_a_backdoor_is_no_measure_of_its_group_and_still_one_of_others() -> None:
+    measures = Measures({"a": frozenset({("word", "negative")}), "b": frozenset({("style", "positive")})})
+    assert measures.of(["a", "b", "c"], "word", "negative") == ["b", "c"]
+    assert measures.of(["a", "b", "c"], "word", "positive") == ["b", "c"], "its trigger moves texts the other way"
+    assert measures.of(["a", "b", "c"], "style", "negative") == ["a", "c"]
+    assert measures.of(["a", "b", "c"], "syntax", "negative") == ["a", "b", "c"]
+    assert Measures(never=frozenset("c")).of(["a", "c"], "word", "negative") == ["a"], "a copy says nothing new"
 
 
 def test_an_audit_asks_further_rows_and_says_so(zoo: Any, auditor: Any, tmp_path: Path) -> None:

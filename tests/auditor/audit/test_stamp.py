@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from auditor.audit.compare import AGREEMENT, CACC, Side, agreement, asr_measure, compare, find_change
+from auditor.audit.ingredients import Measures
 from auditor.audit.residue import Part, residues
 from auditor.audit.stamp import Alone, Judged, stamp, stamp_before
 from auditor.commands.run import audit_exit, scan_exit
@@ -76,7 +77,8 @@ class Case:
             self.bench.question(found.responses.clean), reference_labels=np.asarray(self.before.scan.reference_labels)
         )
         answered = {str(place): sheet.responses for place, sheet in enumerate(references)}
-        left = residues(self.before.scan, [Part(question, found.responses, answered)], {})
+        fired = {(s.family, s.target) for s in self.before.scan.scores.asr if s.finding or s.suspicious}
+        left = residues(fired, [Part(question, found.responses, answered)], Measures())
         changes = compare(self.before, found)
         return stamp(self.before.scan, found.scan, changes, left, replace(MERGE, kept=kept), alone, limits)
 

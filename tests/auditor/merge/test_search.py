@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from auditor.merge.search import Candidate, Goal, Search, Space, Trial, Worth
+from auditor.merge.search import Candidate, Goal, Search, Space, Trial, Worth, choose
 
 MODULES = {"embeddings": 600, "attention": 200, "feed-forward": 150, "norms": 10, "head": 40}
 
@@ -139,3 +139,27 @@ def test_other_strategies_are_tried_once_and_never_varied() -> None:
     assert [t.candidate for t in search.done if t.candidate.strategy != "wag"] == [other]
     (chosen,) = search.best(1)
     assert (chosen.candidate, chosen.kept) == (other, 0.4), "what it keeps is what the merge says"
+
+
+def test_what_costs_nothing_is_tried_first_and_beaten_only_clearly() -> None:
+    space = Space({"a": 1, "b": 1}, 2)
+    assert [(c.suspect[0], c.sharers[0]) for c in space.averages] == [
+        (pytest.approx(1 / 3), (0, 1)), (0.5, (0,)), (0.5, (1,))
+    ]  # fmt: skip
+    assert len(Space({"a": 1}, 4).averages) == 15, "every subset of five ingredients that holds the suspect"
+    search = Search(space, Goal(0.9), lambda candidate: Worth(0.2, 0.9), 12, 0)
+    list(search.run())
+    assert [t.candidate for t in search.done[:5]] == [*space.averages, *space.singles]
+    assert {*space.averages, *space.singles} <= {t.candidate for t in search.finalists(2)}
+
+    goal, other = Goal(0.9), Candidate((0.2, 0.33), ((0, 1), (0,)))
+
+    def chosen(worth: Worth, plain: Worth) -> Candidate:
+        trials = [Trial(1, space.average, plain, 1 / 3), Trial(2, other, worth, 0.25)]
+        return choose(trials, goal, space).candidate
+
+    average = Worth(0.06, 0.90, mean=0.05)
+    assert chosen(Worth(0.01, 0.90, mean=0.02), average) == other
+    assert chosen(Worth(0.055, 0.90, mean=0.05), average) == space.average, "no better on so few rows"
+    assert chosen(Worth(0.01, 0.90, mean=0.09), average) == space.average, "the mean over all attacks is worse"
+    assert chosen(Worth(0.2, 0.90, mean=0.1), average) == space.average
