@@ -18,7 +18,8 @@ class MergeRequest:
     a file of texts for strategies that measure the models; `memory` bounds the scratch memory, in MiB. With `search`,
     the recipe is searched instead, within that budget. `numbered`: an audit puts a number behind the output where
     another model lies there. `rescan` names the families that an audit's rescan fires; none means all. `labels` maps
-    labels of partners to those of the suspect that are the same.
+    labels of partners to those of the suspect that are the same. `make_partner`: so many students of the suspect, made
+    or found again, are partners beside the others.
     """
 
     partners: tuple[str, ...] = ()
@@ -34,3 +35,4 @@ class MergeRequest:
     numbered: bool = False
     rescan: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    make_partner: int = 0

@@ -30,6 +30,8 @@ def scan(
     target: o.Target = None,
     samples: o.Samples = None,
     reference: o.References = None,
+    students: o.Students = 0,
+    base: o.StudentBase = None,
     max_length: o.MaxLength = None,
     sets: o.Sets = None,
     fresh: o.Fresh = False,
@@ -67,6 +69,8 @@ def scan(
             seed=seed,
             max_length=max_length,
             fresh=fresh,
+            students=students,
+            base=base,
         )
         found = None
         with closing(session.scan(request)) as events:

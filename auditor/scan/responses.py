@@ -53,6 +53,8 @@ class Responses:
     probabilities: NDArray[np.float64]
     notes: tuple[str, ...] = ()
     """Sentences on how the answers were made."""
+    student: bool = False
+    """Whether they are those of a model that learnt from another's answers, and so no independent one."""
 
     @staticmethod
     def of(plan: Plan, answers: Answers) -> Responses:
