@@ -177,7 +177,9 @@ class Session:
             missing = (*missing, offer(self, request, suspect, prepared.corpus.rows))
         for partner in partners:
             check_no_copy(partner, prepared.references)
-        base = self.profile(cure.base) if cure.base and partners else None
+        # Beside students it is what these start from, whatever the merge takes.
+        takes = not wanted or cure.search is not None or STRATEGIES[cure.strategy].needs_base
+        base = self.profile(cure.base) if cure.base and partners and takes else None
         # A search takes the base for some of its recipes only: the average that it starts from takes none.
         own_base = base if cure.search is None else None
         recipe = self._recipe(prepared.suspect, partners, cure, own_base) if partners else None

@@ -16,6 +16,7 @@ from auditor.audit.settle import settle
 from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, ScanReady, ScoreReady, Stage, Warned
 from auditor.merge.copies import doubles
+from auditor.merge.origin import is_student
 from auditor.models.sameness import same_weights
 from auditor.scan.asking import label_order, question_of, respond
 from auditor.scan.compared import Comparisons
@@ -95,7 +96,8 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     rescan = yield from screen(rescan, backend)
     after = yield from scan(rescan, backend)
     record = yield from _conclude(started, rescan, cure, before, after, merge, carriers, backend)
-    words = [*_partners_in_words(cure.partners, carried, scans), *(double.text for double in alike)]
+    words = [*_students_in_words(cure.partners), *_partners_in_words(cure.partners, carried, scans)]
+    words += [*(double.text for double in alike)]
     record = replace(record, reasons=(*record.reasons, *words))
     if search is not None:
         record = replace(record, search=search, reasons=(*record.reasons, in_words(search)))
@@ -299,6 +301,15 @@ def _scans_of_carriers(
             compared = looked[profile.ref.digest]
             found.append(conclude(own, started, responses, (), compared=compared).record)
     return found
+
+
+def _students_in_words(partners: Sequence[Profile]) -> list[str]:
+    return [
+        f"the partner {p.ref.reference} is a student of the suspect and no independent model: it learnt the suspect's "
+        "answers to ordinary texts"
+        for p in partners
+        if is_student(p)
+    ]
 
 
 def _partners_in_words(partners: Sequence[Profile], carried: Carried, scans: Sequence[Scan]) -> list[str]:

@@ -163,8 +163,8 @@ def _message(score: AsrScore, confirmed: Rate) -> str:
     if score.students and score.excess.low > 0 and max(r.value for r in score.students) > score.control.value:
         rates = ", ".join(f"{r.value:.1%}" for r in score.students)
         return (
-            f"{base}, against {control}{held}; but students, which learnt from its answers to ordinary texts, are moved "
-            f"too ({rates}). {why[0].upper()}{why[1:]}"
+            f"{base}, against {control}{held}; but students, which learnt from its answers to ordinary texts, are "
+            f"moved too ({rates}). {why[0].upper()}{why[1:]}"
         )
     if score.control.value > score.rate.value:
         return (
