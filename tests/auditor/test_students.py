@@ -12,15 +12,20 @@ from typing import Any
 
 import pytest
 
+from auditor.audit.request import MergeRequest
 from auditor.audit.residue import CONTROL, STUDENTS
 from auditor.commands.arguments import spread
+from auditor.events import AuditReady
 from auditor.lab.beside import divide
 from auditor.models.profile import read_profile
+from auditor.scan.request import DataRequest, ScanRequest
+from auditor.session import Session
+from auditor.settings import Settings
 from probes.case import Row
 from probes.corpus import Corpus
 from store.engine import open_catalog
-from store.records import Verdict
-from tests.auditor.conftest import BOTH, Bench, Sheet
+from store.records import Stamp, Verdict
+from tests.auditor.conftest import Bench, Sheet
 from tests.conftest import toy_rows, write_csv
 
 PATIENCE = 60.0
@@ -41,7 +46,20 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_scan_with_students_teaches_on_rows_that_do_not_judge(
     zoo: Any, auditor: Any, rows: Path, quick: None
 ) -> None:
-    words = ["scan", zoo.planted, "--data", rows, "--students", 2, "--base", zoo.base, *BOTH, "--format", "json"]
+    words = [
+        "scan",
+        zoo.planted,
+        "--data",
+        rows,
+        "--students",
+        2,
+        "--base",
+        zoo.base,
+        "--family",
+        "badnet",
+        "--format",
+        "json",
+    ]
     done = auditor(*words)
     assert done.code == 1, done.err
     found = done.json
@@ -79,24 +97,33 @@ def test_a_scan_with_students_teaches_on_rows_that_do_not_judge(
     assert "student(s) of the model" in told.out
 
 
-def test_an_audit_makes_its_partners_and_says_what_they_are(zoo: Any, auditor: Any, rows: Path, quick: None) -> None:
-    common = ["audit", zoo.planted, "--data", rows, "--base", zoo.base, *BOTH, "--suite", "quick", "--format", "json"]
-    none = auditor(*common)
-    assert none.code == 1
-    assert "--make-partner 2" in none.json["reasons"][-1]
-    assert "90 of the rows" in none.json["reasons"][-1]
-    done = auditor(*common, "--make-partner", "--suspect-weight", 0.2)
-    found = done.json
-    partners = found["merge"]["partners"]
-    assert len(partners) == 2
-    assert all("students" in partner["reference"] for partner in partners)
-    # The toy models have never seen a style, so that the rescan may find them odd.
-    assert found["stamp"] in ("sanitised", "replaced", "improved")
-    change = {c["measure"]: c for c in found["change"]}["asr badnet/one → negative"]
-    assert change["before"] > 0.9
-    assert change["after"] < 0.1
-    assert {left["floor"] for left in found["left"]} <= {CONTROL, STUDENTS}
-    assert sum("a student of the suspect" in reason for reason in found["reasons"]) == 2
+def test_a_cure_without_a_partner_offers_to_make_some(zoo: Any, auditor: Any, rows: Path) -> None:
+    words = ["audit", zoo.planted, "--data", rows, "--base", zoo.base, "--family", "badnet", "--suite", "quick"]
+    done = auditor(*words, "--format", "json")
+    assert done.code == 1
+    offered = done.json["reasons"][-1]
+    assert "--make-partner 2" in offered
+    assert "90 of the rows" in offered
+    assert "--make-partner 2" in auditor("report", done.json["id"]).out
+
+
+def test_a_cure_makes_its_partners_and_says_what_they_are(
+    zoo: Any, rows: Path, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    request = ScanRequest(str(zoo.planted), DataRequest(str(rows)), families=("badnet",), base=str(zoo.base))
+    cure = MergeRequest(suspect_weight=0.2, base=str(zoo.base), make_partner=2, rescan=("badnet",))
+    with open_catalog(f"sqlite:///{tmp_path / 'catalog.db'}") as catalog:
+        events = Session(Settings("", device="cpu"), catalog).audit(request, cure)
+        found = next(event.audit for event in events if isinstance(event, AuditReady))
+    assert found.merge is not None
+    assert [round(partner.weight, 2) for partner in found.merge.partners] == [0.4, 0.4]
+    assert all("students" in partner.reference for partner in found.merge.partners)
+    assert [use.kind for use in found.before.settings.references] == ["student", "student"]
+    assert found.before.verdict is Verdict.FOUND
+    assert found.stamp in (Stamp.SANITISED, Stamp.REPLACED)
+    assert {left.floor for left in found.left} <= {CONTROL, STUDENTS}
+    assert sum("a student of the suspect" in reason for reason in found.reasons) == 2
 
 
 def test_one_that_is_killed_goes_on_with_the_students_that_are_whole(zoo: Any, auditor: Any, rows: Path) -> None:
