@@ -297,6 +297,10 @@ def _both(raw: _Raw) -> float:
 def _without_students(raw: _Raw) -> float:
     enough = len(raw.score.references) >= MINIMUM_REFERENCES
     of_kind = raw.compared.p_trigger if raw.compared else None
+    alone = raw.referenced and not raw.probe.family.decided_by_kind(raw.probe.variant)
+    if alone and raw.score.students and not enough and not raw.said.heard:
+        # Fired for students that turned out to settle nothing, and its kind decides nothing either.
+        return 1.0
     if raw.referenced:
         return max(raw.p_clean, raw.p_references if enough else 1.0 if of_kind is None else of_kind)
     own = max(raw.p_control, of_kind or 0.0)

@@ -31,6 +31,7 @@ class Said:
     Attributes:
         rates: of each student that was asked, with the trigger.
         p_beyond: p-value of "the suspect exceeds each student by no more than the margin"; 0 where none has a say.
+        heard: whether any student has a say.
         shared, shared_control: every student that has a say does it as much, with the trigger and with the control.
     """
 
@@ -38,6 +39,7 @@ class Said:
     p_beyond: float = 0.0
     shared: bool = False
     shared_control: bool = False
+    heard: bool = False
 
 
 def agreement(suspect: Responses, other: Responses) -> Rate:
@@ -85,6 +87,7 @@ def students_say(
         p_beyond=max(Paired.of(asr, own).p_above(policy.margin) for own, _ in known),
         shared=not referenced and _alike(asr, clean, [own for own, _ in known], policy),
         shared_control=not referenced and _alike(control, clean, [calm for _, calm in known], policy),
+        heard=True,
     )
 
 
