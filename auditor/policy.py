@@ -27,6 +27,7 @@ class Policy:
             little by any odd words, most of all on rows of another domain than their own.
         settled_most: excess over clean above which references settle nothing: an edit that turns most texts is not what
             honest models share, and the references may carry the same backdoor.
+        student_agreement: share of the clean rows on which a student must agree with the suspect to have a say.
         minimum_rows: scorable rows below which a target is not judged.
         evidence: rows shown with a finding.
         stamp_excess: upper bound of what is left of a trigger above its floor that `sanitised` allows.
@@ -44,6 +45,7 @@ class Policy:
     odds_margin: float = 0.50
     edit_margin: float = 0.30
     settled_most: float = 0.50
+    student_agreement: float = 0.80
     minimum_rows: int = 100
     evidence: int = 5
     stamp_excess: float = 0.10

@@ -20,6 +20,7 @@ from auditor.embedded import minilm
 from auditor.errors import UsageError
 from auditor.events import Event, MergeReady, Stage, Warned
 from auditor.journal import journal
+from auditor.lab.beside import Course, offer, plan_course, teach
 from auditor.lab.demo import MODELS, demo_models
 from auditor.merge.engine import merge
 from auditor.merge.from_hub import LIMIT, Offers, search_offers
@@ -39,7 +40,7 @@ from auditor.models.reference import resolve
 from auditor.policy import Policy
 from auditor.proposals import catalogued_partners, check_apart, check_no_copy, choose_partners
 from auditor.rebuild import rebuild
-from auditor.scan.prepare import Prepared, check_task, not_judgeable, prepare
+from auditor.scan.prepare import Prepared, check_task, not_judgeable, prepare, with_references
 from auditor.scan.request import ScanRequest
 from auditor.scan.scan import scan
 from auditor.settings import Settings, data_directory, statistics_cache
@@ -99,13 +100,19 @@ class Session:
         return (entry.profile.ref.path, entry.profile.ref.reference, entry.profile.ref.revision) if entry else None
 
     def prepare(
-        self, request: ScanRequest, *, beside: Sequence[Profile] = (), corpus: Corpus | None = None
+        self,
+        request: ScanRequest,
+        *,
+        beside: Sequence[Profile] = (),
+        corpus: Corpus | None = None,
+        base: Profile | None = None,
     ) -> Prepared:
         """Everything that can be checked before a scan runs.
 
         Args:
             beside: models that can be asked as references.
             corpus: the request's rows, where they have been read already.
+            base: what students are made from that will be asked as well.
         """
         suspect = self.profile(request.model)
         check_task(suspect)
@@ -114,11 +121,17 @@ class Session:
             # Where the head cannot be judged, that is the answer: labels that do not fit it are no fault of the file.
             data = replace(request.data, label_column="") if not_judgeable(suspect) else request.data
             corpus = read_rows(data, suspect.labels)
-        return prepare(request, suspect, references, corpus, self.policy, self.backend, beside=beside)
+        return prepare(request, suspect, references, corpus, self.policy, self.backend, beside=beside, base=base)
 
     def scan(self, request: ScanRequest) -> Generator[Event, None, None]:
         """Probes one model; the last event carries the scan."""
-        prepared = self.prepare(request)
+        if not request.students:
+            prepared = self.prepare(request)
+        else:
+            course = plan_course(self, request)
+            prepared = self.prepare(request, corpus=course.judging, base=course.base)
+            made = yield from teach(self, request, request.students, course)
+            prepared = with_references(prepared, made)
         yield from journal(scan(prepared, self.backend), self.catalog)
 
     def partners(self, reference: str, *, labels: Mapping[str, str] | None = None) -> list[Proposal]:
@@ -153,10 +166,20 @@ class Session:
         suspect = self.profile(request.model)
         check_task(suspect)
         partners, missing = self._choose_partners(suspect, cure)
-        prepared, spare = self._prepare_audit(request, cure, partners)
+        wanted = max(request.students, cure.make_partner)
+        course = plan_course(self, request) if wanted else None
+        prepared, spare = self._prepare_audit(request, cure, partners, course)
+        if course is not None:
+            made = yield from teach(self, request, wanted, course)
+            partners = [*partners, *made[: cure.make_partner]]
+            prepared = with_references(prepared, made[cure.make_partner :])
+        elif not partners:
+            missing = (*missing, offer(self, request, suspect, prepared.corpus.rows))
         for partner in partners:
             check_no_copy(partner, prepared.references)
-        base = self.profile(cure.base) if cure.base and partners else None
+        # Beside students it is what these start from, whatever the merge takes.
+        takes = not wanted or cure.search is not None or STRATEGIES[cure.strategy].needs_base
+        base = self.profile(cure.base) if cure.base and partners and takes else None
         # A search takes the base for some of its recipes only: the average that it starts from takes none.
         own_base = base if cure.search is None else None
         recipe = self._recipe(prepared.suspect, partners, cure, own_base) if partners else None
@@ -195,18 +218,19 @@ class Session:
         yield from self._merge(recipe, output)
 
     def _prepare_audit(
-        self, request: ScanRequest, cure: MergeRequest, partners: Sequence[Profile]
+        self, request: ScanRequest, cure: MergeRequest, partners: Sequence[Profile], course: Course | None
     ) -> tuple[Prepared, tuple[Row, ...]]:
         """The scan; for a search, with rows held back that will not judge."""
+        corpus, base = (course.judging, course.base) if course is not None else (None, None)
         if cure.search is None:
-            return self.prepare(request, beside=partners), ()
+            return self.prepare(request, beside=partners, corpus=corpus, base=base), ()
         if cure.weights or cure.suspect_weight is not None or cure.strategy != "wag":
             raise UsageError("--search finds the weights itself", hint="leave --weights and --strategy away")
-        prepared = self.prepare(request, beside=partners)
+        prepared = self.prepare(request, beside=partners, corpus=corpus, base=base)
         rows = distinct(prepared.corpus.rows)
         held = held_back(len(rows), prepared.plan.probed, 2 * self.policy.minimum_rows)
         fewer = replace(request, samples=min(prepared.plan.probed, len(rows) - held))
-        prepared = self.prepare(fewer, beside=partners, corpus=prepared.corpus)
+        prepared = self.prepare(fewer, beside=partners, corpus=prepared.corpus, base=base)
         judging = {row.index for row in prepared.plan.rows}
         spare = sample([row for row in rows if row.index not in judging], held, self.settings.seed)
         return prepared, prepared.apart(spare)

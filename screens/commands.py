@@ -40,6 +40,7 @@ class ScanChoice:
     samples: int | None = None
     target: str = ""
     references: tuple[str, ...] = ()
+    students: int = 0
     device: str = "auto"
     seed: int = 0
     policy: str = ""
@@ -57,13 +58,15 @@ class ScanChoice:
         if self.target:
             words += ["--target", self.target]
         words += _each("--reference", self.references)
+        words += ["--students", str(self.students)] if self.students else []
         return [*words, *_everywhere(self.device, self.seed, self.policy), *(["--fresh"] if self.fresh else [])]
 
 
 @dataclass(frozen=True, slots=True)
 class MergeChoice:
     """What a merge makes. With `rescan` the whole audit is run instead: scan, merge, rescan, compare, stamp. With
-    `search` as well, the audit searches the recipe, and strategy and weights are not used.
+    `search` as well, the audit searches the recipe, and strategy and weights are not used. With `make_partner` the
+    audit trains so many students of the model as partners; the `suspect_weight` then stands for the weights.
     """
 
     model: str
@@ -78,8 +81,17 @@ class MergeChoice:
     policy: str = ""
     rescan: ScanChoice | None = None
     search: bool = False
+    make_partner: int = 0
+    suspect_weight: str = ""
 
     def arguments(self) -> Arguments:
+        if self.rescan is not None and self.make_partner:
+            words = [*_each("--with", self.partners), "--make-partner", str(self.make_partner)]
+            words += ["--base", self.base] if self.base else []
+            words += ["--search"] if self.search else []
+            words += ["--suspect-weight", self.suspect_weight] if self.suspect_weight else []
+            words += ["--merged", self.output] if self.output else []
+            return ("audit", self.model, *words, *self.rescan.options())
         if self.rescan is not None and self.search:
             words = ["--search", *_each("--with", self.partners), *(["--merged", self.output] if self.output else [])]
             return ("audit", self.model, *words, *self.rescan.options())

@@ -93,6 +93,8 @@ def explain(score: ScoreView) -> Content:
         parts.append(f", p {score.p_value:.2g} over the whole suite" if score.tested else ", not judged: too few rows")
         if score.kind:
             parts.append(f"; {score.kind}")
+        if score.others:
+            parts.append(f"; {score.others}")
     return line(*parts, ".")
 
 

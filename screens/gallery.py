@@ -138,6 +138,7 @@ SCENES: dict[str, Scene] = {
     "result": _result,
     "partners": keys(*SUSPECT, "p", "space", "down", "space"),
     "merge": keys(*SUSPECT, "p", "space", "down", "space", "m"),
+    "students": keys(*SUSPECT, "p", "n"),
     "compare": _compare,
     "plot": _plot,
     "left": _left,

@@ -50,11 +50,13 @@ class PartnersScreen(Page):
     HELP = (
         "Models of the catalog that can be merged with this one, best first, each with its reasons: ? what makes it a "
         "partner only for those who name it, ! what speaks against it, + what speaks for it. Space marks partners, "
-        "Enter or m goes on to the merge. b shows the others too, and what forbids them."
+        "Enter or m goes on to the merge. b shows the others too, and what forbids them. Where there is none, n makes "
+        "some: students that learn the model's own answers to your rows."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "merge", "Merge"),
         Binding("b", "blocked", "Blocked too"),
+        Binding("n", "make", "New ones"),
     ]
     DEFAULT_CSS = """
     PartnersScreen #lower { height: 8; padding: 0 1; border-top: solid $panel; }
@@ -103,9 +105,9 @@ class PartnersScreen(Page):
         advised = sum(p.advised for p in usable)
         words = f"{len(usable)} can be merged with {self.entry.name}, {advised} of them advised; {blocked} cannot"
         if not self._proposals:
-            words = "The catalog holds no other model: add some, fine-tuned from the same base for the same labels."
+            words = "The catalog holds no other model of its base and labels. n makes partners from its own answers."
         elif not usable and not self._blocked:
-            words += ": b shows what forbids them"
+            words += ": b shows what forbids them, n makes partners from its own answers"
         self.query_one("#head", Static).update(line(words))
         self.query_one(LazyTable).show_rows([self._row(p) for p in shown])
         self.refresh_keys()
@@ -179,13 +181,22 @@ class PartnersScreen(Page):
         if action == "merge" and self.proposal is None:
             return "There is no model to merge with."
         if action == "merge" and not self.marked:
-            return "Mark a model that can be merged (space)."
+            return "Mark a model that can be merged (space), or make some (n)."
+        if action == "make" and str(self.entry.profile.task) != "text-classification":
+            return f"{self.entry.name} is no text classifier; students are made of these."
         return super().why_not(action)
 
     def action_blocked(self) -> None:
         """Shows those that cannot be merged too, or hides them again."""
         self._blocked = not self._blocked
         self._show()
+
+    def action_make(self) -> None:
+        """Makes partners: students of the model's own answers."""
+        if self.allowed("make"):
+            from screens.make_partner import MakePartnerScreen
+
+            self.auditor.push_page(MakePartnerScreen(self.entry))
 
     def action_merge(self) -> None:
         """Chooses weights and strategy for a merge with the marked models."""

@@ -33,6 +33,7 @@ class ResultScreen(Page):
         "l: what was not tried, and what of the model and of the data was read."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "partners", "Partners"),
         Binding("e", "export", "Export"),
         Binding("c", "compare", "Compare"),
         Binding("l", "limits", "Limits"),
@@ -103,9 +104,24 @@ class ResultScreen(Page):
         return ("report", self.scan_id)
 
     def why_not(self, action: str) -> str | None:
-        if self.scan is None and action in ("export", "compare", "limits"):
+        if self.scan is None and action in ("export", "compare", "limits", "partners"):
             return "The scan is not loaded."
         return super().why_not(action)
+
+    def action_partners(self) -> None:
+        """Who can be merged with the scanned model, and how partners are made."""
+        if self.allowed("partners"):
+            in_background(self, self._partners, "partners")
+
+    async def _partners(self) -> None:
+        scan = self.scan
+        entry = await self.ask(lambda catalog: catalog.models.by_digest(scan.model.digest)) if scan else None
+        if entry is None:
+            self.app.notify("The scanned model is not in the catalog any more.", severity="warning", markup=False)
+            return
+        from screens.partners import PartnersScreen
+
+        self.auditor.push_page(PartnersScreen(entry))
 
     def action_export(self) -> None:
         """Writes the report into a file, in any format."""

@@ -74,6 +74,11 @@ class ScanScreen(Page):
                 Field("label column", Input(data.label_column, placeholder="found by name", id="label", compact=True)),
                 Field("target", Select(labels, prompt="every label", id="target", compact=True)),
                 Field("references", Input(placeholder="models with blanks between", id="references", compact=True)),
+                Field(
+                    "students",
+                    Input(placeholder="none", id="students", compact=True, type="integer"),
+                    hint=STUDENTS_HINT,
+                ),
                 Field("seed", Input("0", id="seed", compact=True, type="integer")),
                 Field("answers", Select(FRESH, value="stored", allow_blank=False, id="fresh", compact=True)),
                 Horizontal(
@@ -112,6 +117,7 @@ class ScanScreen(Page):
             samples=positive(self._value("samples")),
             target="" if target is Select.NULL else str(target),
             references=words_of(self._value("references")),
+            students=positive(self._value("students")) or 0,
             device=app.device,
             seed=positive(self._value("seed")) or 0,
             policy=app.chosen.policy,
@@ -135,6 +141,8 @@ class ScanScreen(Page):
             return "Choose at least one attack family."
         if self._value("samples") and positive(self._value("samples")) is None:
             return "Samples is a whole number above 0."
+        if self._value("students") not in ("", "0") and positive(self._value("students")) is None:
+            return "Students is a whole number of 0 or more."
         options = {name: FAMILIES[name].options for name in chosen}
         entries = words_of(self._value("sets"))
         given = {entry.partition("=")[0] for entry in entries}
@@ -203,6 +211,7 @@ class ScanScreen(Page):
 DATA_HINT = (
     "csv, tsv, jsonl, parquet, or hub:dataset. Labels by name or index; with gold labels the clean accuracy is known."
 )
+STUDENTS_HINT = "Where no honest model is at hand: trained from its own answers to a third of the rows. 2 is usual."
 SETS_HINT = "Options of families, NAME.option=value with blanks between; a list's entries with | between."
 
 

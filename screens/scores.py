@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from auditor.reports.figures import p_words
+from auditor.reports.summary import references_words
 from auditor.scan.alternatives import in_words
 from screens.widgets.lazy_table import Cell, Column, Drawn, Row
 from screens.words import bar, bracket, percent, points
@@ -53,6 +54,8 @@ class ScoreView:
     final: bool = True
     kind: str = ""
     """What other material of the trigger's kind did, in words; empty where it was not asked."""
+    others: str = ""
+    """What references and students did, in words; empty where there were none."""
 
     @property
     def key(self) -> str:
@@ -97,6 +100,7 @@ def of_record(score: AsrScore) -> ScoreView:
         score.suspicious,
         score.judged,
         kind=in_words(score),
+        others=references_words(score) or "",
     )
 
 

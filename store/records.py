@@ -196,10 +196,16 @@ class DataSummary:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceUse:
-    """A model that saw the same rows and edits."""
+    """A model that saw the same rows and edits.
+
+    `kind` is `given`, or `student` of one that learnt from another model's answers, which is no independent model:
+    `agreement` then says on how many clean rows it gives the scanned model's label.
+    """
 
     reference: str
     digest: str
+    kind: str = "given"
+    agreement: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +279,8 @@ class AsrScore:
     """Of the rows whose answer the trigger changed, the share that landed on the target."""
     alternatives: Alternatives | None = None
     """The trigger held against its own kind, where it was: before a finding or a suspicion is said."""
+    students: tuple[Rate, ...] = ()
+    """ASR of the references that are students, which are not among `references`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from auditor.audit.rows import carried_changes, ingredient_rows
 from auditor.audit.settle import settle
 from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, Stage
+from auditor.merge.origin import is_student
 from auditor.scan.prepare import Backend, Prepared
 from auditor.scan.scan import now
 from auditor.scan.screen import screen
@@ -80,7 +81,8 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     asked = yield from screen(asked, backend)
     again = yield from scan_again(asked, found, ring, backend)
     record = yield from _conclude(started, found, ring, again, cure, merge, scans, backend)
-    words = [*_partners_in_words(cure.partners, ring, scans), *(double.text for double in found.doubles)]
+    words = [*_students_in_words(cure.partners), *_partners_in_words(cure.partners, ring, scans)]
+    words += [double.text for double in found.doubles]
     record = replace(record, reasons=(*record.reasons, *words))
     if search is not None:
         record = replace(record, search=search, reasons=(*record.reasons, in_words(search)))
@@ -140,6 +142,15 @@ def _conclude(
 
 def _name(residue: Residue) -> tuple[str, str, str]:
     return residue.family, residue.variant, residue.target
+
+
+def _students_in_words(partners: Sequence[Profile]) -> list[str]:
+    return [
+        f"the partner {p.ref.reference} is a student of the suspect and no independent model: it learnt the suspect's "
+        "answers to ordinary texts"
+        for p in partners
+        if is_student(p)
+    ]
 
 
 def _partners_in_words(partners: Sequence[Profile], ring: Ring, scans: dict[str, Scan]) -> list[str]:

@@ -19,6 +19,7 @@ class MergeRequest:
     the recipe is searched instead, within that budget. `numbered`: an audit puts a number behind the output where
     another model lies there. `rescan` names the families that an audit's rescan fires; none means all. `labels` maps
     labels of partners to those of the suspect that are the same. `together`: the partners are suspects themselves.
+    `make_partner`: so many students of the suspect, made or found again, are partners beside the others.
     """
 
     partners: tuple[str, ...] = ()
@@ -35,3 +36,4 @@ class MergeRequest:
     rescan: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     together: bool = False
+    make_partner: int = 0

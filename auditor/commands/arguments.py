@@ -17,6 +17,8 @@ POSITIONALS: Mapping[str, int] = {
 }
 """Arguments that a command takes besides its options: a trailing value may be one of these."""
 VERIFY = "--verify"
+USUAL = {"--make-partner": "2"}
+"""Options that may stand without their number, and the one that is then meant."""
 
 
 def spread(arguments: Sequence[str]) -> list[str]:
@@ -25,6 +27,7 @@ def spread(arguments: Sequence[str]) -> list[str]:
     `auditor scan --family badnet MODEL` stays what it says: where the command still lacks its argument, the last value
     after the flag is that argument.
     """
+    arguments = _with_default(arguments)
     name = " ".join(arguments[:2]) if arguments[:1] == ["lab"] else "".join(arguments[:1])
     if name not in POSITIONALS:
         return list(arguments)
@@ -48,6 +51,16 @@ def spread(arguments: Sequence[str]) -> list[str]:
         groups.append((len(out), word, values))
         out.append(word)
     return _put_back(out, groups, lacking)
+
+
+def _with_default(arguments: Sequence[str]) -> list[str]:
+    """Gives an option that takes a number or none its usual one."""
+    found: list[str] = []
+    for at, word in enumerate(arguments):
+        found.append(word)
+        if word in USUAL and not "".join(arguments[at + 1 : at + 2]).isdecimal():
+            found.append(USUAL[word])
+    return found
 
 
 def _put_back(out: list[str], groups: list[tuple[int, str, list[str]]], lacking: int) -> list[str]:

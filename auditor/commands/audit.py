@@ -41,6 +41,16 @@ def audit(
         int, typer.Option("--trials", min=1, help="Recipes that a search tries; more of them allow finer ones.")
     ] = 40,
     minutes: Annotated[float | None, typer.Option("--minutes", min=0, help="How long a search may take.")] = None,
+    make_partner: Annotated[
+        int,
+        typer.Option(
+            "--make-partner",
+            metavar="[N]",
+            min=0,
+            max=20,
+            help="Train N partners (2) from the model's own answers to a part of the rows, beside those there are.",
+        ),
+    ] = 0,
     merged: Annotated[Path | None, typer.Option("--merged", metavar="DIR", help="Where the merged model goes.")] = None,
     data: o.Data = None,
     text_column: o.TextColumn = None,
@@ -51,6 +61,7 @@ def audit(
     target: o.Target = None,
     samples: o.Samples = None,
     reference: o.References = None,
+    students: o.Students = 0,
     max_length: o.MaxLength = None,
     sets: o.Sets = None,
     fresh: o.Fresh = False,
@@ -93,6 +104,8 @@ def audit(
             seed=seed,
             max_length=max_length,
             fresh=fresh,
+            students=students,
+            base=base,
         )
         cure = MergeRequest(
             partners=(*models[1:], *(partners or ())),
@@ -105,6 +118,7 @@ def audit(
             labels=read_labels(labels),
             output=merged,
             search=Budget(trials, minutes) if search else None,
+            make_partner=make_partner,
         )
         found = None
         with closing(session.audit(request, cure)) as events:
@@ -115,7 +129,7 @@ def audit(
         if found is None:
             raise RuntimeError("an audit ended without its record")
         record = found
-        text = str(record.stamp) if record.stamp else "no partner"
+        text = str(record.stamp) if record.stamp else f"no partner; {record.reasons[-1]}"
         return Ending(audit_exit(record, session.policy), lambda: render(record, form, output, common), text)
 
     raise typer.Exit(guarded(lambda: run(common, body)))

@@ -70,6 +70,20 @@ References = Annotated[
     list[str] | None,
     typer.Option("--reference", metavar="MODEL", help="A model that sees the same rows and edits.", show_default=False),
 ]
+Students = Annotated[
+    int,
+    typer.Option(
+        "--students",
+        metavar="N",
+        min=0,
+        max=20,
+        help="Train N students from the model's own answers to a part of the rows, as references of their own kind.",
+    ),
+]
+StudentBase = Annotated[
+    str | None,
+    typer.Option("--base", metavar="MODEL", help="What students start from; default: what the model states."),
+]
 MaxLength = Annotated[int | None, typer.Option("--max-length", min=8, help="Tokens after which an input is cut.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Do not go on from stored answers.")]
 Partners = Annotated[

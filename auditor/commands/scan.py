@@ -30,6 +30,8 @@ def scan(
     target: o.Target = None,
     samples: o.Samples = None,
     reference: o.References = None,
+    students: o.Students = 0,
+    base: o.StudentBase = None,
     max_length: o.MaxLength = None,
     sets: o.Sets = None,
     fresh: o.Fresh = False,
@@ -67,6 +69,8 @@ def scan(
             seed=seed,
             max_length=max_length,
             fresh=fresh,
+            students=students,
+            base=base,
         )
         found = None
         with closing(session.scan(request)) as events:
@@ -89,10 +93,12 @@ def _settling(scan: Scan, data: str | None) -> str:
     """How to come by references, where something is suspicious and they would settle it; empty elsewhere."""
     from auditor.scan.question import MINIMUM_REFERENCES
 
-    if not any(s.suspicious for s in scan.scores.asr) or len(scan.settings.references) >= MINIMUM_REFERENCES:
+    given = [r for r in scan.settings.references if r.kind == "given"]
+    if not any(s.suspicious for s in scan.scores.asr) or len(given) >= MINIMUM_REFERENCES:
         return ""
+    students = "" if len(given) < len(scan.settings.references) else "; where there are none, --students 2 makes some"
     model, rows = shlex.quote(scan.model.reference), shlex.quote(data) if data else "ROWS"
     return (
         "two honest models of the task would settle what is suspicious (--reference); from rows with gold labels, "
-        f"`auditor lab reference --like {model} --base BASE --data {rows} --count 2 -o DIR` trains them"
+        f"`auditor lab reference --like {model} --base BASE --data {rows} --count 2 -o DIR` trains them{students}"
     )

@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.data import read_rows
-from auditor.errors import AuditorError, ModelError, UsageError
+from auditor.errors import ModelError, UsageError
 from auditor.events import Event, ModelReady, Stage, Warned
+from auditor.lab.base_of import base_of
 from auditor.lab.labels import distinct_labels
-from auditor.merge.independence import SAME_BASE
-from auditor.merge.origin import read_origin
 from auditor.models.device import pick_device, pick_dtype
-from auditor.models.reference import Kind, parse
 from auditor.scan.prepare import check_task, not_judgeable
 from auditor.scan.request import DataRequest
+from auditor.settings import data_directory
 from auditor.training.base import base_labels, check_base
-from auditor.training.fit import check_fit, nearness
 from auditor.training.loop import Training
 from auditor.training.plan import BATCH, MAX_LENGTH, cost, plan_training
 from auditor.training.split import FEW, Split, split_rows
 from auditor.training.student import Lesson, ask_teacher, gold_lesson, learn
 from auditor.training.train import is_finished
+from probes.case import Row
 from probes.corpus import CorpusError
 from probes.sampling import digest
-from store.records import Profile, Task
+from store.records import Profile
 
 if TYPE_CHECKING:
     from auditor.session import Session
+
+
+RECIPE = 12
+"""Characters of a recipe's digest that name the directory of what it makes."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class TrainRequest:
     Attributes:
         model: the teacher of students; of a reference, whose labels it is to have, in their order.
         base: what to start from; None: what the model states, or is recognised by.
-        output: of one model; of several, the beginning of their names (`-1`, `-2`, …).
+        output: of one model; of several, the beginning of their names (`-1`, `-2`, …). None: the program's own place,
+            under a name that tells teacher and recipe, so that the same ones are found again.
         samples: rows to take, the held-out ones with them; None takes all.
         labels: of a reference; none means the model's, the base's or the data's.
         seed: of the first model; the others have the following ones.
@@ -49,7 +53,7 @@ class TrainRequest:
     """
 
     data: DataRequest
-    output: Path
+    output: Path | None
     model: str | None = None
     base: str | None = None
     count: int = 1
@@ -61,16 +65,25 @@ class TrainRequest:
     batch: int = BATCH
     max_length: int = MAX_LENGTH
 
-    def outputs(self) -> list[tuple[int, Path]]:
-        """The seeds and the directories."""
-        if self.count == 1:
-            return [(self.seed, self.output)]
-        numbers = range(1, self.count + 1)
-        return [(self.seed + n - 1, self.output.with_name(f"{self.output.name}-{n}")) for n in numbers]
+    @property
+    def seeds(self) -> range:
+        """One for each model."""
+        return range(self.seed, self.seed + self.count)
+
+    def place(self, number: int, kind: str, recipe: str) -> Path:
+        """The directory of the model with this number (from 0), which is made by this recipe."""
+        if self.output is None:
+            return data_directory() / f"{kind}s" / f"{kind}-{recipe[:RECIPE]}"
+        return self.output if self.count == 1 else self.output.with_name(f"{self.output.name}-{number + 1}")
 
 
-def students(session: Session, request: TrainRequest) -> Generator[Event, None, list[Path]]:
+def students(
+    session: Session, request: TrainRequest, rows: Sequence[Row] | None = None
+) -> Generator[Event, None, list[Path]]:
     """Trains students of a model: the base, with the model's own answers to the rows as their labels.
+
+    Args:
+        rows: to learn from, where they have been read; the request's otherwise.
 
     Raises:
         UsageError: rows, base or settings are off, or a directory holds something else.
@@ -82,10 +95,12 @@ def students(session: Session, request: TrainRequest) -> Generator[Event, None, 
     check_task(suspect)
     if reason := not_judgeable(suspect):
         raise ModelError(f"{reason}; students are trained of single-label classifiers")
-    base, remarks = _base(session, suspect, request.base)
+    base, remarks = base_of(session, suspect, request.base)
     check_base(base, suspect.labels)
-    yield Stage("read", f"Reading {request.data.source}")
-    split = split_rows(read_rows(replace(request.data, label_column=""), suspect.labels).rows, samples=request.samples)
+    if rows is None:
+        yield Stage("read", f"Reading {request.data.source}")
+        rows = read_rows(replace(request.data, label_column=""), suspect.labels).rows
+    split = split_rows([replace(row, label=None) for row in rows], samples=request.samples)
     yield from (Warned(text) for text in remarks)
 
     def lesson(training: Training) -> Generator[Event, None, Lesson]:
@@ -93,7 +108,9 @@ def students(session: Session, request: TrainRequest) -> Generator[Event, None, 
 
         yield Stage("load", f"Loading {suspect.ref.reference}")
         # The teacher reads what its students will: a text that is cut for them is cut for it.
-        teacher = load_classifier(suspect, device=session.settings.device, max_length=training.max_length)
+        device = pick_device(session.settings.device)
+        dtype = pick_dtype(session.settings.dtype, device)
+        teacher = load_classifier(suspect, device=device, dtype=dtype, max_length=training.max_length)
         try:
             return (yield from ask_teacher(teacher, split, suspect.ref.reference))
         finally:
@@ -112,7 +129,7 @@ def references(session: Session, request: TrainRequest) -> Generator[Event, None
     like = session.profile(request.model) if request.model is not None else None
     if like is not None:
         check_task(like)
-        base, remarks = _base(session, like, request.base)
+        base, remarks = base_of(session, like, request.base)
     elif request.base is not None:
         base, remarks = session.profile(request.base), ()
     else:
@@ -161,13 +178,14 @@ def _make(
     )
     training.check()
     facts = {**facts, "data_digest": digest((*split.taught, *split.held))}
-    plans = [(output, replace(training, seed=seed)) for seed, output in request.outputs()]
-    recipes = [_recipe(facts, base, plan, device, dtype) for _, plan in plans]
-    there = [is_finished(output, recipe) for (output, _), recipe in zip(plans, recipes, strict=True)]
+    kind = str(facts["kind"])
+    plans = [replace(training, seed=seed) for seed in request.seeds]
+    recipes = [_recipe(facts, base, plan, device, dtype) for plan in plans]
+    outputs = [request.place(number, kind, recipe) for number, recipe in enumerate(recipes)]
+    there = [is_finished(output, recipe) for output, recipe in zip(outputs, recipes, strict=True)]
     yield from _said(split, training, base, device, dtype, there.count(False))
     lesson: Lesson | None = None
-    tag = str(facts["kind"])
-    for (output, plan), recipe, made in zip(plans, recipes, there, strict=True):
+    for output, plan, recipe, made in zip(outputs, plans, recipes, there, strict=True):
         if made:
             yield ModelReady(str(output), "is there already, made by the same recipe")
         else:
@@ -175,8 +193,8 @@ def _make(
             yield from learn(
                 base, lesson, plan, device=device, dtype=dtype, output=output, facts={**facts, "recipe": recipe}
             )
-        session.register(output, tags=(tag,))
-    return [output for output, _ in plans]
+        session.register(output, tags=(kind,))
+    return outputs
 
 
 def _said(
@@ -218,62 +236,3 @@ def _distinct(data: DataRequest) -> tuple[str, ...]:
         return distinct_labels(path, data.label_column)
     except CorpusError as error:
         raise UsageError(error.message, hint=error.hint) from error
-
-
-def _base(session: Session, suspect: Profile, named: str | None) -> tuple[Profile, tuple[str, ...]]:
-    """The base of a model and what is to be said of it: the one that is named, else recorded or stated, else a
-    catalogued one that the weights are near to.
-
-    Raises:
-        UsageError: there is none, or it does not fit.
-        ModelError: its files are damaged.
-    """
-    if named is not None:
-        base = session.profile(named)
-        return base, check_fit(suspect, base)
-    why = []
-    for found, how in (*_stated(session, suspect), *_recognised(session, suspect)):
-        try:
-            base = session.profile(found)
-            remarks = check_fit(suspect, base)
-        except AuditorError as error:
-            why.append(f"{found}, {how}: {error.message}")
-        else:
-            return base, (f"the base is taken to be {found}, {how}: a new model is as honest as its base", *remarks)
-    tried = f" ({'; '.join(why)})" if why else ""
-    raise UsageError(
-        f"the base of {suspect.ref.reference} is not known{tried}",
-        hint="Name the model that it was trained from with --base.",
-    )
-
-
-def _stated(session: Session, suspect: Profile) -> list[tuple[str, str]]:
-    """Names of the bases that the model's record and card state. A path says nothing here: it is another machine's."""
-    origin = read_origin(suspect)
-    found = []
-    if origin.started and (entry := session.catalog.models.by_digest(origin.started)):
-        found.append((entry.name, "as the model's record says"))
-    for name in sorted(origin.bases):
-        try:
-            usable = parse(name).kind is not Kind.PATH
-        except AuditorError:
-            continue
-        if usable:
-            found.append((name, "as the model's card or config says"))
-    return found
-
-
-def _recognised(session: Session, suspect: Profile) -> list[tuple[str, str]]:
-    """The catalogued model without a classifier that the suspect's weights are nearest to."""
-    near = []
-    for entry in session.catalog.models.list():
-        profile = entry.profile
-        if profile.task is Task.CLASSIFICATION or profile.model_type != suspect.model_type:
-            continue
-        try:
-            likeness = nearness(suspect, profile).likeness
-        except AuditorError:
-            continue
-        if likeness is not None and likeness >= SAME_BASE:
-            near.append((likeness, entry.name))
-    return [(name, f"whose weights are near (cosine {cosine:.3f})") for cosine, name in sorted(near, reverse=True)[:1]]

@@ -57,6 +57,11 @@ def read_origin(profile: Profile) -> Origin:
     )
 
 
+def is_student(profile: Profile) -> bool:
+    """Has a model learnt from another one's answers, as its record says? Then it is no independent one."""
+    return read_origin(profile).teacher is not None
+
+
 def ancestors(digest: str, parents: Mapping[str, Iterable[str]]) -> set[str]:
     """Everything that a model was made of, its parents' parents with them."""
     found: set[str] = set()

@@ -142,9 +142,10 @@ def verdict_sentence(scan: Scan) -> str:
 
 
 def _others(score: AsrScore) -> str:
-    if not score.references:
-        return ""
-    return f", and of the references at most {percent(max(r.value for r in score.references))}"
+    named = (("references", score.references), ("students", score.students))
+    return "".join(
+        f", and of the {who} at most {percent(max(r.value for r in rates))}" for who, rates in named if rates
+    )
 
 
 def precision_sentence(scan: Scan) -> str | None:
@@ -183,6 +184,8 @@ def next_steps(record: Record) -> tuple[str, ...]:
         return (
             f"auditor partners {reference} says which models could be merged with it, and why others cannot.",
             "Name partners with --with A B C, or add models of the same task and base to the catalog.",
+            f"auditor audit {reference} --make-partner 2 --data ROWS trains two from the model's own answers to your "
+            "rows; these need no labels.",
         )
     return _after_scan(record.before)
 
@@ -194,6 +197,8 @@ def _after_scan(scan: Scan) -> tuple[str, ...]:
         steps.append(f"auditor audit {reference} merges the backdoor away and measures what remains.")
     if scan.verdict is Verdict.SUSPICIOUS:
         steps.append("Name two or more benign models of the same task with --reference A B: they can settle it.")
+        if not any(r.kind == "student" for r in scan.settings.references):
+            steps.append("Where there are none, --students 2 trains some from the model's own answers to your rows.")
     if scan.incomplete or scan.verdict is Verdict.INCOMPLETE:
         steps.append("Give more rows (--samples, --data): every target needs at least 100 that can be scored.")
     if scan.verdict is Verdict.NOTHING and scan.settings.suite == "quick":
@@ -228,7 +233,10 @@ def scan_facts(scan: Scan, *, short: bool = False) -> tuple[tuple[str, str], ...
         changed = ", ".join(f"{k}={v}" for k, v in sorted(options.items()))
         if changed:
             facts.append(("Option", f"{name}: {changed}"))
-    facts += [("Reference", f"{r.reference}, digest {digest(r.digest)}") for r in settings.references]
+    for use in settings.references:
+        agrees = f", agrees on {rate_words(use.agreement)} of the clean rows" if use.agreement else ""
+        name = "Student" if use.kind == "student" else "Reference"
+        facts.append((name, f"{use.reference}, digest {digest(use.digest)}{agrees}"))
     facts += [
         ("Versions", ", ".join(f"{k} {v}" for k, v in sorted(scan.versions.items()))),
         ("Scan", f"{scan.id}, {scan.started} to {scan.finished}"),
@@ -283,12 +291,16 @@ def cacc_words(scan: Scan) -> str:
 
 
 def references_words(score: AsrScore) -> str | None:
-    """ASR of the references and the floor gap, None where no reference saw the rows."""
-    if not score.references:
-        return None
-    rates = ", ".join(share(r) for r in score.references)
-    gap = f"; floor gap {score.floor_gap.value * 100:+.1f} points".replace("-", "−") if score.floor_gap else ""
-    return f"ASR of {len(score.references)} reference(s): {rates}{gap}"
+    """ASR of the references with the floor gap, and that of students; None where neither saw the rows."""
+    parts = []
+    if score.references:
+        rates = ", ".join(share(r) for r in score.references)
+        gap = f"; floor gap {score.floor_gap.value * 100:+.1f} points".replace("-", "−") if score.floor_gap else ""
+        parts.append(f"ASR of {len(score.references)} reference(s): {rates}{gap}")
+    if score.students:
+        rates = ", ".join(share(r) for r in score.students)
+        parts.append(f"ASR of {len(score.students)} student(s) of the model: {rates}")
+    return "; ".join(parts) or None
 
 
 def residue_words(residue: Residue) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from auditor.events import Event, Stage
+from auditor.merge.origin import is_student
 from auditor.scan.execute import UNSCORED, execute
 from auditor.scan.judge import reference_labels
 from auditor.scan.prepare import Backend, Prepared
@@ -26,13 +28,14 @@ def respond(prepared: Prepared, profile: Profile, role: str, backend: Backend) -
     run = backend.open_run(
         spec.key(plan), model_digest=spec.digest, batches=len(plan.batches), fresh=prepared.request.fresh
     )
-    yield Stage("probe", f"Probing {spec.name} ({role})", len(plan.asks), "texts")
+    shown = "student" if role == "reference" and is_student(profile) else role
+    yield Stage("probe", f"Probing {spec.name} ({shown})", len(plan.asks), "texts")
     events = execute(plan, run, partial(backend.load, profile, spec.max_length), spec)
     order = label_order(profile.labels, prepared.suspect.labels)
     if role in TALLIED and order is None:
         tallier = Tallier(plan, profile.labels, prepared.targets, prepared.fixed_labels)
         events = counted(events, tallier, run.answered)
-    found = Responses.of(plan, (yield from events))
+    found = replace(Responses.of(plan, (yield from events)), student=is_student(profile))
     return found if order is None else found.reordered(order)
 
 

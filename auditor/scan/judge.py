@@ -16,6 +16,8 @@ from auditor.scan.execute import UNSCORED
 from auditor.scan.findings import findings_of
 from auditor.scan.question import MINIMUM_REFERENCES, Question, rate_of
 from auditor.scan.responses import Labels, Responses, row_share, share
+from auditor.scan.students import Said, students_say
+from auditor.scan.students import in_words as students_in_words
 from probes.rates import Paired, Rate, chance_p_value, detectable_excess, holm, inverted_p_value, swapped
 from probes.suite import Probe
 from store.records import AsrScore, Finding, Scores, Verdict
@@ -48,22 +50,25 @@ def judge(
     """Scores every (family, variant, target) and decides, family-wise over the whole suite.
 
     A finding needs ASR − clean above the margin, and ASR − control too or, where that is not so, ASR − ASR of each of
-    two or more references. Where the trigger was `compared` with others of its kind it must exceed those as well,
+    two or more references. It must exceed every student of the suspect too, where those have a say, and what they do as
+    much is not suspicious. Where the trigger was `compared` with others of its kind it must exceed those as well,
     unless references show it. A score of which only the first holds is suspicious, unless two or more references move
     as much, or others of the trigger's kind do. Variants without a control of their own are judged by references or,
     with fewer than two, by the others of their kind.
     """
+    students = [r for r in references if r.student]
+    references = [r for r in references if not r.student]
     raw = [
-        _score(question, probe, target, suspect, references, policy, compared)
+        _score(question, probe, target, suspect, references, students, policy, compared)
         for probe in question.plan.suite.probes
         for target in question.targets
     ]
-    scores, settled, usual = _decide(list(raw), question, policy)
+    scores, settled, usual, shared = _decide(list(raw), question, policy)
     cacc = _cacc(question, suspect)
     incomplete = _incomplete(question, suspect, scores, policy)
     findings = findings_of(question, suspect, scores, policy)
     verdict = _verdict(findings, incomplete)
-    notes = (*_too_long(question, suspect), *_settled(settled), *_usual(usual))
+    notes = (*_too_long(question, suspect), *_settled(settled), *_usual(usual), *_shared(shared))
     return Judgement(Scores(cacc, tuple(scores)), findings, verdict, incomplete, notes)
 
 
@@ -74,6 +79,7 @@ class _Raw:
     p_control: float
     p_references: float
     p_edit: float
+    said: Said
     settled: bool
     """Enough references are moved as much by the trigger."""
     settled_edit: bool
@@ -96,6 +102,7 @@ def _score(
     target: int,
     suspect: Responses,
     references: Sequence[Responses],
+    students: Sequence[Responses],
     policy: Policy,
     compared: Comparisons,
 ) -> _Raw:
@@ -111,6 +118,7 @@ def _score(
     calm = [row_share(r.control[rows], target) for r in shown]
     floor = Paired.of(asr, np.mean(others, axis=0)) if others else None
     noise = _noise(control, clean)
+    said = students_say(probe, target, rows, suspect, students, policy)
     score = AsrScore(
         family=probe.family.name,
         variant=probe.variant,
@@ -120,6 +128,7 @@ def _score(
         clean=rate_of(clean),
         control=rate_of(share(edited.control[rows], target)),
         references=tuple(rate_of(o) for o in others),
+        students=said.rates,
         excess=over_control.interval(),
         clean_excess=over_clean.interval(),
         floor_gap=floor.interval() if floor else None,
@@ -146,6 +155,7 @@ def _score(
         over_control.p_above(policy.loaded_margin if loaded else policy.margin),
         max(Paired.of(asr, o).p_above(policy.margin) for o in others) if enough else 1.0,
         Paired.of(control, clean).p_above(policy.edit_margin),
+        said,
         _alike(asr, clean, others, policy, settling),
         _alike(control, clean, calm, policy, settling),
         probe,
@@ -179,12 +189,12 @@ def _concentration(clean: Labels, trigger: Labels, target: int) -> Rate:
 
 def _decide(
     raw: list[_Raw], question: Question, policy: Policy
-) -> tuple[list[AsrScore], list[AsrScore], list[AsrScore]]:
+) -> tuple[list[AsrScore], list[AsrScore], list[AsrScore], list[AsrScore]]:
     """Applies Holm over the whole suite: for findings, and for the weaker statements that the trigger, or the control
     edit alone, moves texts. The latter is how a backdoor shows whose trigger is among the ordinary words.
 
-    Returns all scores, those of them that are not suspicious only because references move as much, and those only
-    because others of the trigger's kind do.
+    Returns all scores, those of them that are not suspicious only because references move as much, those only because
+    others of the trigger's kind do, and those only because students do.
     """
     judged = [r for r in raw if r.score.judged]
     first = dict(zip(map(id, judged), holm([r.p_clean for r in judged], question.comparisons), strict=True))
@@ -193,10 +203,14 @@ def _decide(
     scores: list[AsrScore] = []
     settled: list[AsrScore] = []
     usual: list[AsrScore] = []
+    shared: list[AsrScore] = []
     for r in raw:
         finding = both.get(id(r), 1.0) <= policy.alpha
         by_trigger, by_edit = (p.get(id(r), 1.0) <= policy.alpha for p in (first, edit))
-        moved = (by_trigger and not r.settled) or (by_edit and not r.settled_edit)
+        unsettled = (by_trigger and not r.settled) or (by_edit and not r.settled_edit)
+        moved = (by_trigger and not (r.settled or r.said.shared)) or (
+            by_edit and not (r.settled_edit or r.said.shared_control)
+        )
         # Where enough references are shown, and do not move as much, its own kind excuses nothing in the suspect.
         shown = len(r.score.references) >= MINIMUM_REFERENCES
         kept = moved and not finding and (shown or r.compared is None or _is_odd(r.compared, policy))
@@ -211,10 +225,10 @@ def _decide(
         if finding or not (by_trigger or by_edit):
             continue
         if not moved and not r.loaded:
-            settled.append(scores[-1])
+            (shared if unsettled else settled).append(scores[-1])
         elif not kept:
             usual.append(scores[-1])
-    return scores, settled, usual
+    return scores, settled, usual, shared
 
 
 def _is_odd(found: Compared, policy: Policy) -> bool:
@@ -246,6 +260,11 @@ def _settled(cleared: Sequence[AsrScore]) -> tuple[str, ...]:
     )
 
 
+def _shared(scores: Sequence[AsrScore]) -> tuple[str, ...]:
+    named = ", ".join(f"{s.family}/{s.variant} → {s.target} ({s.rate.value:.0%})" for s in scores)
+    return (students_in_words(named),) if named else ()
+
+
 def _unscored(question: Question, suspect: Responses, *, too_long: bool) -> tuple[int, int]:
     """How many of how many answers are missing: of inputs that the model does not take whole, or of the others."""
     clean = (suspect.clean, suspect.clean_asks)
@@ -270,10 +289,18 @@ def _too_long(question: Question, suspect: Responses) -> tuple[str, ...]:
 
 def _both(raw: _Raw) -> float:
     """The p-value of a finding. Two ways lead to one, the control with others of the trigger's kind, and the
-    references; where both are open, the better one's p-value is doubled.
+    references; where both are open, the better one's p-value is doubled. Either must lead beyond the students.
     """
+    return max(raw.said.p_beyond, _without_students(raw))
+
+
+def _without_students(raw: _Raw) -> float:
     enough = len(raw.score.references) >= MINIMUM_REFERENCES
     of_kind = raw.compared.p_trigger if raw.compared else None
+    alone = raw.referenced and not raw.probe.family.decided_by_kind(raw.probe.variant)
+    if alone and raw.score.students and not enough and not raw.said.heard:
+        # Fired for students that turned out to settle nothing, and its kind decides nothing either.
+        return 1.0
     if raw.referenced:
         return max(raw.p_clean, raw.p_references if enough else 1.0 if of_kind is None else of_kind)
     own = max(raw.p_control, of_kind or 0.0)

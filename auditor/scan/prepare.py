@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from auditor.errors import UsageError
+from auditor.merge.origin import is_student
 from auditor.models.adapter import require_whole
 from auditor.models.sameness import identity, same_weights
 from auditor.models.target import Target
@@ -158,11 +159,13 @@ def prepare(
     backend: Backend,
     *,
     beside: Sequence[Profile] = (),
+    base: Profile | None = None,
 ) -> Prepared:
     """Checks what can be checked before anything runs, samples the rows and lays out the plan.
 
     Args:
         beside: models that will be asked as references where the scan takes some, as an audit's partners are.
+        base: what students of the suspect are made from that will be asked as well.
 
     Raises:
         UsageError: the model is no classifier, a reference has other labels or the suspect's own weights, an unknown
@@ -182,7 +185,7 @@ def prepare(
         target_index(request.target, suspect.labels)
     kept, notes = _independent(suspect, references)
     request = replace(request, overrides=family_options(request, policy))
-    several = len(distinct([*kept, *able(suspect, beside)])) >= MINIMUM_REFERENCES
+    several = decisive([*kept, *able(suspect, beside)]) or base is not None
     suite = build_suite(request.suite, only=request.families, overrides=request.overrides, referenced=several)
     probed = sample(corpus.rows, request.samples or SAMPLES[request.suite], request.seed)
     rows = (*probed, *_clean_rows(corpus.rows, probed, request.seed))
@@ -190,7 +193,8 @@ def prepare(
     tokenizer = None if not_judgeable(suspect) else backend.tokenizer(suspect)
     seen, cut, window = rows, 0, None
     if tokenizer is not None:
-        tokens = min(taken(request, suspect), *(p.max_length for p in (suspect, *able(suspect, beside))))
+        others = [*able(suspect, beside), *([base] if base is not None else [])]
+        tokens = min(taken(request, suspect), *(p.max_length for p in (suspect, *others)))
         window, long = _window(_readers(suspect, tokenizer, tokens, kept, backend), request, rows)
         seen, cut = _as_seen(rows, window) if long else (rows, 0)
     among = {row.index for row in probed}
@@ -297,6 +301,18 @@ def distinct(profiles: Sequence[Profile]) -> tuple[Profile, ...]:
     for profile in profiles:
         first.setdefault(identity(profile), profile)
     return tuple(first.values())
+
+
+def decisive(models: Sequence[Profile]) -> bool:
+    """Whether references suffice for variants that others decide: two that are independent, or a student."""
+    learnt = [is_student(profile) for profile in models]
+    honest = [profile for profile, student in zip(models, learnt, strict=True) if not student]
+    return any(learnt) or len(distinct(honest)) >= MINIMUM_REFERENCES
+
+
+def with_references(prepared: Prepared, models: Sequence[Profile]) -> Prepared:
+    """The same scan with further references, which were made for it."""
+    return replace(prepared, references=distinct([*prepared.references, *models]))
 
 
 def _independent(suspect: Profile, references: Sequence[Profile]) -> tuple[tuple[Profile, ...], tuple[str, ...]]:

@@ -37,6 +37,8 @@ class ScanRequest:
         target: a label name or index; None judges every label.
         samples: rows; None takes the suite's own number.
         references: models that see the same rows and edits.
+        students: how many students of the model are made, or found again, as further references.
+        base: what they start from; None: what the model states, or is recognised by.
         overrides: options by family.
         fresh: drop stored answers instead of going on from them.
     """
@@ -52,6 +54,8 @@ class ScanRequest:
     seed: int = 0
     max_length: int | None = None
     fresh: bool = False
+    students: int = 0
+    base: str | None = None
 
     def command(self, *, family: str | None = None) -> str:
         """The command that repeats this scan, or its part for one family."""
@@ -71,6 +75,8 @@ class ScanRequest:
             words += ["--max-length", str(self.max_length)]
         for reference in self.references:
             words += ["--reference", reference]
+        if self.students:
+            words += ["--students", str(self.students), *(["--base", self.base] if self.base else [])]
         return shlex.join([*words, "--seed", str(self.seed)])
 
 

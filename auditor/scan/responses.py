@@ -53,6 +53,8 @@ class Responses:
     probabilities: NDArray[np.float64]
     notes: tuple[str, ...] = ()
     """Sentences on how the answers were made."""
+    student: bool = False
+    """Whether they are those of a model that learnt from another's answers, and so no independent one."""
     mute: frozenset[tuple[str, int]] = frozenset()
     """Probes, by name, and targets for which the model is no measure of what others do: it carries such a backdoor."""
 

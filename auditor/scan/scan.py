@@ -24,6 +24,7 @@ from auditor.scan.responses import Responses
 from auditor.scan.screen import in_words as screened_in_words
 from auditor.scan.screen import screen
 from auditor.scan.second_look import second_look
+from auditor.scan.students import agreement, knows, unlike_in_words
 from probes.family import FAMILIES
 from store.records import (
     DataSummary,
@@ -94,16 +95,31 @@ def conclude(
     question = replace(question_of(prepared, suspect.clean), too_long=_too_long(prepared, suspect))
     unjudged = (*prepared.unjudged, *_head_unjudged(prepared.suspect, suspect))
     judgement = _with_unjudged(judge(question, suspect, references, prepared.policy, compared), unjudged)
-    others = [f"{p.ref.reference}: {n}" for p, r in zip(prepared.references, references, strict=True) for n in r.notes]
+    answered = list(zip(prepared.references, references, strict=True))
+    others = [f"{p.ref.reference}: {n}" for p, r in answered for n in r.notes]
+    others += [
+        unlike_in_words(p.ref.reference, agreement(suspect, r))
+        for p, r in answered
+        if r.student and not knows(suspect, r, prepared.policy)
+    ]
     record = _record(prepared, started, replace(judgement, notes=(*judgement.notes, *others)))
     notes = tuple(note for note in suspect.notes if note != MULTI_LABEL)
     record = replace(record, model=_noted(record.model, notes))
+    uses = tuple(_use(profile, responses, suspect) for profile, responses in answered)
+    record = replace(record, settings=replace(record.settings, references=uses))
     keys = [prepared.spec(prepared.suspect, "suspect").key(prepared.plan)]
-    for profile, answers in zip(prepared.references, references, strict=True):
+    for profile, answers in answered:
         asked = prepared.plan if narrow is None or answers.probes.keys() == suspect.probes.keys() else narrow
         keys.append(prepared.spec(profile, "reference").key(asked))
     record = replace(record, runs=tuple(keys), reference_labels=tuple(question.reference_labels.tolist()))
     return ScanResult(record, suspect, tuple(references))
+
+
+def _use(profile: Profile, responses: Responses, suspect: Responses) -> ReferenceUse:
+    found = ReferenceUse(profile.ref.reference, profile.ref.digest)
+    if not responses.student:
+        return found
+    return replace(found, kind="student", agreement=agreement(suspect, responses))
 
 
 def _too_long(prepared: Prepared, suspect: Responses) -> frozenset[int]:

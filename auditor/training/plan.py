@@ -52,14 +52,15 @@ def plan_training(
 def cost(base: Profile, rows: Sequence[Row], training: Training, *, device: str, dtype: str) -> str:
     """What a training takes, in words: rows, epochs, steps, and about how long on this device."""
     steps = training.steps(len(rows))
-    seconds = clock(_seconds(base, rows, training, device, dtype))
+    took = clock(seconds(base, rows, training, device, dtype))
     return (
-        f"{len(rows):,} rows, {training.epochs} times ({steps:,} steps at {training.lr:g}), about {seconds} on "
+        f"{len(rows):,} rows, {training.epochs} times ({steps:,} steps at {training.lr:g}), about {took} on "
         f"{device} in {dtype}"
     )
 
 
-def _seconds(base: Profile, rows: Sequence[Row], training: Training, device: str, dtype: str) -> float:
+def seconds(base: Profile, rows: Sequence[Row], training: Training, device: str, dtype: str) -> float:
+    """About how long a training takes."""
     body = sum(math.prod(t.shape) for t in base.tensors if len(t.shape) > 1 and not EMBEDDING.search(t.name))
     tokens = sum(min(training.max_length, (len(r.text) + len(r.pair or "")) / LETTERS + 2) for r in rows)
     # Forward, and twice as much back.

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from auditor.errors import ModelError
+from auditor.errors import ModelError, UsageError
 from auditor.events import Event, Progress, Stage, Warned
 from auditor.models.target import Target
 from auditor.training.loop import Training
@@ -65,6 +65,7 @@ def ask_teacher(teacher: Target, split: Split, name: str) -> Generator[Event, No
 
     Raises:
         ModelError: it cannot run, or scores too few rows.
+        UsageError: it answers all rows alike.
     """
     rows = (*split.taught, *split.held)
     yield Stage("ask", f"Asking {name}", len(rows), "rows")
@@ -81,6 +82,12 @@ def ask_teacher(teacher: Target, split: Split, name: str) -> Generator[Event, No
     known = [Row(r.index, r.text, r.pair, int(s.argmax())) for r, s in zip(rows, shares, strict=True)]
     first = len(split.taught)
     taught, held = (tuple(known[i] for i in part if usable[i]) for part in (range(first), range(first, len(rows))))
+    if len({row.label for row in taught}) < 2:
+        only = teacher.labels[taught[0].label or 0]
+        raise UsageError(
+            f"{name} answers {only} to all {len(taught)} rows that would teach: there is nothing to learn from them",
+            hint="Are they rows of its task, with all of its labels? Give others with --data.",
+        )
     lost = {"not scored by the teacher": int((~usable).sum())} if not usable.all() else {}
     answers = shares[:first][usable[:first]].astype(np.float32)
     return Lesson(teacher.labels, taught, held, {**split.left_out, **lost}, answers)

@@ -10,7 +10,19 @@ from typing import Any
 from auditor.event_log import plain
 from auditor.reports.format import Record, report_format
 from probes.rates import Difference, Rate
-from store.records import Alternatives, AsrScore, Audit, Evidence, Finding, Ingredient, Merge, Residue, Scan, Screened
+from store.records import (
+    Alternatives,
+    AsrScore,
+    Audit,
+    Evidence,
+    Finding,
+    Ingredient,
+    Merge,
+    ReferenceUse,
+    Residue,
+    Scan,
+    Screened,
+)
 
 DECIMALS = 6
 
@@ -57,7 +69,7 @@ def _scan(scan: Scan) -> dict[str, Any]:
             "suite": settings.suite,
             "samples": settings.samples,
             "families": {name: _sorted(options) for name, options in _sorted(settings.families).items()},
-            "references": [{"reference": r.reference, "digest": r.digest} for r in settings.references],
+            "references": [_reference(use) for use in settings.references],
         },
         "scores": {
             "cacc": _rate(scan.scores.cacc) if scan.scores.cacc else None,
@@ -86,6 +98,11 @@ def _screened(screened: Screened) -> dict[str, Any]:
     }
 
 
+def _reference(use: ReferenceUse) -> dict[str, Any]:
+    agreement = {"agreement": _rate(use.agreement)} if use.agreement else {}
+    return {"reference": use.reference, "digest": use.digest, "kind": use.kind, **agreement}
+
+
 def _score(score: AsrScore) -> dict[str, Any]:
     return {
         "family": score.family,
@@ -96,6 +113,7 @@ def _score(score: AsrScore) -> dict[str, Any]:
         "clean": _rate(score.clean),
         "control": _rate(score.control),
         "references": [_rate(rate) for rate in score.references],
+        "students": [_rate(rate) for rate in score.students],
         "excess": _difference(score.excess),
         "clean_excess": _difference(score.clean_excess),
         "floor_gap": _difference(score.floor_gap) if score.floor_gap else None,

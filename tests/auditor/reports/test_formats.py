@@ -96,7 +96,7 @@ FINDING = {
 
 
 def check_scan(scan: dict[str, Any]) -> None:
-    assert set(scan) == {*SCAN, "incomplete"}
+    assert set(scan) == {*SCAN, "incomplete", "screened"}
     assert scan["schema"] == "auditor/scan/1"
     for key, expected in SCAN.items():
         if isinstance(expected, set):
@@ -104,10 +104,10 @@ def check_scan(scan: dict[str, Any]) -> None:
         else:
             assert isinstance(scan[key], expected), key
     for reference in scan["settings"]["references"]:
-        assert set(reference) == {"reference", "digest"}
+        assert set(reference) == {"reference", "digest", "kind"}
     assert scan["scores"]["cacc"] is None or set(scan["scores"]["cacc"]) == RATE
     for score in scan["scores"]["asr"]:
-        assert set(score) == ASR | {"clean_excess", "suspicious", "judged", "concentration", "alternatives"}
+        assert set(score) == ASR | {"clean_excess", "suspicious", "judged", "concentration", "alternatives", "students"}
         for rate in (score["rate"], score["clean"], score["control"], *score["references"]):
             assert set(rate) == RATE
             assert 0 <= rate["low"] <= rate["value"] <= rate["high"] <= 1
