@@ -89,16 +89,17 @@ CHANGES: Mapping[str, tuple[tuple[Change, ...], ...]] = MappingProxyType(
         "sentence": (
             (Change("start", "at the start", _set(slot="start")), Change("end", "at the end", _set(slot="end"))),
         ),
-        "synonym": ((Change("most", "in two words of three", _set(share=0.66)), Change("all", "in all words", _set(share=1.0))),),
-        "adverb": (
+        "synonym": (
             (
-                Change(
-                    "double", "twice the words", lambda own: {"least": 2 * own["least"], "most": 2 * own["most"]}
-                ),
+                Change("most", "in two words of three", _set(share=0.66)),
+                Change("all", "in all words", _set(share=1.0)),
             ),
         ),
+        "adverb": (
+            (Change("double", "twice the words", lambda own: {"least": 2 * own["least"], "most": 2 * own["most"]}),),
+        ),
     }
-)  # fmt: skip
+)
 """By a family's group: places that are changed independently, each in one of several ways or not at all."""
 
 
@@ -108,13 +109,11 @@ def sharper(probe: Probe) -> tuple[Form, ...]:
     return tuple(sorted((form for form in found if form is not None), key=lambda form: len(form.changes)))
 
 
-def form_named(probe: Probe, variant: str) -> Form:
-    """The form of a probe with this variant's name.
-
-    Raises:
-        KeyError: it has no such form.
-    """
-    return {form.probe.variant: form for form in sharper(probe)}[variant]
+def form_in_words(probe: Probe) -> str:
+    """What sharpens a form, by its probe; empty for a probe as its family lists it."""
+    names = probe.variant.split(MARK)[1:]
+    known = {change.name: change.words for ways in CHANGES.get(probe.family.group, ()) for change in ways}
+    return ", ".join(known[name] for name in names if name in known)
 
 
 def plain_variant(variant: str) -> str:

@@ -11,8 +11,10 @@ import numpy as np
 
 from auditor.audit.antidote import in_words
 from auditor.audit.compare import Side, agreement, clean_change, compare
+from auditor.audit.odds import with_odds, with_odds_before
 from auditor.audit.residue import Carriers, Part, excess_alone, residues
 from auditor.audit.settle import settle
+from auditor.audit.sharper import asked_sharper, with_probes
 from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, ScanReady, ScoreReady, Stage, Warned
 from auditor.merge.copies import doubles
@@ -36,6 +38,7 @@ from auditor.scan.responses import Responses
 from auditor.scan.scan import ScanResult, conclude, now, opening, scan
 from auditor.scan.screen import screen
 from auditor.scan.second_look import second_look
+from auditor.scan.sharpen import sharpen, sharpest_left
 from probes.suite import build_suite
 from store.records import Audit, Finding, Merge, Profile, Residue, Scan, SearchRecord, Stamp, Verdict
 
@@ -94,7 +97,7 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     rescan = _rescan(prepared, cure, before.record, cure.profile(Path(merge.output)), backend)
     rescan = yield from screen(rescan, backend)
     after = yield from scan(rescan, backend)
-    record = yield from _conclude(started, rescan, cure, before, after, merge, carriers, backend)
+    record = yield from _conclude(started, prepared, rescan, cure, before, after, merge, carriers, backend)
     words = [*_partners_in_words(cure.partners, carried, scans), *(double.text for double in alike)]
     record = replace(record, reasons=(*record.reasons, *words))
     if search is not None:
@@ -134,6 +137,7 @@ def _first_scan(
             references.append((yield from respond(wider, profile, "reference", backend)))
         compared = yield from second_look(wider, prepared.suspect, suspect, references, backend, known=compared)
         result = conclude(wider, started, suspect, references, compared=compared)
+    result = replace(result, record=(yield from sharpen(prepared, result.record, backend)))
     for score in result.record.scores.asr:
         yield ScoreReady(score)
     yield ScanReady(result.record)
@@ -192,6 +196,7 @@ def _fired_by_screen(prepared: Prepared) -> list[str]:
 
 def _conclude(
     started: str,
+    prepared: Prepared,
     rescan: Prepared,
     cure: Cure,
     before: ScanResult,
@@ -209,14 +214,21 @@ def _conclude(
     policy = rescan.policy
     answered = {p.ref.digest: r for p, r in zip(rescan.references, after.references, strict=True)}
     part = Part(question_of(rescan, after.suspect.clean), after.suspect, answered)
-    left = residues(before.record, [part], carriers)
+    parts = [part]
+    forms = yield from sharpest_left(prepared, before.record, rescan.suspect, rescan.references, backend)
+    if forms:
+        parts.append((yield from asked_sharper(rescan, forms, backend)))
+    left = tuple(r for one in parts for r in with_odds(residues(before.record, [one], carriers), [one], carriers))
     if hangs_on_residues(after.record, change, merge, policy):
-        more = yield from settle(rescan, left, carriers, backend)
+        more = yield from settle(with_probes(rescan, forms), left, carriers, backend)
         if more is not None:
-            wider = {_name(r): r for r in residues(before.record, [part, more], carriers)}
+            both = [[one, more] for one in parts]
+            wider = {_name(r): r for b in both for r in with_odds(residues(before.record, b, carriers), b, carriers)}
             left = tuple(wider.get(_name(r), r) for r in left)
+    first = Part(question_of(prepared, before.suspect.clean), before.suspect, {})
+    left = with_odds_before(left, first, before.record.findings)
     looked = yield from _partners_looked(rescan, cure, after, backend)
-    alone = _partners_alone(rescan, cure, suspect, merged, part, carriers, looked)
+    alone = _partners_alone(rescan, cure, suspect, merged, parts, carriers, looked)
     judged = stamp(before.record, after.record, change, left, merge, alone, policy)
     same = agreement(before.suspect, after.suspect)
     reasons = (*judged.reasons, f"the merged model agrees with the suspect on {same:.1%} of the clean rows")
@@ -312,7 +324,13 @@ def _partners_in_words(partners: Sequence[Profile], carried: Carried, scans: Seq
 
 
 def _partners_alone(
-    rescan: Prepared, cure: Cure, suspect: Side, merged: Side, part: Part, carriers: Carriers, looked: Looked
+    rescan: Prepared,
+    cure: Cure,
+    suspect: Side,
+    merged: Side,
+    parts: Sequence[Part],
+    carriers: Carriers,
+    looked: Looked,
 ) -> list[Alone]:
     """What each partner would be worth by itself, from the answers that it gave as a reference."""
     digests = {p.ref.digest for p in cure.partners}
@@ -322,11 +340,11 @@ def _partners_alone(
         digest = profile.ref.digest
         if digest not in digests:
             continue
-        responses = part.references[digest]
+        responses = parts[0].references[digest]
         own = _alone(rescan, responses, looked[digest])
         clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect.responses, responses)
         fired = own.scores.asr
-        excess = excess_alone(suspect.scan, part, digest, carriers)
+        excess = max(excess_alone(suspect.scan, part, digest, carriers) for part in parts)
         bad = bool(own.incomplete) or any(s.finding or s.suspicious for s in fired)
         ahead = clean_change(merged, Side(merged.scan, responses), fixed).delta
         shows = frozenset((s.group, s.target) for s in own.scores.asr if s.finding or s.suspicious)

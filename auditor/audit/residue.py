@@ -14,6 +14,7 @@ from auditor.scan.execute import UNSCORED
 from auditor.scan.question import MINIMUM_REFERENCES, Question, rate_of
 from auditor.scan.responses import Responses, row_share, share
 from probes.rates import CONFIDENCE, Paired
+from probes.sharper import form_in_words, plain_variant
 from probes.suite import Probe
 from store.records import Residue, Scan
 
@@ -49,7 +50,8 @@ def residues(before: Scan, parts: Sequence[Part], carriers: Carriers) -> tuple[R
     two bounds counts. Triggers that say something of a label by themselves, and edits that references alone decide,
     have no control that honest models answer alike; where there are two or more such references they are held against
     the least of them instead. The control, however high, is no floor of these: a trigger that was learnt as "any
-    sentence" moves the control as well.
+    sentence" moves the control as well. A sharper form of a variant is held against the references alone where there
+    is any: shortened, a text loses its meaning, and honest models follow its clause further than its control.
 
     Args:
         parts: the rescan's rows, and those that were asked beside them, if any.
@@ -122,8 +124,12 @@ def _measure(parts: Sequence[Part], probe: Probe, target: int, carriers: Carrier
         for digest in honest
     ]
     floors = {CONTROL: control}
-    if len(others) >= MINIMUM_REFERENCES and probe.variant in (*probe.family.loaded, *probe.family.referenced):
+    plain = plain_variant(probe.variant)
+    sharp = plain != probe.variant
+    if len(others) >= MINIMUM_REFERENCES and (sharp or plain in (*probe.family.loaded, *probe.family.referenced)):
         floors = {LEAST: min(others, key=_mean)}
+    elif sharp and others:
+        floors = {MEAN: others[0]}
     elif others:
         floors[MEAN] = np.mean(others, axis=0)
     differences = {name: Paired.of(asr, floor) for name, floor in floors.items()}
@@ -138,6 +144,7 @@ def _measure(parts: Sequence[Part], probe: Probe, target: int, carriers: Carrier
         left=differences[name].interval(confidence),
         rows=differences[name].rows,
         references=tuple(rate_of(o) for o in others),
+        form=form_in_words(probe),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from auditor.event_log import plain
 from auditor.reports.format import Record, report_format
 from probes.rates import Difference, Rate
-from store.records import Alternatives, AsrScore, Audit, Evidence, Finding, Merge, Residue, Scan, Screened
+from store.records import Alternatives, AsrScore, Audit, Evidence, Finding, Merge, Residue, Scan, Screened, Sharpened
 
 DECIMALS = 6
 
@@ -136,6 +136,20 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "reproduce": finding.reproduce,
         "tags": finding.tags,
         "confirmed": _rate(finding.confirmed) if finding.confirmed else None,
+        "sharp": _sharpened(finding.sharp) if finding.sharp else None,
+    }
+
+
+def _sharpened(found: Sharpened) -> dict[str, Any]:
+    return {
+        "variant": found.variant,
+        "words": found.words,
+        "rate": _rate(found.rate),
+        "plain": _rate(found.plain),
+        "control": _rate(found.control),
+        "raised": found.raised,
+        "strong": found.strong,
+        "asked": found.asked,
     }
 
 
@@ -199,6 +213,8 @@ def _residue(residue: Residue) -> dict[str, Any]:
         "left": _difference(residue.left),
         "rows": residue.rows,
         "references": [_rate(rate) for rate in residue.references],
+        "form": residue.form,
+        "raised": plain(residue.raised) if residue.raised else None,
     }
 
 
