@@ -299,7 +299,7 @@ def residue_words(residue: Residue) -> str:
 
 
 def raised_words(residue: Residue) -> str:
-    """How far a trigger raises the log-odds of its target before and after, and what the floor does; empty if unknown."""
+    """How far a trigger raises the log-odds of its target before and after, and what the floor does."""
     found = residue.raised
     if found is None:
         return ""

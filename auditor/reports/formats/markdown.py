@@ -18,6 +18,7 @@ from auditor.reports.summary import (
     next_steps,
     power,
     precision_sentence,
+    raised_words,
     read_facts,
     read_notes,
     references_words,
