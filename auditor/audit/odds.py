@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from auditor.audit.residue import CONTROL, LEAST, Carriers, Part, measures
 from auditor.scan.compared import mean
@@ -66,9 +67,10 @@ def _mean_over(parts: Sequence[Part], answers: Sequence[Responses], name: str, t
     return mean(np.concatenate(pieces))
 
 
-def _counted(part: Part, target: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _counted(part: Part, target: int) -> NDArray[np.bool_]:
     labels = part.question.reference_labels
-    return (labels != target) & (labels != UNSCORED)
+    found: NDArray[np.bool_] = (labels != target) & (labels != UNSCORED)
+    return found
 
 
 def _has(part: Part, digest: str, name: str) -> bool:
