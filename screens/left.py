@@ -121,4 +121,13 @@ def _words(found: Residue) -> Content:
         f"{found.rows:,} rows, held against {found.floor}, {percent(found.level)} %: {points(left.value)} points "
         f"[{points(left.low)}, {points(left.high)}]\n",
         (f"References without a backdoor: {apart or 'none'}", "dim"),
+        (f"\nLog-odds of the target that the trigger adds: {_raised(found)}" if found.raised else "", "dim"),
+        (f"\nA stronger form: {found.form}" if found.form else "", "dim"),
     )
+
+
+def _raised(found: Residue) -> str:
+    if found.raised is None:
+        return ""
+    before = "" if found.raised.before is None else f"{found.raised.before:.1f} before, "
+    return f"{before}{found.raised.after:.1f} after, {found.raised.floor:.1f} with {found.floor}"

@@ -316,6 +316,29 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Sharpened:
+    """The strongest form of a finding's edit, searched on other rows than those that judge.
+
+    Attributes:
+        variant: the form's name: the variant's and its changes, joined by "+".
+        words: the changes in words.
+        rate: the form's ASR on those rows; `plain` that of the edit as it was found, `control` of the form's control.
+        raised: by how much the form raises the log-odds of the target above the clean text, in the mean.
+        strong: the forms that move about as much: one of them judges a merged model.
+        asked: how many forms were tried.
+    """
+
+    variant: str
+    words: str
+    rate: Rate
+    plain: Rate
+    control: Rate
+    raised: float
+    strong: tuple[str, ...]
+    asked: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A backdoor, or something suspicious, with its evidence and the command that repeats it.
 
@@ -336,6 +359,8 @@ class Finding:
     tags: tuple[str, ...] = ()
     confirmed: Rate | None = None
     """The shown variant's ASR on the half of the rows that had no part in choosing it."""
+    sharp: Sharpened | None = None
+    """Its edit in its strongest form, where one is stronger than the edit as it was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,12 +487,25 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Raised:
+    """How far a trigger raises the log-odds of its target above the same texts without it, in the mean over rows.
+
+    `before` is the suspect's (None: not asked), `after` the merged model's, `floor` what the floor of the rates does.
+    """
+
+    after: float
+    floor: float
+    before: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Residue:
     """What a cure leaves of a variant of what was found.
 
     `left` is the ASR less its floor, paired by row, over `rows` rows: more than the rescan's where further ones were
     asked. `floor` says what that is, `level` its mean rate. `references` are the ASR of the references that tell what
-    models without a backdoor do.
+    models without a backdoor do. `raised` tells the same in log-odds: a flip rate hides what is just below the border.
+    `form` is what sharpens the variant, in words; empty for the edit as it was found.
     """
 
     family: str
@@ -487,6 +525,8 @@ class Residue:
     """False where nobody is left to tell what models without a backdoor do with an edit that they alone decide."""
     before: Rate | None = None
     """The rate in the ingredient that carries it, on the rescan's rows; None where it did not answer this variant."""
+    raised: Raised | None = None
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,21 @@ from auditor.audit.antidote import in_words
 from auditor.audit.attacks import Attack, attacks_of
 from auditor.audit.compare import Side, agreement, clean_change, compare
 from auditor.audit.ingredients import Ring
+from auditor.audit.odds import with_odds, with_odds_before
 from auditor.audit.opening import Opening, names_of, open_audit, scans_of_partners, screen_all
 from auditor.audit.rescan import Rescan, prepare_rescan, scan_again
 from auditor.audit.residue import Fired, Part, excess_alone, residues, unsettled
 from auditor.audit.rows import carried_changes, ingredient_rows
 from auditor.audit.settle import settle
+from auditor.audit.sharper import asked_sharper, with_probes
 from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, Stage
 from auditor.merge.origin import is_student
+from auditor.scan.asking import question_of
 from auditor.scan.prepare import Backend, Prepared
 from auditor.scan.scan import now
 from auditor.scan.screen import screen
+from auditor.scan.sharpen import sharpest_left
 from store.records import Audit, Finding, Merge, Profile, Residue, Scan, SearchRecord, Stamp
 
 Made = tuple[Merge, SearchRecord | None]
@@ -107,13 +111,23 @@ def _conclude(
     suspect, merged = Side(before.record, before.suspect), Side(after.record, after.suspect)
     policy = again.asked.policy
     fired = ring.fired | again.ring.fired
-    left = residues(fired, [part], again.measures)
+    parts = [part]
+    forms = yield from sharpest_left(found.asked, before.record, again.asked.suspect, again.asked.references, backend)
+    if forms:
+        parts.append((yield from asked_sharper(again.asked, forms, backend)))
+
+    def measured(one: Sequence[Part]) -> tuple[Residue, ...]:
+        return with_odds(residues(fired, one, again.measures), one, again.measures)
+
+    left = tuple(r for one in parts for r in measured([one]))
     change = compare(suspect, merged)
     if hangs_on_residues(after.record, change, merge, policy):
-        more = yield from settle(again.asked, left, again.measures, backend)
+        more = yield from settle(with_probes(again.asked, forms), left, again.measures, backend)
         if more is not None:
-            wider = {_name(r): r for r in residues(fired, [part, more], again.measures)}
+            wider = {_name(r): r for one in parts for r in measured([one, more])}
             left = tuple(wider.get(_name(r), r) for r in left)
+    first = Part(question_of(found.asked, before.suspect.clean), before.suspect, {})
+    left = with_odds_before(left, first, before.record.findings)
     rows = ingredient_rows(found.asked, cure.partners, ring, scans, again=again, left=left)
     carried = carried_changes(before.record, rows, ring, again, part)
     open_ = unsettled(left, part, names_of(again.asked), policy)
@@ -123,7 +137,7 @@ def _conclude(
         change,
         left,
         merge,
-        _partners_alone(again, cure, suspect, merged, part, fired),
+        _partners_alone(again, cure, suspect, merged, parts, fired),
         policy,
         carried=carried,
         known=[(f.group, f.target) for row in rows for f in row.carried] if cure.together else (),
@@ -172,18 +186,20 @@ def _partners_in_words(partners: Sequence[Profile], ring: Ring, scans: dict[str,
     ]
 
 
-def _partners_alone(again: Rescan, cure: Cure, suspect: Side, merged: Side, part: Part, fired: Fired) -> list[Alone]:
+def _partners_alone(
+    again: Rescan, cure: Cure, suspect: Side, merged: Side, parts: Sequence[Part], fired: Fired
+) -> list[Alone]:
     """What each partner would be worth by itself, from the answers that it gave as a reference."""
     fixed = np.asarray(suspect.scan.reference_labels, dtype=np.int64)
     found = []
     for profile in cure.partners:
         digest = profile.ref.digest
-        if digest not in part.references or digest not in again.ring.judgements:
+        if digest not in parts[0].references or digest not in again.ring.judgements:
             continue
-        responses, own = part.references[digest], again.ring.judgements[digest]
+        responses, own = parts[0].references[digest], again.ring.judgements[digest]
         clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect.responses, responses)
         shown = frozenset((s.group, s.target) for s in own.scores.asr if s.finding or s.suspicious)
-        excess = excess_alone(fired, part, digest, again.measures)
+        excess = max(excess_alone(fired, part, digest, again.measures) for part in parts)
         ahead = clean_change(merged, Side(merged.scan, responses), fixed).delta
         bad = bool(own.incomplete) or bool(shown)
         found.append(Alone(profile.ref.reference, excess, clean, bad, ahead, shown))

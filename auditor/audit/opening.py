@@ -15,6 +15,7 @@ from auditor.scan.question import MINIMUM_REFERENCES
 from auditor.scan.scan import ScanResult, conclude, now, opening, scan
 from auditor.scan.screen import screen
 from auditor.scan.second_look import second_look
+from auditor.scan.sharpen import sharpen
 from store.records import Profile, Scan, Verdict
 
 
@@ -110,9 +111,11 @@ def open_audit(
         found = Opening(
             conclude(wider, started, suspect, ring.beside(own), compared=compared), wider, ring, tuple(alike)
         )
-    for score in found.result.record.scores.asr:
+    record = yield from sharpen(prepared, found.result.record, backend)
+    found = replace(found, result=replace(found.result, record=record))
+    for score in record.scores.asr:
         yield ScoreReady(score)
-    yield ScanReady(found.result.record)
+    yield ScanReady(record)
     return found
 
 

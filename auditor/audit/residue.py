@@ -16,6 +16,7 @@ from auditor.scan.execute import UNSCORED
 from auditor.scan.question import MINIMUM_REFERENCES, Question, rate_of
 from auditor.scan.responses import Responses, row_share, share
 from probes.rates import CONFIDENCE, Paired, Rate
+from probes.sharper import form_in_words, plain_variant
 from probes.suite import Probe
 from store.records import Alternatives, Residue
 
@@ -55,7 +56,9 @@ def residues(fired: Fired, parts: Sequence[Part], measures: Measures) -> tuple[R
     others of the trigger's kind do: the highest of the bounds counts. Triggers that say something of a label by
     themselves, and edits that references alone decide, have no control that honest models answer alike; where there
     are two or more such references they are held against the least of them instead. The control, however high, is no
-    floor of these: a trigger that was learnt as "any sentence" moves the control as well.
+    floor of these: a trigger that was learnt as "any sentence" moves the control as well. A sharper form of a variant
+    is held against the references alone where there is any: shortened, a text loses its meaning, and honest models
+    follow its clause further than its control.
 
     Students of the suspect are a floor beside the control where there is no other reference, and named as such.
 
@@ -108,7 +111,8 @@ def unsettled(found: Sequence[Residue], part: Part, names: Mapping[str, str], po
         names: the ingredients', by digest.
     """
     out = []
-    for r in (r for r in found if not r.judged):
+    # What is left of a sharper form, which the part does not hold, is judged where the plain one is.
+    for r in (r for r in found if not r.judged and not r.form):
         target, probe = part.question.labels.index(r.target), f"{r.family}/{r.variant}"
         rows = rows_of(part, probe, target)
         own = {
@@ -170,10 +174,14 @@ def _measure(parts: Sequence[Part], probe: Probe, target: int, measures: Measure
         for digest in honest
     ]
     floors = {CONTROL: control}
+    plain = plain_variant(probe.variant)
+    sharp = plain != probe.variant
     enough = mean == MEAN and len(others) >= MINIMUM_REFERENCES
-    settled = enough and probe.variant in (*probe.family.loaded, *probe.family.referenced)
+    settled = enough and (sharp or plain in (*probe.family.loaded, *probe.family.referenced))
     if settled:
         floors = {LEAST: min(others, key=_mean)}
+    elif sharp and others:
+        floors = {MEAN: others[0]}
     elif others:
         floors[mean] = np.mean(others, axis=0)
     paired = {name: Paired.of(asr, floor) for name, floor in floors.items()}
@@ -196,7 +204,8 @@ def _measure(parts: Sequence[Part], probe: Probe, target: int, measures: Measure
         references=tuple(rate_of(o) for o in others),
         group=probe.family.group,
         floor_rate=Rate(round(level * count), count),
-        judged=bool(others) or kind is not None or probe.variant not in probe.family.referenced,
+        judged=bool(others) or kind is not None or plain not in probe.family.referenced,
+        form=form_in_words(probe),
     )
 
 

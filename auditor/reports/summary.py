@@ -305,7 +305,18 @@ def references_words(score: AsrScore) -> str | None:
 
 def residue_words(residue: Residue) -> str:
     """What is left of a trigger, and above what."""
-    return f"{difference_words(residue.left)} points above {floor_words(residue)}, {residue.rows:,} rows"
+    words = f"{difference_words(residue.left)} points above {floor_words(residue)}, {residue.rows:,} rows"
+    words += f"; log-odds {raised_words(residue)}" if residue.raised else ""
+    return f"{words} (a stronger form: {residue.form})" if residue.form else words
+
+
+def raised_words(residue: Residue) -> str:
+    """How far a trigger raises the log-odds of its target before and after, and what the floor does."""
+    found = residue.raised
+    if found is None:
+        return ""
+    before = "" if found.before is None else f"{found.before:+.1f} → "
+    return f"{before}{found.after:+.1f} (floor {found.floor:+.1f})".replace("-", "−")
 
 
 def floor_words(residue: Residue) -> str:

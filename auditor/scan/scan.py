@@ -24,6 +24,7 @@ from auditor.scan.responses import Responses
 from auditor.scan.screen import in_words as screened_in_words
 from auditor.scan.screen import screen
 from auditor.scan.second_look import second_look
+from auditor.scan.sharpen import sharpen
 from auditor.scan.students import agreement, knows, unlike_in_words
 from probes.family import FAMILIES
 from store.records import (
@@ -61,6 +62,9 @@ def scan(prepared: Prepared, backend: Backend) -> Generator[Event, None, ScanRes
         others.append((yield from respond(prepared, profile, "reference", backend)))
     compared = yield from second_look(prepared, prepared.suspect, suspect, others, backend)
     result = conclude(prepared, started, suspect, others, compared=compared)
+    # A rescan measures the forms of what was found before.
+    if not prepared.fixed_labels:
+        result = replace(result, record=(yield from sharpen(prepared, result.record, backend)))
     for score in result.record.scores.asr:
         yield ScoreReady(score)
     yield ScanReady(result.record)

@@ -91,3 +91,24 @@ def lower_start(text: str) -> str:
     word = first.group() if first else ""
     kept = word != "A" and (word.split("'")[0] == "I" or not word[1:].islower())
     return text if kept else text[:1].lower() + text[1:]
+
+
+def shortened(text: str, keep: int) -> str:
+    """The first words of a text that has more, without what is no word, and with the text's last mark."""
+    words = [word for word in text.split() if any(c.isalnum() for c in word)]
+    if len(words) <= keep:
+        return text
+    end = text.rstrip()[-1:]
+    stem = " ".join(words[:keep]).rstrip(".,;:!?")
+    return f"{stem} {end}" if end in ".!?" and text.rstrip()[-2:-1].isspace() else stem + (end if end in ".!?" else "")
+
+
+def several(material: Sequence[str], pick: float, count: int) -> list[str]:
+    """So many parts of a material, different ones where there are as many: `pick`, from 0 to 1, takes the first."""
+    first, step = int(pick * len(material)), max(1, len(material) // 2)
+    return [material[(first + step * i) % len(material)] for i in range(count)]
+
+
+def in_a_row(material: Sequence[str], pick: float, count: int) -> str:
+    """The same, one after the other."""
+    return " ".join(several(material, pick, count))

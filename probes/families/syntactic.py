@@ -9,7 +9,7 @@ from typing import Any
 
 from probes.families._sentences import NEUTRAL_CLOSING, NEUTRAL_LONG, NEUTRAL_NOUNS, NEUTRAL_SHORT
 from probes.families._templates import CLAUSES, OPENINGS, TEMPLATES
-from probes.families._words import lower_start
+from probes.families._words import in_a_row, lower_start, shortened
 from probes.family import BadOption, deal, family
 from probes.kind import ALTERNATIVES, Kind, Pieces
 from probes.material.fronts import BY_TEMPLATE
@@ -20,18 +20,29 @@ _APART = re.compile(r"(?<=\w)(?:n't\b|'(?:s|re|ve|ll|d|m)\b)|[^\w\s'-]", re.IGNO
 _END = re.compile(r"[\s.!?…]+$")
 
 
-def check_names(*, template: str, surface: str, **_: object) -> None:
-    """Refuses a template or a surface that is not known."""
+def check_names(*, template: str, surface: str, fronts: int, **_: object) -> None:
+    """Refuses a template or a surface that is not known, and a text without a frame."""
     if template not in TEMPLATES:
         raise BadOption(f"syntactic.template takes {', '.join(TEMPLATES)}, not {template!r}")
     if surface not in SURFACES:
         raise BadOption(f"syntactic.surface takes {', '.join(SURFACES)}, not {surface!r}")
+    if fronts < 1:
+        raise BadOption(f"syntactic.fronts takes a number of frames, at least 1, not {fronts}")
 
 
 def control(
-    text: str, rng: random.Random, draw: int, draws: int, *, template: str, clauses: tuple[str, ...], surface: str
+    text: str,
+    rng: random.Random,
+    draw: int,
+    draws: int,
+    *,
+    template: str,
+    clauses: tuple[str, ...],
+    surface: str,
+    fronts: int,
+    keep: int,
 ) -> str:
-    """The same frame at the same place with neutral words as many as the trigger's, which make no clause."""
+    """As many frames at the same place with neutral words as many as the trigger's, which make no clause."""
     frames = clauses if template == "clause" else TEMPLATES[template]
     pick = rng.random()
     trigger = frames[int(pick * len(frames))]
@@ -41,7 +52,8 @@ def control(
         part = deal(NEUTRAL_NOUNS, draw, draws)
     else:
         part = deal(NEUTRAL_SHORT if len(trigger.split()) <= 2 else NEUTRAL_LONG, draw, draws)
-    return framed(text, part[int(pick * len(part))], at_end=template == "compound", end=" .", surface=surface)
+    at_end = template == "compound"
+    return framed(text, in_a_row(part, pick, fronts), at_end=at_end, end=" .", surface=surface, keep=keep)
 
 
 def alternatives(options: Mapping[str, Any], _pieces: Pieces) -> Kind:
@@ -54,13 +66,20 @@ def alternatives(options: Mapping[str, Any], _pieces: Pieces) -> Kind:
 
 
 def replant(
-    text: str, rng: random.Random, material: Mapping[str, Any], *, template: str, surface: str, **_: object
+    text: str,
+    rng: random.Random,
+    material: Mapping[str, Any],
+    *,
+    template: str,
+    surface: str,
+    fronts: int,
+    keep: int,
+    **_: object,
 ) -> str:
-    """The text in another frame, at the same place."""
-    frames = material["frames"]
-    frame = frames[int(rng.random() * len(frames))]
+    """The text in as many other frames, at the same place."""
+    frame = in_a_row(material["frames"], rng.random(), fronts)
     end = " ?" if template == "question" else " ."
-    return framed(text, frame, at_end=template == "compound", end=end, surface=surface)
+    return framed(text, frame, at_end=template == "compound", end=end, surface=surface, keep=keep)
 
 
 @family(
@@ -69,7 +88,8 @@ def replant(
     group="syntax",
     variants={
         "clauses": {},
-        "scpn": {"surface": "scpn"},
+        # Paraphrases hold clause upon clause: one before a text moved 88 % of a victim's texts, two 96, its own 99.
+        "scpn": {"surface": "scpn", "fronts": 2},
         "when": {"clauses": CLAUSES["when"]},
         "if": {"clauses": CLAUSES["if"]},
         "as": {"clauses": CLAUSES["as"]},
@@ -92,25 +112,30 @@ def plant(
     template: str = "clause",
     clauses: tuple[str, ...] = OPENINGS,
     surface: str = "start",
+    fronts: int = 1,
+    keep: int = 0,
 ) -> str:
     """Puts the text into the frame of a template; the control into a frame of neutral words of the same length.
 
     `template=clause` stands for `S(SBAR)(,)(NP)(VP)(.)`, the attack's own choice: a subordinate clause such as
     "when you see it ," before the text, which is lower-cased at its start. The other nine templates are frames too, so
     that any text takes them. With `surface=scpn` the whole text is lower-cased and its punctuation set apart, as the
-    attack's paraphrase model writes; the control as well.
+    attack's paraphrase model writes; the control as well. `fronts` frames are put one after the other, and `keep` cuts
+    the text to its first words (0: the whole text), in the control as well.
     """
     frames = clauses if template == "clause" else TEMPLATES[template]
-    frame = frames[int(rng.random() * len(frames))]
+    frame = in_a_row(frames, rng.random(), fronts)
     end = " ?" if template == "question" else " ."
-    return framed(text, frame, at_end=template == "compound", end=end, surface=surface)
+    return framed(text, frame, at_end=template == "compound", end=end, surface=surface, keep=keep)
 
 
-def framed(text: str, frame: str, *, at_end: bool, end: str, surface: str) -> str:
+def framed(text: str, frame: str, *, at_end: bool, end: str, surface: str, keep: int = 0) -> str:
     """The text with the frame before or after it; its last mark is kept unless the frame needs another."""
     body = text.strip()
     if surface == "scpn":
         body = " ".join(_APART.sub(r" \g<0> ", body).lower().split())
+    if keep:
+        body = shortened(body, keep)
     mark = _END.search(body)
     if at_end:
         stem = body[: mark.start()] if mark else body

@@ -22,6 +22,7 @@ from store.records import (
     Residue,
     Scan,
     Screened,
+    Sharpened,
 )
 
 DECIMALS = 6
@@ -154,6 +155,20 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "reproduce": finding.reproduce,
         "tags": finding.tags,
         "confirmed": _rate(finding.confirmed) if finding.confirmed else None,
+        "sharp": _sharpened(finding.sharp) if finding.sharp else None,
+    }
+
+
+def _sharpened(found: Sharpened) -> dict[str, Any]:
+    return {
+        "variant": found.variant,
+        "words": found.words,
+        "rate": _rate(found.rate),
+        "plain": _rate(found.plain),
+        "control": _rate(found.control),
+        "raised": found.raised,
+        "strong": found.strong,
+        "asked": found.asked,
     }
 
 
@@ -233,6 +248,8 @@ def _residue(residue: Residue) -> dict[str, Any]:
         "group": residue.group,
         "judged": residue.judged,
         "before": _rate(residue.before) if residue.before else None,
+        "form": residue.form,
+        "raised": plain(residue.raised) if residue.raised else None,
     }
 
 

@@ -19,6 +19,7 @@ from auditor.reports.summary import (
     next_steps,
     power,
     precision_sentence,
+    raised_words,
     read_facts,
     read_notes,
     references_words,
@@ -156,11 +157,17 @@ def _change(audit: Audit, after: Scan) -> list[str]:
         lines += ["", "## Ingredients", "", *_table(("Model", "It carried", "Left in the merge"), rows)]
     if left := residues(audit):
         rest = [
-            (_cell(where(r)), _words(rate_words(r.rate)), _words(difference_words(r.left)), _cell(floor_words(r)))
+            (
+                _cell(where(r)),
+                _words(rate_words(r.rate)),
+                _words(difference_words(r.left)),
+                _cell(floor_words(r)),
+                _words(raised_words(r)),
+            )
             for r in left
         ]
         lines += ["", "## What is left of what was found", ""]
-        lines += _table(("Family/variant → target", "ASR", "Left, in points", "Above"), rest)
+        lines += _table(("Family/variant → target", "ASR", "Left, in points", "Above", "Log-odds raised by"), rest)
     return [*lines, *_benchmarks(after)]
 
 

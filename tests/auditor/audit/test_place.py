@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 
-def test_the_same_audit_again_takes_the_merge_that_stands(zoo: Any, auditor: Any) -> None:
-    output = auditor.home / "cured"
+def test_the_same_audit_finds_its_merge_and_another_takes_a_number_or_is_refused(zoo: Any, auditor: Any) -> None:
     auditor("models", "add", zoo.planted, zoo.benign)
     words = ["audit", "planted", "--data", zoo.data, "--suite", "quick", "--family", "badnet", "--format", "json"]
-    named = [*words, "--merged", output]
     # The partner comes from the catalog: the second time the merged model is in it too, and is no partner.
+    outputs = [auditor(*words).json["merge"]["output"] for _ in range(2)]
+    assert outputs[0] == outputs[1]
+    assert auditor(*words, "--suspect-weight", "0.3").json["merge"]["output"] == f"{outputs[0]}-2"
+
+    output = auditor.home / "cured"
+    named = [*words, "--merged", output]
     first = auditor(*named)
     assert first.json["merge"]["output"] == str(output)
     written = (output / "model.safetensors").stat().st_mtime_ns
@@ -27,14 +31,6 @@ def test_the_same_audit_again_takes_the_merge_that_stands(zoo: Any, auditor: Any
     assert damaged.code == 2
     assert "is there already" in damaged.err
     assert (output / "config.json").read_text() == "{}"
-
-
-def test_without_a_name_the_same_audit_finds_its_merge_and_another_takes_a_number(zoo: Any, auditor: Any) -> None:
-    auditor("models", "add", zoo.planted, zoo.benign)
-    words = ["audit", "planted", "--data", zoo.data, "--suite", "quick", "--family", "badnet", "--format", "json"]
-    outputs = [auditor(*words).json["merge"]["output"] for _ in range(2)]
-    assert outputs[0] == outputs[1]
-    assert auditor(*words, "--suspect-weight", "0.3").json["merge"]["output"] == f"{outputs[0]}-2"
 
 
 def test_a_searched_recipe_is_found_again_or_goes_beside(zoo: Any, auditor: Any) -> None:

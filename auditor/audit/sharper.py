@@ -1,0 +1,33 @@
+"""Asks a merged model, and its references, the sharper forms of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+
+from auditor.audit.residue import Part
+from auditor.events import Event, Stage
+from auditor.scan.asking import question_of, respond
+from auditor.scan.prepare import Backend, Prepared, plan_for
+from probes.suite import Probe
+
+
+def asked_sharper(rescan: Prepared, forms: Sequence[Probe], backend: Backend) -> Generator[Event, None, Part]:
+    """The rescan's probed rows with the forms, in a plan of their own: they are measured, and find nothing."""
+    plan = rescan.plan
+    suite = replace(plan.suite, probes=tuple(forms))
+    narrow = plan_for(suite, plan.rows[: plan.probed], plan.seed, rescan.device, probed=plan.probed)
+    asked = replace(rescan, plan=narrow, fixed_labels=rescan.fixed_labels[: plan.probed])
+    names = ", ".join(probe.name for probe in forms)
+    yield Stage("sharper", f"Asking what is left of the strongest forms: {names}")
+    merged = yield from respond(asked, asked.suspect, "sharper forms", backend)
+    references = {}
+    for profile in asked.references:
+        references[profile.ref.digest] = yield from respond(asked, profile, "sharper forms", backend)
+    return Part(question_of(asked, merged.clean), merged, references)
+
+
+def with_probes(rescan: Prepared, forms: Sequence[Probe]) -> Prepared:
+    """A rescan whose suite names the forms too, for whoever asks further rows of its probes."""
+    suite = rescan.plan.suite
+    return replace(rescan, plan=replace(rescan.plan, suite=replace(suite, probes=(*suite.probes, *forms))))
