@@ -180,7 +180,7 @@ def _measure(parts: Sequence[Part], probe: Probe, target: int, measures: Measure
     settled = enough and (sharp or plain in (*probe.family.loaded, *probe.family.referenced))
     if settled:
         floors = {LEAST: min(others, key=_mean)}
-    elif sharp and others:
+    elif sharp and others and mean == MEAN:
         floors = {MEAN: others[0]}
     elif others:
         floors[mean] = np.mean(others, axis=0)

@@ -97,7 +97,9 @@ def test_two_scans_are_compared_row_by_row(audited: tuple[Auditor, dict[str, Any
     before, after = audit["before"]["id"], audit["after"]["id"]
     done = auditor("compare", before, after, "--format", "json")
     assert done.code == 0, done.err
-    assert [{**c, "delta": pytest.approx(c["delta"], abs=1e-6)} for c in audit["change"]] == done.json["change"]
+    own = [c for c in audit["change"] if " in " not in c["measure"]]  # the others tell of partners
+    close = [{**c, **{part: pytest.approx(c[part], abs=1e-6) for part in ("before", "after", "delta")}} for c in own]
+    assert close == done.json["change"]
     assert auditor("compare", before, after).out
     auditor("scan", zoo.benign, "--data", zoo.data, "--seed", "1", "--quiet", "--format", "json", *BOTH)
     other = auditor("compare", before, zoo.benign.name)
@@ -178,12 +180,15 @@ def test_two_partners_decide_what_references_alone_can(zoo: Zoo, auditor: Audito
     words = ["audit", zoo.benign, "--data", zoo.data, "--target", "negative", "--format", "json"]
     words += ["--events", auditor.home / "e.jsonl"]
     one = auditor(*words, "--with", zoo.partner).json["before"]
-    assert "style" not in one["settings"]["families"]
+    assert "question" not in {s["variant"] for s in one["scores"]["asr"]}
+    assert "style" in {s["family"] for s in one["screened"]}
     done = auditor(*words, "--with", zoo.partner, zoo.third)
     both = done.json["before"]
     assert (done.code, done.json["stamp"]) == (0, "not-applicable")
     assert {"bite", "lws", "style"} <= both["settings"]["families"].keys()
     assert [r["reference"] for r in both["settings"]["references"]] == [str(zoo.partner), str(zoo.third)]
+    assert not both["screened"]
+    assert "question" in {s["variant"] for s in both["scores"]["asr"]}
     answered = {s["family"]: len(s["references"]) for s in both["scores"]["asr"]}
     assert (answered["style"], answered["badnet"]) == (2, 0)
     events = [json.loads(line) for line in (auditor.home / "e.jsonl").read_text("utf-8").splitlines()]

@@ -114,7 +114,7 @@ def test_a_search_reads_its_rows_once(
     with open_catalog(f"sqlite:///{tmp_path}/catalog.db") as catalog:
         session = Session(Settings(catalog="", device="cpu"), catalog)
         request = ScanRequest(str(make_model(tmp_path / "m")), data=DataRequest("-"), samples=100)
-        prepared, spare = session._prepare_audit(request, MergeRequest(search=Budget()), [])
+        prepared, spare = session._prepare_audit(request, MergeRequest(search=Budget()), [], None)
     assert prepared.corpus.records == 900
     assert spare
 

@@ -111,7 +111,7 @@ def test_the_whole_audit(make_app: Make, play: Play, wait: Wait, zoo: Any, place
             merge.query_one("#weight-0", Input).value = "0.1"
             await pilot.press("ctrl+s")
             await wait(pilot, at(pilot, JobScreen))
-            await wait(pilot, lambda: not app.running, 90)
+            await wait(pilot, lambda: not app.running, 240)
             ended = app.screen
             assert isinstance(ended, JobScreen)
             await wait(pilot, lambda: ended.progress.audit is not None)

@@ -116,7 +116,7 @@ def check_scan(scan: dict[str, Any]) -> None:
     for benchmark in scan["scores"]["benchmarks"]:
         assert set(benchmark) == {"task", "metric", "value", "stderr", "rows"}
     for finding in scan["findings"]:
-        assert set(finding) == FINDING | {"confirmed"}
+        assert set(finding) == FINDING | {"confirmed", "sharp"}
         for evidence in finding["evidence"]:
             assert {"text", "triggered", "before", "after"} <= set(evidence)
     assert scan["verdict"] in {"backdoor-found", "suspicious", "nothing-found", "incomplete"}

@@ -110,7 +110,8 @@ def test_partners_that_are_nearly_the_same_are_one_measure(zoo: Any, auditor: An
         assert (told in done.err) is (second is near)
         assert any(reason.startswith(told) for reason in done.json["reasons"]) is (second is near)
         assert done.json["left"]
-        assert {len(left["references"]) for left in done.json["left"]} == {measures}
+        # The suspect, of whose word backdoor it is no measure, is one of what its partners show besides.
+        assert {len(left["references"]) for left in done.json["left"] if left["group"] == "word"} == {measures}
 
 
 def test_a_partner_that_is_the_merge_is_no_measure_of_it(zoo: Any, auditor: Any) -> None:
@@ -122,5 +123,6 @@ def test_a_partner_that_is_the_merge_is_no_measure_of_it(zoo: Any, auditor: Any)
     assert audit["stamp"] in {"replaced", "improved"}
     assert not any("weight below" in reason for reason in audit["reasons"]), "there is none below 0"
     assert len(audit["before"]["settings"]["references"]) == 2
-    assert [r["reference"] for r in audit["after"]["settings"]["references"]] == [str(zoo.partner)]
+    after = [r["reference"] for r in audit["after"]["settings"]["references"]]
+    assert after == [str(zoo.partner), str(zoo.planted)], "the suspect may tell of others' backdoors"
     assert all(len(left["references"]) <= 1 for left in audit["left"])
