@@ -126,7 +126,7 @@ def test_the_base_is_found_by_the_record_else_by_the_weights(
     zoo: Any, auditor: Any, bare: Path, make_model: Callable[..., Path], tmp_path: Path
 ) -> None:
     # Trained as gently as real models are, so that its weights still resemble those that they began as.
-    suspect = zoo.copy(zoo._plant("gentle", epochs=6, lr=2e-3), tmp_path / "suspect")
+    suspect = zoo.copy(zoo._plant("gentle", epochs=6, lr=1e-3), tmp_path / "suspect")
     words = ["lab", "student", suspect, "--data", bare, "--samples", 60, "--device", "cpu", "--epochs", 1]
     done = auditor(*words, "-o", "student")
     assert done.code == 2
