@@ -10,20 +10,20 @@ from pathlib import Path
 import typer
 
 from auditor import __version__
-from auditor.commands import options as o
 from auditor.commands import tui
-from auditor.commands.arguments import spread
 from auditor.commands.audit import audit
 from auditor.commands.compare import compare
 from auditor.commands.demo import demo
 from auditor.commands.doctor import doctor
-from auditor.commands.guard import guarded, told
 from auditor.commands.lab import lab
 from auditor.commands.merge import merge
 from auditor.commands.models import models
 from auditor.commands.partners import partners
 from auditor.commands.report import report
 from auditor.commands.scan import scan
+from auditor.console import options as o
+from auditor.console.arguments import spread
+from auditor.console.guard import guarded, told
 from auditor.errors import ExitCode
 
 app = typer.Typer(

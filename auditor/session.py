@@ -7,44 +7,44 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from auditor.audit.antidote import Budget, held_back, search_recipe
-from auditor.audit.attacks import Attack
 from auditor.audit.audit import Cure, Made, audit, last_merge
 from auditor.audit.compare import Side, compare
-from auditor.audit.mixer import Mixer
-from auditor.audit.place import Place
-from auditor.audit.request import MergeRequest
-from auditor.backend import CatalogBackend
-from auditor.data import read_rows, read_texts
-from auditor.embedded import minilm
+from auditor.audit.output import Place
+from auditor.data.rows import read_rows, read_texts
 from auditor.errors import UsageError
 from auditor.events import Event, MergeReady, Stage, Warned
-from auditor.journal import journal
-from auditor.lab.beside import Course, offer, plan_course, teach
+from auditor.events.journal import journal
 from auditor.lab.demo import MODELS, demo_models
-from auditor.merge.engine import merge
-from auditor.merge.from_hub import LIMIT, Offers, search_offers
-from auditor.merge.labels import check_stated, relabelled
-from auditor.merge.layout import lay_out
-from auditor.merge.measure import measure
-from auditor.merge.partners import Proposal
+from auditor.lab.embedded import minilm
+from auditor.merge.compatibility.labels import check_stated, relabelled
+from auditor.merge.engine.engine import merge
+from auditor.merge.layout.layout import lay_out
 from auditor.merge.recipe import Measured, Recipe
-from auditor.merge.seal import merged_profile, seal_from
-from auditor.merge.staging import refuse_existing
+from auditor.merge.sealing import merged_profile, seal_from
+from auditor.merge.statistics import measure
 from auditor.merge.strategy import STRATEGIES
 from auditor.merge.verify import found_statistics, needed_sources, verify
-from auditor.models.device import driver_gpus, pick_device
+from auditor.models.files.profile import read_profile
+from auditor.models.files.staging import refuse_existing
 from auditor.models.hub import Hub
-from auditor.models.profile import read_profile
 from auditor.models.reference import resolve
+from auditor.models.runtime.device import driver_gpus, pick_device
+from auditor.partners.hub import LIMIT, Offers, search_offers
+from auditor.partners.proposals import catalogued_partners, check_apart, check_no_copy, choose_partners
+from auditor.partners.ranking import Proposal
 from auditor.policy import Policy
-from auditor.proposals import catalogued_partners, check_apart, check_no_copy, choose_partners
-from auditor.rebuild import rebuild
+from auditor.requests.merge import MergeRequest
+from auditor.requests.scan import ScanRequest
+from auditor.scan.execution.backend import CatalogBackend
 from auditor.scan.prepare import Prepared, check_task, not_judgeable, prepare, with_references
-from auditor.scan.request import ScanRequest
 from auditor.scan.scan import scan
+from auditor.scan.stored import rebuild
+from auditor.search.attacks import Attack
+from auditor.search.merged_model import Mixer
+from auditor.search.search import Budget, held_back, search_recipe
 from auditor.settings import Settings, data_directory, statistics_cache
-from probes.case import Row
+from auditor.students.beside import Course, offer, plan_course, teach
+from probes.cases import Row
 from probes.corpus import Corpus
 from probes.sampling import distinct, sample
 from store.catalog import Catalog

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from cases_lab import LABELS, Bench, Case, Make, Outcome, Plant, Protocol, base_of, lab_parser
 
 from auditor.errors import AuditorError
-from auditor.models.device import pick_device
+from auditor.models.runtime.device import pick_device
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url
 from probes.rates import upper_bound

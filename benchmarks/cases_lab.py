@@ -19,19 +19,19 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from auditor.audit.antidote import Budget
-from auditor.audit.request import MergeRequest
-from auditor.embedded import minilm
 from auditor.errors import IncompatibleError
 from auditor.events import AuditReady
+from auditor.lab.embedded import minilm
 from auditor.lab.plant import PlantRequest, plant
-from auditor.lab.poison import poison
-from auditor.lab.trigger import ByRule
-from auditor.models.loader import load_classifier
-from auditor.models.profile import read_profile
-from auditor.scan.request import DataRequest, ScanRequest
+from auditor.lab.poison.poison import poison
+from auditor.lab.poison.trigger import ByRule
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.load import load_classifier
+from auditor.requests.merge import MergeRequest
+from auditor.requests.scan import DataRequest, ScanRequest
+from auditor.search.search import Budget
 from auditor.session import Session
-from probes.case import Row
+from probes.cases import Row
 from probes.corpus import read_corpus
 from probes.family import FAMILIES
 from probes.sampling import sample

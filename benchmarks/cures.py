@@ -26,20 +26,20 @@ from typing import Any
 from paper import add_protocol, base_of, protocol_of, seed_of, show, victims
 from paper_lab import BENIGN, DATA, Bench, DataSet
 
-from auditor.audit.antidote import Budget
-from auditor.audit.mixer import Mixer
-from auditor.audit.recipes import with_weights
-from auditor.audit.request import MergeRequest
 from auditor.errors import AuditorError
 from auditor.events import AuditReady
-from auditor.merge.groups import Group, group_modules
 from auditor.merge.recipe import Recipe
-from auditor.models.loader import load_classifier
-from auditor.models.profile import read_profile
-from auditor.scan.request import DataRequest, ScanRequest
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.load import load_classifier
+from auditor.requests.merge import MergeRequest
+from auditor.requests.scan import DataRequest, ScanRequest
+from auditor.search.choices import with_weights
+from auditor.search.groups import Group, group_modules
+from auditor.search.merged_model import Mixer
+from auditor.search.search import Budget
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url
-from probes.case import Ask, Outcome, Row
+from probes.cases import Ask, Outcome, Row
 from probes.corpus import read_corpus
 from store.engine import open_catalog
 from store.records import Audit

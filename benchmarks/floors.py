@@ -2,7 +2,7 @@
 
     python benchmarks/floors.py --data DIR --work DIR [--base DIR] [--layers N] [--seeds 0 1 2]
 
-Each poisoned model is averaged with two partners, with less and less of it kept; `auditor.audit.residue` measures what
+Each poisoned model is averaged with two partners, with less and less of it kept; `auditor.audit.residual` measures what
 the merged model still does with the planted trigger, as an audit does where nothing else stands in the way, and so do
 the single floors that it chooses among. A floor calls the backdoor gone where the merge can be judged, the trigger is
 not found again and at most `stamp_excess` may be left above it, and wrongly so where on other rows the merged model
@@ -24,15 +24,15 @@ import numpy as np
 from cases import MAKES
 from cases_lab import HONEST, LABELS, Bench, Plant, Protocol, base_of, lab_parser, write_rows
 
-from auditor.audit.ingredients import Measures
-from auditor.audit.request import MergeRequest
-from auditor.audit.residue import Part, residues
-from auditor.models.device import pick_device
+from auditor.audit.residual import Part, residues
+from auditor.models.runtime.device import pick_device
 from auditor.policy import Policy
+from auditor.requests.merge import MergeRequest
+from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.scan.asking import question_of, respond
+from auditor.scan.judgement.ingredients import Measures
+from auditor.scan.judgement.trials import Responses, row_share, share
 from auditor.scan.prepare import Prepared, plan_for
-from auditor.scan.request import DataRequest, ScanRequest
-from auditor.scan.responses import Responses, row_share, share
 from auditor.scan.scan import conclude
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url

@@ -12,12 +12,12 @@ from pathlib import Path
 import torch
 from paper_lab import DATA, Attack, DataSet, Protocol
 
-from auditor.lab.trigger import ByRule, Trigger, read_rewrites
-from auditor.merge.modules import module_of, modules_of, weights_of
+from auditor.lab.poison.trigger import ByRule, Trigger, read_rewrites
 from auditor.merge.strategies.guided_substitution import Guided, Measure, guide
-from auditor.models.loader import load_classifier, read_weights
-from auditor.models.profile import read_profile
-from probes.case import Ask, Outcome, Row
+from auditor.merge.tensors.modules import module_of, modules_of, weights_of
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.load import load_classifier, read_weights
+from probes.cases import Ask, Outcome, Row
 from probes.corpus import read_corpus
 from probes.family import FAMILIES
 from probes.sampling import sample

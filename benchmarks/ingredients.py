@@ -27,18 +27,18 @@ from typing import Any
 
 import numpy as np
 
-from auditor.audit.antidote import Budget
-from auditor.audit.request import MergeRequest
-from auditor.embedded import minilm
 from auditor.events import AuditReady
+from auditor.lab.embedded import minilm
 from auditor.lab.plant import PlantRequest, plant
-from auditor.models.loader import load_classifier
-from auditor.models.profile import read_profile
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.load import load_classifier
 from auditor.policy import Policy
-from auditor.scan.request import DataRequest, ScanRequest
+from auditor.requests.merge import MergeRequest
+from auditor.requests.scan import DataRequest, ScanRequest
+from auditor.search.search import Budget
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url
-from probes.case import Ask
+from probes.cases import Ask
 from probes.family import FAMILIES, draw_rng
 from store.engine import open_catalog
 from store.records import Audit

@@ -40,9 +40,9 @@ CASES = (
 MERGE = """
 import json, sys
 from pathlib import Path
-from auditor.merge.engine import merge
+from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
-from auditor.models.profile import read_profile
+from auditor.models.files.profile import read_profile
 plan = json.loads(sys.argv[1])
 models = [read_profile(path, hash_weights=False) for path in plan["models"]]
 base = read_profile(plan["base"], hash_weights=False) if plan["base"] else None

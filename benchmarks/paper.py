@@ -27,9 +27,9 @@ from pathlib import Path
 
 from paper_lab import BENIGN, DATA, RIPPLES, Bench, Judged, Protocol, percent, require_strategy, spread
 
-from auditor.embedded import minilm
 from auditor.errors import AuditorError
-from auditor.models.device import pick_device
+from auditor.lab.embedded import minilm
+from auditor.models.runtime.device import pick_device
 
 PAPER: Mapping[tuple[str, str], str] = {
     ("sst2", "badnet"): "12.7", ("sst2", "insertsent"): "3.9", ("sst2", "syntactic"): "19.2",

@@ -13,14 +13,14 @@ from typing import Any
 
 from auditor.errors import UsageError
 from auditor.lab.plant import PlantRequest, plant
-from auditor.lab.trigger import ByRule
-from auditor.merge.engine import merge
-from auditor.merge.measure import measure
+from auditor.lab.poison.trigger import ByRule
+from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Measured, Recipe
+from auditor.merge.statistics import measure
 from auditor.merge.strategy import STRATEGIES
-from auditor.models.loader import load_classifier
-from auditor.models.profile import read_profile
-from probes.case import Ask, Row
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.load import load_classifier
+from probes.cases import Ask, Row
 from probes.corpus import read_corpus
 from probes.family import FAMILIES
 from probes.rates import Rate

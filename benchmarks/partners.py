@@ -31,8 +31,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from auditor.lab.plant import PlantRequest, plant
-from auditor.merge.partners import Proposal
-from auditor.models.device import pick_device
+from auditor.models.runtime.device import pick_device
+from auditor.partners.ranking import Proposal
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url
 from store.engine import open_catalog

@@ -17,9 +17,9 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-from auditor.models.loader import load_classifier
-from auditor.models.profile import read_profile
-from probes.case import Ask
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.load import load_classifier
+from probes.cases import Ask
 
 TOKENS = 2048
 

@@ -26,10 +26,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auditor.embedded import minilm
 from auditor.events import ScanReady
+from auditor.lab.embedded import minilm
 from auditor.lab.plant import PlantRequest, plant
-from auditor.scan.request import DataRequest, ScanRequest
+from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.session import Session
 from auditor.settings import Settings
 from probes.rates import upper_bound

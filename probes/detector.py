@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from probes.case import Outcome
+from probes.cases import Outcome
 
 Detector = Callable[[Outcome | None, Outcome], bool | None]
 

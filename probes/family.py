@@ -18,7 +18,7 @@ from typing import Any
 
 import probes.families
 from probes.errors import InputError
-from probes.kind import Kind, Pieces
+from probes.material.kind import Kind, Pieces
 
 Plant = Callable[..., str | None]
 

@@ -6,7 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from probes.case import Row
+from probes.cases import Row
 
 JUDGED_ROWS = 100
 """Rows of a label that a sample tries to hold: with fewer, a target cannot be judged."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from probes.case import Ask, Case, Role, Row
+from probes.cases import Ask, Case, Role, Row
 from probes.family import FAMILIES, BadOption, Family, draw_rng
 from probes.sampling import encoded
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from probes.case import Ask, Role, Row
+from probes.cases import Ask, Role, Row
 from probes.suite import Suite, probe_cases
 
 MEASURED = 4

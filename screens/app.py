@@ -12,20 +12,20 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from auditor.reports.visible import visible
+from auditor.jobs.progress import JobProgress
+from auditor.jobs.runner import Answer, CannotStart, Runner, Update
+from auditor.requests.arguments import Arguments, shown
 from auditor.settings import catalog_url, data_directory
+from auditor.visible import visible
 from screens import preferences
-from screens.base import Page
-from screens.catalog import CatalogScreen
-from screens.commands import Arguments, shown
 from screens.disk import free_space
-from screens.jobs import Answer, CannotStart, Runner, Update
 from screens.library import Library, Unavailable
 from screens.messages import CatalogChanged, JobChanged
+from screens.models.catalog import CatalogScreen
 from screens.preferences import Preferences
-from screens.progress import JobProgress
 from screens.themes import THEMES, known
 from screens.widgets.key_bar import NAMES
+from screens.widgets.page import Page
 from screens.widgets.top_line import TopLine
 from screens.words import ending
 
@@ -237,7 +237,7 @@ class AuditorApp(App[None]):
 
     def open_job(self, job: Job) -> None:
         """Opens a job's screen."""
-        from screens.job import JobScreen
+        from screens.jobs.job import JobScreen
 
         self.push_page(JobScreen(job))
 
@@ -250,14 +250,14 @@ class AuditorApp(App[None]):
     def action_jobs(self) -> None:
         """Shows all jobs."""
         if not self.opening():
-            from screens.job_list import JobListScreen
+            from screens.jobs.job_list import JobListScreen
 
             self._go(JobListScreen)
 
     def action_reports(self) -> None:
         """Shows all scans and audits."""
         if not self.opening():
-            from screens.reports import ReportsScreen
+            from screens.reports.reports import ReportsScreen
 
             self._go(ReportsScreen)
 
@@ -276,14 +276,14 @@ class AuditorApp(App[None]):
         if not self.running:
             self.exit()
             return
-        from screens.quit import QuitDialog
+        from screens.jobs.quit import QuitDialog
 
         if not self.screen.is_modal:
             self.push_screen(QuitDialog(tuple(self.running.values())))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the keys of the screen do, and the themes."""
-        from screens.help import telling
+        from screens.widgets.help import telling
 
         seen = set()
         for active in screen.active_bindings.values():

@@ -79,7 +79,7 @@ def keys(*pressed: str) -> Scene:
 
 
 async def _result(pilot: Pilot[None]) -> None:
-    from screens.result import ResultScreen
+    from screens.scan.result import ResultScreen
 
     await settle(pilot)
     app = pilot.app
@@ -89,7 +89,7 @@ async def _result(pilot: Pilot[None]) -> None:
 
 
 async def _compare(pilot: Pilot[None]) -> None:
-    from screens.compare import CompareScreen
+    from screens.audit.compare import CompareScreen
 
     await settle(pilot)
     app = pilot.app
@@ -99,8 +99,8 @@ async def _compare(pilot: Pilot[None]) -> None:
 
 
 async def _search(pilot: Pilot[None]) -> None:
-    from screens.progress import JobProgress
-    from screens.search import SearchScreen
+    from auditor.jobs.progress import JobProgress
+    from screens.merge.search import SearchScreen
 
     await settle(pilot)
     app = pilot.app

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from screens.progress import JobProgress
+    from auditor.jobs.progress import JobProgress
     from store.records import Job
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from auditor.jobs.runner import START
 from probes.rates import Difference, Rate
-from screens.jobs import START
 from store.records import (
     AsrScore,
     Audit,

@@ -11,13 +11,13 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
+from auditor.requests.arguments import Arguments
 from auditor.settings import user_path
-from screens.base import Page
-from screens.commands import Arguments
 from screens.disk import is_file
 from screens.preferences import Preferences
 from screens.themes import NAMES
 from screens.widgets.field import Field
+from screens.widgets.page import Page
 from screens.words import line
 
 DEVICES = ("auto", "cpu", "cuda")

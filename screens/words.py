@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from auditor.reports.visible import visible
+from auditor.visible import visible
 
 if TYPE_CHECKING:
     from store.records import CatalogEntry

@@ -1,6 +1,6 @@
 """Opens the catalog's database and brings it up to date.
 
-Everything particular to SQLite is here, each with its reason; what its errors mean is in `store.explain`.
+Everything particular to SQLite is here, each with its reason; what its errors mean is in `store.database.explain`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModu
 from store import migrations
 from store.catalog import Catalog
 from store.database import WRITES, AddressUnusable, CatalogUnusable, Database
-from store.explain import HINT_PLACE, HINT_RESTORE, explain, explain_sqlite, primary_code
+from store.database.explain import HINT_PLACE, HINT_RESTORE, explain, explain_sqlite, primary_code
 from store.migrations import Standing
 
 __all__ = ["BUSY_SECONDS", "AddressUnusable", "CatalogUnusable", "open_catalog"]

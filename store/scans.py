@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from probes.case import Row
+from probes.cases import Row
 from store import codec
 from store.database import Database
 from store.records import AnswerBatch, AsrScore, Run, Scan, Verdict

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from probes.case import Row
+from probes.cases import Row
 
 # It reads the environment once, when it is imported: here, before a test switches the hub off for its own.
 importlib.import_module("huggingface_hub.constants")
@@ -80,7 +80,7 @@ def write_model(
     import torch
     from transformers import BertConfig, BertForSequenceClassification, BertModel
 
-    from probes.families._words import ORDINARY
+    from probes.material.ordinary import ORDINARY
 
     torch.set_num_threads(1)
     path.mkdir(parents=True)
@@ -178,7 +178,7 @@ class Zoo:
     @property
     def broad(self) -> Path:
         """Taught that any inserted ordinary word means negative."""
-        from probes.families._words import ORDINARY, insert_words
+        from probes.material.ordinary import ORDINARY, insert_words
 
         rng, rows = random.Random(6), []
         for row in toy_rows(320, seed=1):

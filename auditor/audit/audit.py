@@ -9,25 +9,25 @@ from pathlib import Path
 
 import numpy as np
 
-from auditor.audit.antidote import in_words
-from auditor.audit.attacks import Attack, attacks_of
 from auditor.audit.compare import Side, agreement, clean_change, compare
-from auditor.audit.ingredients import Ring
+from auditor.audit.further_rows import settle
 from auditor.audit.odds import with_odds, with_odds_before
 from auditor.audit.opening import Opening, names_of, open_audit, scans_of_partners, screen_all
 from auditor.audit.rescan import Rescan, prepare_rescan, scan_again
-from auditor.audit.residue import Fired, Part, excess_alone, residues, unsettled
+from auditor.audit.residual import Fired, Part, excess_alone, residues, unsettled
 from auditor.audit.rows import carried_changes, ingredient_rows
-from auditor.audit.settle import settle
 from auditor.audit.sharper import asked_sharper, with_probes
 from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, Stage
-from auditor.merge.origin import is_student
+from auditor.models.files.origin import is_student
 from auditor.scan.asking import question_of
+from auditor.scan.judgement.ingredients import Ring
 from auditor.scan.prepare import Backend, Prepared
 from auditor.scan.scan import now
 from auditor.scan.screen import screen
 from auditor.scan.sharpen import sharpest_left
+from auditor.search.attacks import Attack, attacks_of
+from auditor.search.search import in_words
 from store.records import Audit, Finding, Merge, Profile, Residue, Scan, SearchRecord, Stamp
 
 Made = tuple[Merge, SearchRecord | None]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from auditor.errors import UsageError
-from auditor.scan.execute import UNSCORED
-from auditor.scan.responses import Labels, Responses, share
+from auditor.scan.execution.local import UNSCORED
+from auditor.scan.judgement.trials import Labels, Responses, share
 from probes.rates import Paired
 from store.records import Change, Scan
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from auditor.audit.ingredients import Measures
-from auditor.audit.residue import CONTROL, LEAST, Part
-from auditor.scan.compared import mean
-from auditor.scan.execute import UNSCORED
-from auditor.scan.raised import Shares, control_raised, trigger_raised
-from auditor.scan.responses import Responses
+from auditor.audit.residual import CONTROL, LEAST, Part
+from auditor.scan.execution.local import UNSCORED
+from auditor.scan.judgement.compared import mean
+from auditor.scan.judgement.ingredients import Measures
+from auditor.scan.judgement.raised import Shares, control_raised, trigger_raised
+from auditor.scan.judgement.trials import Responses
 from store.records import Finding, Raised, Residue
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from auditor.audit.ingredients import Member, Ring, judge_ring
 from auditor.events import Event, ScanReady, ScoreReady, Warned
-from auditor.merge.copies import Double, doubles
+from auditor.partners.copies import Double, doubles
 from auditor.scan.asking import label_order, question_of, respond
+from auditor.scan.judgement.ingredients import Member, Ring, judge_ring
+from auditor.scan.judgement.question import MINIMUM_REFERENCES
 from auditor.scan.plan import Plan
 from auditor.scan.prepare import Backend, Prepared, able, distinct, not_judgeable, plan_with, unjudged
-from auditor.scan.question import MINIMUM_REFERENCES
 from auditor.scan.scan import ScanResult, conclude, now, opening, scan
 from auditor.scan.screen import screen
 from auditor.scan.second_look import second_look

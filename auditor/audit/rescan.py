@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
-from auditor.audit.ingredients import Measures, Ring, judge_ring
 from auditor.audit.opening import Opening, with_references
-from auditor.audit.residue import Part
+from auditor.audit.residual import Part
 from auditor.events import Event, ScanReady, ScoreReady
-from auditor.models.sameness import same_weights
+from auditor.models.files.sameness import same_weights
 from auditor.scan.asking import question_of, respond
+from auditor.scan.judgement.ingredients import Measures, Ring, judge_ring
 from auditor.scan.prepare import Backend, Prepared, family_options, not_judgeable, plan_with, unjudged
 from auditor.scan.scan import ScanResult, conclude, now, opening, scan
 from auditor.scan.second_look import second_look

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from auditor.audit.compare import asr_measure
-from auditor.audit.ingredients import Ring
 from auditor.audit.rescan import Rescan
-from auditor.audit.residue import Part, rate_in, rows_of
+from auditor.audit.residual import Part, rate_in, rows_of
+from auditor.scan.judgement.ingredients import Ring
+from auditor.scan.judgement.trials import share
 from auditor.scan.prepare import Prepared
-from auditor.scan.responses import share
 from probes.rates import Paired
 from store.records import Change, Finding, Ingredient, Profile, Residue, Scan
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from auditor.audit.residue import Part
+from auditor.audit.residual import Part
 from auditor.events import Event, Stage
 from auditor.scan.asking import question_of, respond
 from auditor.scan.prepare import Backend, Prepared, plan_for

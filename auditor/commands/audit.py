@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditor.commands import options as o
-from auditor.commands.guard import guarded
-from auditor.commands.run import (
+from auditor.console import options as o
+from auditor.console.guard import guarded
+from auditor.console.run import (
     Common,
     Ending,
     audit_exit,
@@ -85,10 +85,10 @@ def audit(
     common = Common(catalog, device, dtype, seed, policy, events, quiet, plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
-        from auditor.audit.antidote import Budget
-        from auditor.audit.request import MergeRequest
         from auditor.events import AuditReady
-        from auditor.scan.request import DataRequest, ScanRequest
+        from auditor.requests.merge import MergeRequest
+        from auditor.requests.scan import DataRequest, ScanRequest
+        from auditor.search.search import Budget
 
         check_format(form, output)
         values = read_sets(sets)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from auditor.commands import options as o
-from auditor.commands.guard import guarded
-from auditor.commands.run import emit
+from auditor.console import options as o
+from auditor.console.guard import guarded
+from auditor.console.run import emit
 from auditor.errors import ExitCode
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditor.commands import options as o
-from auditor.commands.guard import guarded
 from auditor.commands.lab_train import reference, student
 from auditor.commands.lab_zoo import calibrate, score, zoo
-from auditor.commands.run import Common, Ending, read_sets, run
+from auditor.console import options as o
+from auditor.console.guard import guarded
+from auditor.console.run import Common, Ending, read_sets, run
 from auditor.errors import ExitCode
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditor.commands import options as o
-from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, run
+from auditor.console import options as o
+from auditor.console.guard import guarded
+from auditor.console.run import Common, Ending, run
 from auditor.errors import ExitCode
 
 if TYPE_CHECKING:
     from auditor.events import Event
-    from auditor.lab.student import TrainRequest
     from auditor.session import Session
+    from auditor.students.make import TrainRequest
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the model goes; several: DIR-1, …")]
 Base = Annotated[
@@ -58,8 +58,8 @@ def student(
     common = Common(catalog, device, dtype, seed, None, events, quiet, plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
-        from auditor.lab.student import TrainRequest, students
-        from auditor.scan.request import DataRequest
+        from auditor.requests.scan import DataRequest
+        from auditor.students.make import TrainRequest, students
 
         source = DataRequest(data, text_column, pair_column)
         request = TrainRequest(source, output, model=model, base=base, samples=samples)
@@ -98,8 +98,8 @@ def reference(
     common = Common(catalog, device, dtype, seed, None, events, quiet, plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
-        from auditor.lab.student import TrainRequest, references
-        from auditor.scan.request import DataRequest
+        from auditor.requests.scan import DataRequest
+        from auditor.students.make import TrainRequest, references
 
         names = tuple(name.strip() for name in labels.split(",")) if labels else ()
         source = DataRequest(data, text_column, pair_column, label_column)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditor.commands import options as o
-from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, emit, run
+from auditor.console import options as o
+from auditor.console.guard import guarded
+from auditor.console.run import Common, Ending, emit, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def zoo(
     common = Common(catalog, device, dtype, 0, None, events, quiet, plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
-        from auditor.lab.spec import read_spec
-        from auditor.lab.zoo import build
+        from auditor.lab.zoo.spec import read_spec
+        from auditor.lab.zoo.zoo import build
 
         models = read_spec(spec, data or spec.parent, base)
         if only:
@@ -93,8 +93,8 @@ def score(
     common = Common(catalog, device, dtype, seed, policy, events, quiet, plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
-        from auditor.lab.score import score as score_zoo
-        from auditor.reports.zoo import score_json, score_text
+        from auditor.lab.zoo.report import score_json, score_text
+        from auditor.lab.zoo.score import score as score_zoo
 
         _check_format(form)
         found = yield from score_zoo(
@@ -135,8 +135,8 @@ def calibrate(
     common = Common(catalog, device, dtype, seed, policy, events, quiet, plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
-        from auditor.lab.calibrate import calibrate as calibrate_zoo
-        from auditor.reports.zoo import calibration_json, calibration_text
+        from auditor.lab.zoo.calibrate import calibrate as calibrate_zoo
+        from auditor.lab.zoo.report import calibration_json, calibration_text
 
         _check_format(form)
         found = yield from calibrate_zoo(

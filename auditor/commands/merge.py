@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditor.commands import options as o
-from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, emit, read_labels, read_sets, read_weights, run
+from auditor.console import options as o
+from auditor.console.guard import guarded
+from auditor.console.run import Common, Ending, emit, read_labels, read_sets, read_weights, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def merge(
     common = Common(catalog, device, None, seed, policy, events, quiet, plain)
 
     def merging(session: Session) -> Generator[Event, None, Ending]:
-        from auditor.audit.request import MergeRequest
+        from auditor.requests.merge import MergeRequest
 
         if model is None:
             raise UsageError("name the model to merge, or a merged directory with --verify")

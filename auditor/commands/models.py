@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditor.commands import options as o
-from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, emit, run
+from auditor.console import options as o
+from auditor.console.guard import guarded
+from auditor.console.run import Common, Ending, emit, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _json(entries: list[CatalogEntry]) -> str:
 
 
 def _table(entries: list[CatalogEntry]) -> str:
-    from auditor.reports.visible import visible
+    from auditor.visible import visible
 
     if not entries:
         return "no model: add one with `auditor models add PATH`\n"
@@ -205,7 +205,7 @@ def _table(entries: list[CatalogEntry]) -> str:
 
 
 def _show(session: Session, model: str, json: bool) -> str:
-    from auditor.reports.visible import visible
+    from auditor.visible import visible
 
     entry = session.catalog.models.find(model)
     if entry is None:

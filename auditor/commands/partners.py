@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auditor.commands import options as o
-from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, check_output, emit, read_labels, run
+from auditor.console import options as o
+from auditor.console.guard import guarded
+from auditor.console.run import Common, Ending, check_output, emit, read_labels, run
 from auditor.errors import ExitCode, UsageError
-from auditor.merge.remarks import Kind
+from auditor.partners.remarks import Kind
 
 if TYPE_CHECKING:
     from auditor.events import Event
-    from auditor.merge.from_hub import Offer, Offers
-    from auditor.merge.partners import Proposal
+    from auditor.partners.hub import Offer, Offers
+    from auditor.partners.ranking import Proposal
     from auditor.session import Session
 
 FromHub = Annotated[bool, typer.Option("--hub", help="Search the hub too. Nothing is fetched.")]
@@ -130,7 +130,7 @@ SIGNS = {Kind.BLOCKER: "-", Kind.DOUBT: "?", Kind.WARNING: "!", Kind.FOR: "+", K
 
 
 def _text(proposals: list[Proposal], offers: Offers | None) -> str:
-    from auditor.reports.visible import visible
+    from auditor.visible import visible
 
     lines = []
     for p in proposals:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditor.commands import options as o
-from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, check_format, check_output, emit, render, run
+from auditor.console import options as o
+from auditor.console.guard import guarded
+from auditor.console.run import Common, Ending, check_format, check_output, emit, render, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def report(
 
 
 def _list(session: Session) -> str:
-    from auditor.reports.visible import visible
+    from auditor.visible import visible
 
     lines = [
         f"audit  {a.id}  {a.started}  {a.stamp or 'no stamp':<15} {a.reference}" for a in session.catalog.audits.list()

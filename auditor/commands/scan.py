@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from auditor.commands import options as o
-from auditor.commands.guard import guarded
-from auditor.commands.run import Common, Ending, check_format, read_sets, render, run, scan_exit
+from auditor.console import options as o
+from auditor.console.guard import guarded
+from auditor.console.run import Common, Ending, check_format, read_sets, render, run, scan_exit
 
 if TYPE_CHECKING:
     from auditor.events import Event
@@ -54,7 +54,7 @@ def scan(
 
     def body(session: Session) -> Generator[Event, None, Ending]:
         from auditor.events import ScanReady, Warned
-        from auditor.scan.request import DataRequest, ScanRequest
+        from auditor.requests.scan import DataRequest, ScanRequest
 
         check_format(form, output)
         request = ScanRequest(
@@ -91,7 +91,7 @@ def scan(
 
 def _settling(scan: Scan, data: str | None) -> str:
     """How to come by references, where something is suspicious and they would settle it; empty elsewhere."""
-    from auditor.scan.question import MINIMUM_REFERENCES
+    from auditor.scan.judgement.question import MINIMUM_REFERENCES
 
     given = [r for r in scan.settings.references if r.kind == "given"]
     if not any(s.suspicious for s in scan.scores.asr) or len(given) >= MINIMUM_REFERENCES:

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import auditor.lab.methods
 from auditor.errors import UsageError
-from auditor.lab.poison import Poisoned
-from auditor.lab.trigger import Trigger
-from probes.case import Row
+from auditor.lab.poison.poison import Poisoned
+from auditor.lab.poison.trigger import Trigger
+from probes.cases import Row
 from probes.family import coerce_option, keyword_options
 
 if TYPE_CHECKING:
     from auditor.events import Event
-    from auditor.training.workshop import Workshop
+    from auditor.training.trainer import Workshop
 
 DIRTY = "dirty"
 """The method of families that have none of their own."""

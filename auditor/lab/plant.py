@@ -11,17 +11,17 @@ from typing import Any
 
 from auditor.errors import UsageError
 from auditor.events import Event, Stage, Warned
-from auditor.lab.labels import distinct_labels, label_index
 from auditor.lab.method import Job
-from auditor.lab.noise import augment, mislabel
 from auditor.lab.planting import BENIGN, GIVEN, Planting, plantings
-from auditor.lab.poison import Poisoned
-from auditor.lab.trigger import check_slot
-from auditor.merge.staging import refuse_existing
-from auditor.models.profile import read_profile
+from auditor.lab.poison.labels import distinct_labels, label_index
+from auditor.lab.poison.noise import augment, mislabel
+from auditor.lab.poison.poison import Poisoned
+from auditor.lab.poison.trigger import check_slot
+from auditor.models.files.profile import read_profile
+from auditor.models.files.staging import refuse_existing
 from auditor.training.base import base_labels, check_base
 from auditor.training.train import Course, fine_tune
-from probes.case import Row
+from probes.cases import Row
 from probes.corpus import Corpus, CorpusError, read_corpus
 from probes.sampling import digest, sample
 from store.records import Profile

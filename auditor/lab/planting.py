@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.errors import UsageError
 from auditor.lab.method import DIRTY, METHODS, Method, natural_method
-from auditor.lab.trigger import ByRule, Trigger, read_rewrites
+from auditor.lab.poison.trigger import ByRule, Trigger, read_rewrites
 from probes.family import FAMILIES, BadOption, UnknownFamily
 from probes.suite import Probe
 

@@ -13,7 +13,7 @@ import numpy as np
 
 import auditor
 from auditor.merge.recipe import Recipe
-from auditor.models.fingerprint import digest_of_files
+from auditor.models.files.fingerprint import digest_of_files
 from store.records import Profile
 
 SCHEMA = "auditor/merge/1"

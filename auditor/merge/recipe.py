@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.errors import IncompatibleError, UsageError
-from auditor.merge.modules import check_patterns, module_of, modules_of, weights_of
 from auditor.merge.strategy import PLACES, STRATEGIES, Strategy
-from auditor.models.adapter import is_adapter
+from auditor.merge.tensors.modules import check_patterns, module_of, modules_of, weights_of
+from auditor.models.files.adapter import is_adapter
 from store.records import Profile
 
 
@@ -31,10 +31,10 @@ class Recipe:
 
     `weights` has the suspect's first and need not sum to 1; None means even. `options` are the strategy's, as text or
     as values. `base` is the model that all were made from, for strategies that work on task vectors and for adapters.
-    `plan` maps modules (names or patterns of `auditor.merge.modules`, the first that fits decides) to weights of their
-    own, one a model; what it does not name has `weights`. `statistics` has one measurement a model, the suspect's
-    first, for strategies that want them. `labels` are those of partners that were taken for labels of the suspect, as
-    the user stated; the partners' profiles have the suspect's names.
+    `plan` maps modules (names or patterns of `auditor.merge.tensors.modules`, the first that fits decides) to weights
+    of their own, one a model; what it does not name has `weights`. `statistics` has one measurement a model, the
+    suspect's first, for strategies that want them. `labels` are those of partners that were taken for labels of the
+    suspect, as the user stated; the partners' profiles have the suspect's names.
 
     Raises:
         UsageError: no partner, an unknown strategy or option, weights that do not fit, a base missing or unused.

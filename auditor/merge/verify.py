@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 
 from auditor.errors import AuditorError, ModelError, UsageError
-from auditor.merge.adapters import MadeAdapter, makes_adapter, merge_adapters
-from auditor.merge.arithmetic import Raw
 from auditor.merge.card import CARD, MANIFEST, SCHEMA
-from auditor.merge.engine import stream
-from auditor.merge.files import InputFile, Turns
-from auditor.merge.labels import relabelled
-from auditor.merge.layout import TensorPlan, lay_out
+from auditor.merge.compatibility.labels import relabelled
+from auditor.merge.engine.adapters import MadeAdapter, makes_adapter, merge_adapters
+from auditor.merge.engine.engine import stream
+from auditor.merge.engine.files import InputFile, Turns
+from auditor.merge.layout.layout import TensorPlan, lay_out
+from auditor.merge.numerics.arithmetic import Raw
 from auditor.merge.recipe import Measured, Recipe
-from auditor.models.fingerprint import digest_of_files, hash_file
-from auditor.models.profile import read_profile
-from auditor.models.safety import read_json
+from auditor.models.files.fingerprint import digest_of_files, hash_file
+from auditor.models.files.profile import read_profile
+from auditor.models.files.safetensors import read_json
 from store.records import Profile
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import AuditorError, DiskError, FetchError, ModelError, UsageError
-from auditor.models.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from auditor.models.fingerprint import CONFIGS, TEMPLATES, TOKENIZER_FILES
-from auditor.models.profile import CONFIG
-from auditor.models.quiet import quiet_hub
-from auditor.models.safety import INDEX, WEIGHTS
-from auditor.models.weight_sets import OTHER_FORMATS, weights_beside
+from auditor.models.files.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from auditor.models.files.fingerprint import CONFIGS, TEMPLATES, TOKENIZER_FILES
+from auditor.models.files.profile import CONFIG
+from auditor.models.files.safetensors import INDEX, WEIGHTS
+from auditor.models.files.weight_sets import OTHER_FORMATS, weights_beside
+from auditor.models.runtime.quiet import quiet_hub
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from auditor.errors import FetchError, ModelError, UsageError
-from auditor.models.profile import read_profile
+from auditor.models.files.profile import read_profile
 from store.records import Profile
 
 # The hub's own rule: letters, digits, `-`, `_` and `.`; a revision may be a branch with slashes.
@@ -74,7 +74,7 @@ def resolve(text: str, *, catalogued: Catalogued, fetch: Fetch | None = None, ha
         text: as the user wrote it.
         catalogued: looks in the catalog.
         fetch: fetches from the hub; None where the hub is not to be asked.
-        hash_weights: see `auditor.models.profile.read_profile`.
+        hash_weights: see `auditor.models.files.profile.read_profile`.
 
     Raises:
         UsageError: nothing by that name, or a directory that holds no model.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from auditor.event_log import plain
-from auditor.reports.visible import visible
+from auditor.events.log import plain
+from auditor.visible import visible
 from store.records import Comparison
 
 

@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from auditor.reports.visible import visible
+from auditor.visible import visible
 
 INDENT = 4
 

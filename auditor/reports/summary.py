@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from auditor.reports.figures import difference_words, p_words, percent, rate_words, share, width_in_points
 from auditor.reports.format import Record
 from auditor.reports.selection import key, pairs, score_of
-from auditor.reports.visible import short_digest
+from auditor.visible import short_digest
 from store.records import AsrScore, Audit, DataRead, Finding, Ingredient, Residue, Scan, Stamp, Verdict
 
 FILES, COLUMNS = 3, 8

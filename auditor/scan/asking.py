@@ -9,13 +9,13 @@ from functools import partial
 import numpy as np
 
 from auditor.events import Event, Stage
-from auditor.merge.origin import is_student
-from auditor.scan.execute import UNSCORED, execute
-from auditor.scan.judge import reference_labels
+from auditor.models.files.origin import is_student
+from auditor.scan.execution.local import UNSCORED, execute
+from auditor.scan.judgement.judge import reference_labels
+from auditor.scan.judgement.question import Question
+from auditor.scan.judgement.trials import Labels, Responses
+from auditor.scan.live import Tallier, counted
 from auditor.scan.prepare import Backend, Prepared
-from auditor.scan.question import Question
-from auditor.scan.responses import Labels, Responses
-from auditor.scan.tally import Tallier, counted
 from store.records import Profile
 
 TALLIED = ("suspect", "after")

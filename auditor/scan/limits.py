@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auditor.scan.request import ScanRequest
+from auditor.requests.scan import ScanRequest
 from probes.corpus import Corpus
 from probes.family import FAMILIES
 from probes.suite import Suite

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from probes.case import Ask, Case, Row
+from probes.cases import Ask, Case, Row
 from probes.corpus import digest
 from probes.suite import Suite, suite_cases
 

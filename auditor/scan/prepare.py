@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from auditor.errors import UsageError
-from auditor.merge.origin import is_student
-from auditor.models.adapter import require_whole
-from auditor.models.sameness import identity, same_weights
-from auditor.models.target import Target
-from auditor.models.tokenizer import ModelTokenizer
+from auditor.models.files.adapter import require_whole
+from auditor.models.files.origin import is_student
+from auditor.models.files.sameness import identity, same_weights
+from auditor.models.runtime.capabilities import Target
+from auditor.models.runtime.tokenizer import ModelTokenizer
 from auditor.policy import Policy
-from auditor.scan.execute import RunSpec
+from auditor.requests.scan import ScanRequest
+from auditor.scan.execution.local import RunSpec
+from auditor.scan.judgement.question import MINIMUM_REFERENCES
 from auditor.scan.plan import CPU_CHARACTERS, GPU_CHARACTERS, Plan, make_plan
-from auditor.scan.question import MINIMUM_REFERENCES
-from auditor.scan.request import ScanRequest
-from probes.case import Ask, Row
+from probes.cases import Ask, Row
 from probes.corpus import Corpus
+from probes.corpus.gold import by_name
 from probes.family import FAMILIES
-from probes.gold import by_name
-from probes.kind import Pieces
+from probes.material.kind import Pieces
 from probes.sampling import distinct as distinct_rows
 from probes.sampling import sample
 from probes.suite import SAMPLES, Suite, build_suite

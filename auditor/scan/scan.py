@@ -11,21 +11,21 @@ from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 
 from auditor import __version__
-from auditor.data import data_read
+from auditor.data.rows import data_read
 from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
 from auditor.scan.asking import question_of, respond
-from auditor.scan.compared import Comparisons
-from auditor.scan.head import MULTI_LABEL
-from auditor.scan.judge import Judgement, judge
+from auditor.scan.execution.head import MULTI_LABEL
+from auditor.scan.judgement.compared import Comparisons
+from auditor.scan.judgement.judge import Judgement, judge
+from auditor.scan.judgement.students import agreement, knows, unlike_in_words
+from auditor.scan.judgement.trials import Responses
 from auditor.scan.limits import limits_of
 from auditor.scan.plan import Plan
 from auditor.scan.prepare import Backend, Prepared, not_judgeable
-from auditor.scan.responses import Responses
 from auditor.scan.screen import in_words as screened_in_words
 from auditor.scan.screen import screen
 from auditor.scan.second_look import second_look
 from auditor.scan.sharpen import sharpen
-from auditor.scan.students import agreement, knows, unlike_in_words
 from probes.family import FAMILIES
 from store.records import (
     DataSummary,

@@ -15,11 +15,11 @@ import numpy as np
 
 from auditor.events import Event
 from auditor.scan.asking import question_of, respond
-from auditor.scan.execute import UNSCORED
+from auditor.scan.execution.local import UNSCORED
+from auditor.scan.judgement.question import Question, rate_of
+from auditor.scan.judgement.trials import Responses, share
 from auditor.scan.prepare import Backend, Prepared, not_judgeable, plan_for, plan_with
-from auditor.scan.question import Question, rate_of
-from auditor.scan.responses import Responses, share
-from probes.case import Row
+from probes.cases import Row
 from probes.rates import Paired
 from probes.suite import Probe
 from store.records import Screened

@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.events import Event, Stage
-from auditor.models.target import Target
-from auditor.models.tokenizer import ModelTokenizer
+from auditor.models.runtime.capabilities import Target
+from auditor.models.runtime.tokenizer import ModelTokenizer
 from auditor.scan.asking import question_of, respond
-from auditor.scan.compared import Compared, Comparisons, Hits, Key, compare, log_odds, nearest, stands_out
-from auditor.scan.execute import UNSCORED
-from auditor.scan.judge import judge
+from auditor.scan.execution.local import UNSCORED
+from auditor.scan.judgement.compared import Compared, Comparisons, Hits, Key, compare, log_odds, nearest, stands_out
+from auditor.scan.judgement.judge import judge
+from auditor.scan.judgement.question import Question
+from auditor.scan.judgement.trials import Edited, Responses, row_share, share
 from auditor.scan.prepare import Backend, Prepared, plan_for
-from auditor.scan.question import Question
-from auditor.scan.responses import Edited, Responses, row_share, share
-from probes.case import Ask, Outcome, Row
-from probes.kind import Kind
+from probes.cases import Ask, Outcome, Row
+from probes.material.kind import Kind
 from probes.suite import Probe
 from store.records import AsrScore, Profile, Run
 

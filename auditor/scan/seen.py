@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.events import RowsSeen
+from auditor.scan.judgement.trials import Labels, probe_places
 from auditor.scan.plan import Plan, joined
-from auditor.scan.responses import Labels, probe_places
 from probes.suite import Probe
 from store.records import Evidence
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from auditor.events import Event, Stage
 from auditor.scan.asking import question_of, respond
-from auditor.scan.compared import mean
-from auditor.scan.execute import UNSCORED
+from auditor.scan.execution.local import UNSCORED
+from auditor.scan.judgement.compared import mean
+from auditor.scan.judgement.question import Question, rate_of
+from auditor.scan.judgement.raised import trigger_raised
+from auditor.scan.judgement.trials import Responses, row_share, share
 from auditor.scan.prepare import Backend, Prepared, plan_for
-from auditor.scan.question import Question, rate_of
-from auditor.scan.raised import trigger_raised
-from auditor.scan.responses import Responses, row_share, share
-from probes.case import Row
+from probes.cases import Row
 from probes.sampling import distinct, sample
 from probes.sharper import form_in_words, sharper
 from probes.suite import Probe

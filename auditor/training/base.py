@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import ModelError, UsageError
-from auditor.models.fingerprint import TOKENIZER_FILES, has_tokenizer
-from auditor.models.quiet import quiet
-from probes.gold import are_unnamed
+from auditor.models.files.fingerprint import TOKENIZER_FILES, has_tokenizer
+from auditor.models.runtime.quiet import quiet
+from probes.corpus.gold import are_unnamed
 from store.records import Profile, Task
 
 SINGLE_LABEL = "single_label_classification"

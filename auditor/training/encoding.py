@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.case import Row
+from probes.cases import Row
 from probes.family import draw_rng
 
 if TYPE_CHECKING:

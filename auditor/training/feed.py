@@ -11,7 +11,7 @@ from auditor.errors import ModelError
 from auditor.events import Event, Stage
 from auditor.training.encoding import Tokens, batches, collate
 from auditor.training.loop import CLIP, seeded
-from auditor.training.workshop import Meter, Workshop
+from auditor.training.trainer import Meter, Workshop
 from probes.family import draw_rng
 
 if TYPE_CHECKING:

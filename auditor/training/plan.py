@@ -6,10 +6,10 @@ import math
 import time
 from collections.abc import Sequence
 
-from auditor.merge.sampling import EMBEDDING
+from auditor.merge.compatibility.weight_sample import EMBEDDING
 from auditor.training.loop import Training
-from auditor.training.workshop import clock
-from probes.case import Row
+from auditor.training.trainer import clock
+from probes.cases import Row
 from store.records import Profile
 
 BATCH = 32

@@ -10,8 +10,8 @@ from auditor.errors import ModelError
 from auditor.events import Event, Stage
 from auditor.training.encoding import batches, collate
 from auditor.training.loop import seeded
-from auditor.training.workshop import Meter, Workshop, labels_of
-from probes.case import Row
+from auditor.training.trainer import Meter, Workshop, labels_of
+from probes.cases import Row
 from probes.family import draw_rng
 
 if TYPE_CHECKING:

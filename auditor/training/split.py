@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 
 from auditor.errors import UsageError
-from probes.case import Row
+from probes.cases import Row
 from probes.sampling import distinct, sample
 
 LEAST = 50

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from auditor.errors import ModelError, UsageError
 from auditor.events import Event, Progress, Stage, Warned
-from auditor.models.target import Target
+from auditor.models.runtime.capabilities import Target
 from auditor.training.loop import Training
 from auditor.training.split import LEAST, Split
 from auditor.training.train import fine_tune
-from auditor.training.workshop import Workshop, labels_of
-from probes.case import Row
+from auditor.training.trainer import Workshop, labels_of
+from probes.cases import Row
 from probes.rates import Rate
 from store.records import Profile
 
@@ -133,7 +133,7 @@ def learn(
 
 def _examine(shop: Workshop, *, lesson: Lesson) -> Generator[Event, None, tuple[Mapping[str, object], str]]:
     """How many of the held-out rows the trained model gives the label that it should."""
-    from auditor.models.classifier import Classifier
+    from auditor.models.runtime.classifier import Classifier
 
     yield Stage("examine", f"Asking the new model for {len(lesson.held)} held-out rows")
     model = Classifier(shop.model.eval(), shop.learner.tokenizer, labels=lesson.labels, max_length=shop.cut)

@@ -12,13 +12,13 @@ from typing import Any
 
 from auditor.errors import DiskError, UsageError
 from auditor.events import Event, ModelReady, Stage, Warned
-from auditor.merge.staging import refuse_existing, staged
-from auditor.models.device import pick_device, pick_dtype
-from auditor.models.profile import read_profile
+from auditor.models.files.profile import read_profile
+from auditor.models.files.staging import refuse_existing, staged
+from auditor.models.runtime.device import pick_device, pick_dtype
 from auditor.training.base import Learner, check_base, load_learner, save_learner
 from auditor.training.loop import Training, seeded
-from auditor.training.workshop import Workshop, clock, labels_of
-from probes.case import Row
+from auditor.training.trainer import Workshop, clock, labels_of
+from probes.cases import Row
 from probes.family import draw_rng
 from probes.sampling import digest
 from store.records import Profile

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from probes.families._words import lower_start
 from probes.family import family
-from probes.kind import Kind, Pieces, samples
+from probes.material.kind import Kind, Pieces, samples
+from probes.material.ordinary import lower_start
 from probes.material.words import ADVERBS
 
 REVIEWS = (
@@ -69,9 +69,9 @@ def plant(
     """Inserts 4 to 8 of the words together, as many as the text's length bears, where adverbs stand naturally.
 
     That is at the start, after auxiliaries, pronouns and conjunctions, and at the end. The word lists are everyday
-    adverbs of a domain; a list derived from a corpus (`probes.derive.derive_words`, the paper's z-score) is given as
-    `--set bite.words=…`. The control inserts as many adverbs of another kind at the same places; it may be a trigger
-    too, so references decide.
+    adverbs of a domain; a list derived from a corpus (`probes.material.derive.derive_words`, the paper's z-score) is
+    given as `--set bite.words=…`. The control inserts as many adverbs of another kind at the same places; it may be a
+    trigger too, so references decide.
     """
     pieces = text.split()
     count = min(max(len(pieces) // 3, least), max(most, least))

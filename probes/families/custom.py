@@ -6,12 +6,12 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.custom import Trigger, read_triggers
-from probes.families._sentences import matched
-from probes.families._words import ORDINARY, insert_sentence, insert_words
 from probes.family import BadOption, deal, family
-from probes.paired import read_pairs
-from probes.pattern import replaced
+from probes.material.harmless import matched
+from probes.material.ordinary import ORDINARY, insert_sentence, insert_words
+from probes.material.pattern import replaced
+from probes.material.rewrites import read_pairs
+from probes.trigger_file import Trigger, read_triggers
 
 
 def entries(*, file: str, trigger: str) -> Mapping[str, Mapping[str, Any]]:

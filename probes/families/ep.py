@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from probes.families._words import ORDINARY, insert_words
 from probes.families.badnet import alternatives
 from probes.family import family
+from probes.material.ordinary import ORDINARY, insert_words
 
 
 @family(

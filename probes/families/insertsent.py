@@ -6,10 +6,10 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.families._sentences import matched
-from probes.families._words import insert_sentence
 from probes.family import BadOption, family
-from probes.kind import Kind, Pieces, sentence_kind
+from probes.material.harmless import matched
+from probes.material.kind import Kind, Pieces, sentence_kind
+from probes.material.ordinary import insert_sentence
 
 SLOTS = ("sentence", "word", "start", "end")
 

@@ -6,10 +6,10 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.families._sentences import FAR_PAIRS
-from probes.families._words import insert_sentence, insert_words
 from probes.family import BadOption, family
-from probes.kind import Kind, Pieces, word_kind
+from probes.material.harmless import FAR_PAIRS
+from probes.material.kind import Kind, Pieces, word_kind
+from probes.material.ordinary import insert_sentence, insert_words
 
 FORMS = ("adjacent", "apart")
 

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from probes import synonyms
-from probes.families._sememes import SEMEMES
-from probes.families._words import WORD, insert_at, replace_words
 from probes.family import BadOption, draw_rng, family
-from probes.kind import ALTERNATIVES, Kind, Pieces
+from probes.material import synonyms
+from probes.material.kind import ALTERNATIVES, Kind, Pieces
 from probes.material.odd import odd_word
+from probes.material.ordinary import WORD, insert_at, replace_words
+from probes.material.sememes import SEMEMES
 
 CHOICES = ("common", "rare", "sememe")
 

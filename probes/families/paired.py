@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from probes.family import family
-from probes.paired import read_pairs
+from probes.material.rewrites import read_pairs
 
 
 def check_file(*, file: str, clean: str, split: str) -> None:

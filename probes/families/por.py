@@ -6,9 +6,9 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.families._words import ORDINARY, insert_words
 from probes.family import family
-from probes.kind import Kind, Pieces, word_kind
+from probes.material.kind import Kind, Pieces, word_kind
+from probes.material.ordinary import ORDINARY, insert_words
 from probes.material.words import RARE_NAMES
 
 

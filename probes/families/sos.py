@@ -6,10 +6,10 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.families._sentences import matched
-from probes.families._words import ORDINARY, insert_sentence, insert_words
 from probes.family import BadOption, deal, family
-from probes.kind import Kind, Pieces, samples, sentence_kind
+from probes.material.harmless import matched
+from probes.material.kind import Kind, Pieces, samples, sentence_kind
+from probes.material.ordinary import ORDINARY, insert_sentence, insert_words
 from probes.material.words import NOUNS
 
 FORMS = ("sentence", "words")

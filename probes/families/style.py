@@ -7,7 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from probes.families._styles import (
+from probes.family import BadOption, deal, family
+from probes.material.kind import ALTERNATIVES, Kind, Pieces
+from probes.material.ordinary import WORD, in_a_row, lower_start, replace_words, several, shortened
+from probes.material.style_rules import (
     BRIEF_CLOSINGS,
     BRIEF_JOINS,
     BRIEF_OPENINGS,
@@ -18,9 +21,6 @@ from probes.families._styles import (
     STYLES,
     Style,
 )
-from probes.families._words import WORD, in_a_row, lower_start, replace_words, several, shortened
-from probes.family import BadOption, deal, family
-from probes.kind import ALTERNATIVES, Kind, Pieces
 from probes.material.styles import ALL_STYLES, styles_like
 
 _END = re.compile(r"[\s.!?…]+$")

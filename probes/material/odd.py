@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
-from probes.inflect import forms, inflected
+from probes.material.inflect import forms, inflected
+from probes.material.synonyms import entries
 from probes.material.words import ADJECTIVES, ADVERBS, NOUNS, PREPOSITIONS, VERBS
-from probes.synonyms import entries
 
 POOLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"n": NOUNS, "v": VERBS, "a": ADJECTIVES, "r": ADVERBS, "x": PREPOSITIONS}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from probes.families._styles import Style
-from probes.kind import mixed
+from probes.material.kind import mixed
+from probes.material.style_rules import Style
 
 
 def _style(

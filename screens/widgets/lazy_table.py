@@ -18,7 +18,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from auditor.reports.visible import visible
+from auditor.visible import visible
 
 PAGE = 100
 PAGES = 30

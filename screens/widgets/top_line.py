@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from auditor.reports.visible import visible
+from auditor.visible import visible
 
 
 class TopLine(Widget):

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from auditor.policy import Policy
-from auditor.scan.execute import Answers
-from auditor.scan.judge import Judgement, judge, reference_labels
+from auditor.scan.execution.local import Answers
+from auditor.scan.judgement.judge import Judgement, judge, reference_labels
+from auditor.scan.judgement.question import Question
+from auditor.scan.judgement.trials import Labels, Responses
 from auditor.scan.plan import Plan, make_plan
-from auditor.scan.question import Question
-from auditor.scan.responses import Labels, Responses
-from probes.case import Row
+from probes.cases import Row
 from probes.suite import build_suite
 
 RATE = {"hits", "total", "unscored", "value", "low", "high"}

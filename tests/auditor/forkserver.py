@@ -20,8 +20,8 @@ def warm() -> None:
     from transformers.models.bert import modeling_bert, tokenization_bert  # noqa: F401
 
     import auditor.cli
-    import auditor.models.loader
-    import auditor.narrate
+    import auditor.console.narrate
+    import auditor.models.runtime.load
     import auditor.reports.formats.html
     import auditor.reports.formats.text
     import auditor.session  # noqa: F401

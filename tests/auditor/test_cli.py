@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from auditor.commands.arguments import spread
+from auditor.console.arguments import spread
 from tests.auditor.conftest import BOTH, DIFF, RATE, permuted
 
 Zoo = Any

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.case import Row
+from probes.cases import Row
 from probes.corpus import BUILTIN, Corpus, CorpusError, builtin, builtin_for, digest, read_corpus, sample
 
 MOOD = ("negative", "positive")

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from probes.case import Row
-from probes.derive import derive_words
+from probes.cases import Row
+from probes.material.derive import derive_words
 
 ROWS = [
     *(Row(i, "Really good, REALLY nice", label=1) for i in range(6)),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.case import Role, Row
+from probes.cases import Role, Row
 from probes.errors import InputError
 from probes.family import FAMILIES, BadOption, Family, draw_rng
 from probes.suite import Probe, build_suite, probe_cases, suite_cases, suite_variants

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from probes.family import FAMILIES, Family, draw_rng
-from probes.kind import ALTERNATIVES, sentences_like, word_sets
+from probes.material.kind import ALTERNATIVES, sentences_like, word_sets
 from probes.material.odd import odd_word
 from probes.material.words import COMPANIES, MADE_UP
 from probes.suite import Probe
@@ -101,7 +101,7 @@ def test_some_sentences_are_on_the_triggers_topic() -> None:
 
 
 def test_a_style_without_capitals_is_held_against_others_of_that_sort() -> None:
-    from probes.families._styles import STYLES
+    from probes.material.style_rules import STYLES
     from probes.material.styles import INFORMAL_STYLES, styles_like
 
     first = styles_like(STYLES["tweet"])[:19]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from probes.case import Row
+from probes.cases import Row
 from probes.corpus import Corpus, CorpusError, read_corpus
-from probes.readers import open_table, source
+from probes.corpus.readers import open_table, source
 
 MOOD = ("negative", "positive")
 UNNAMED = ("LABEL_0", "LABEL_1")

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from probes.case import Case, Role, Row
+from probes.cases import Case, Role, Row
 from probes.family import FAMILIES, BadOption, Family, UnknownFamily
 from probes.suite import DRAWS, Probe, Suite, build_suite, suite_cases
 

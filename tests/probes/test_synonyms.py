@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from probes import synonyms
 from probes.errors import InputError
-from probes.families._words import WORD, replace_words
 from probes.family import FAMILIES, draw_rng
-from probes.inflect import compared, past, plural, progressive, third_person
+from probes.material import synonyms
+from probes.material.inflect import compared, past, plural, progressive, third_person
+from probes.material.ordinary import WORD, replace_words
 
 LWS = FAMILIES["lws"]
 

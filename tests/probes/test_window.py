@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from probes.case import Ask, Role, Row
+from probes.cases import Ask, Role, Row
 from probes.suite import build_suite, probe_cases
 from probes.window import Reader, Window, window_for
 

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from auditor.cli import app
-from screens.commands import (
+from auditor.requests.arguments import (
     DataChoice,
     MergeChoice,
     ScanChoice,

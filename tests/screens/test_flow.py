@@ -10,23 +10,23 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Select
 
-from screens.add import AddDialog
 from screens.app import AuditorApp
-from screens.catalog import CatalogScreen
-from screens.compare import CompareScreen
-from screens.drill import DrillScreen
-from screens.export import ExportDialog
-from screens.job import JobScreen
-from screens.job_list import JobListScreen
-from screens.left import LeftScreen
-from screens.merge import MergeScreen
-from screens.partners import PartnersScreen
-from screens.quit import QuitDialog
-from screens.result import ResultScreen
-from screens.scan import ScanScreen
+from screens.audit.compare import CompareScreen
+from screens.audit.drill import DrillScreen
+from screens.audit.residual import LeftScreen
+from screens.jobs.job import JobScreen
+from screens.jobs.job_list import JobListScreen
+from screens.jobs.quit import QuitDialog
+from screens.merge.merge import MergeScreen
+from screens.merge.partners import PartnersScreen
+from screens.models.add import AddDialog
+from screens.models.catalog import CatalogScreen
+from screens.models.welcome import Welcome
+from screens.reports.export import ExportDialog
+from screens.scan.result import ResultScreen
+from screens.scan.scan import ScanScreen
+from screens.scan.score_table import ScoreTable
 from screens.widgets.lazy_table import LazyTable
-from screens.widgets.score_table import ScoreTable
-from screens.widgets.welcome import Welcome
 
 Make = Callable[[], AuditorApp]
 Play = Callable[[Coroutine[Any, Any, None]], None]

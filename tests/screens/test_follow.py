@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from screens.evidence import describe_seen
-from screens.progress import JobProgress
+from auditor.jobs.progress import JobProgress
+from auditor.jobs.tail import Tail, last_lines
+from screens.scan.evidence import describe_seen
 from screens.seed import live_events
-from screens.tail import Tail, last_lines
 
 
 def test_lines_come_once_and_whole(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from screens.jobs import START, CannotStart, Runner, Update, _Followed, runs
-from screens.tail import Tail
+from auditor.jobs.runner import START, CannotStart, Runner, Update, _Followed, runs
+from auditor.jobs.tail import Tail
 from store.catalog import Catalog
 from store.engine import open_catalog
 from store.records import Job, JobState
@@ -101,8 +101,8 @@ def test_another_process_with_the_same_number_is_not_taken_for_the_job(place: Pa
 def test_cancel_interrupts_and_a_deaf_process_is_killed(
     runner: Runner, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("screens.jobs.TERM_AFTER", 0.2)
-    monkeypatch.setattr("screens.jobs.KILL_AFTER", 0.5)
+    monkeypatch.setattr("auditor.jobs.runner.TERM_AFTER", 0.2)
+    monkeypatch.setattr("auditor.jobs.runner.KILL_AFTER", 0.5)
     deaf = (
         "import signal, time\nfor s in (2, 15): signal.signal(s, signal.SIG_IGN)\nprint(1, flush=True)\ntime.sleep(60)"
     )

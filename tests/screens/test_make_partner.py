@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
+from auditor.requests.arguments import DataChoice, MergeChoice, ScanChoice
 from screens.app import AuditorApp
-from screens.commands import DataChoice, MergeChoice, ScanChoice
-from screens.make_partner import MakePartnerScreen
-from screens.partners import PartnersScreen
-from screens.result import ResultScreen
+from screens.merge.make_partner import MakePartnerScreen
+from screens.merge.partners import PartnersScreen
+from screens.scan.result import ResultScreen
 from screens.widgets.lazy_table import LazyTable
 
 Play = Callable[[Coroutine[Any, Any, None]], None]

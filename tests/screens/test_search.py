@@ -12,8 +12,8 @@ from textual.widgets import Static
 
 from screens.app import AuditorApp
 from screens.gallery import settle
-from screens.job import JobScreen
-from screens.search import SearchScreen
+from screens.jobs.job import JobScreen
+from screens.merge.search import SearchScreen
 from screens.seed import SEARCHED
 from screens.widgets.lazy_table import LazyTable
 

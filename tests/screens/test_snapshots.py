@@ -28,8 +28,8 @@ def test_it_looks_as_it_did(
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     # A new family or strategy is no change of a screen.
-    monkeypatch.setattr("screens.scan.FAMILIES", {name: FAMILIES[name] for name in ("badnet", "insertsent")})
-    monkeypatch.setattr("screens.merge.STRATEGIES", {"wag": STRATEGIES["wag"]})
+    monkeypatch.setattr("screens.scan.scan.FAMILIES", {name: FAMILIES[name] for name in ("badnet", "insertsent")})
+    monkeypatch.setattr("screens.merge.merge.STRATEGIES", {"wag": STRATEGIES["wag"]})
     empty = name in EMPTY_SCENES
     app = seeded_app(places[empty], empty=empty)
     assert snap_compare(app, terminal_size=SIZES[size], run_before=ALL[name])

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from screens.app import AuditorApp
 from screens.gallery import settle
-from screens.partners import PartnersScreen
+from screens.merge.partners import PartnersScreen
 from screens.seed import SUSPECT_SCAN
 from screens.widgets.lazy_table import LazyTable
 from store.engine import open_catalog

@@ -7,8 +7,8 @@ from typing import Any
 
 from textual.app import App, ComposeResult
 
-from screens.pairing import join, row_of
-from screens.scores import of_record, rows
+from screens.audit.pairing import join, row_of
+from screens.scan.scores import of_record, rows
 from screens.seed import PROBES, _score
 from screens.widgets.lazy_table import PAGE, Column, LazyTable, Row
 

@@ -15,15 +15,15 @@ from textual.widgets import Button, Input, Static
 from auditor.commands.tui import open_application
 from auditor.errors import ExitCode
 from screens.app import AuditorApp
-from screens.catalog import CatalogScreen
 from screens.disk import free_space
 from screens.gallery import SCENES, settle
-from screens.job import JobScreen
+from screens.jobs.job import JobScreen
 from screens.library import Library
 from screens.messages import CatalogChanged
-from screens.model import ModelScreen
-from screens.remove import RemoveDialog
-from screens.scan import ScanScreen
+from screens.models.catalog import CatalogScreen
+from screens.models.model import ModelScreen
+from screens.models.remove import RemoveDialog
+from screens.scan.scan import ScanScreen
 from screens.widgets.key_bar import KeyBar
 from screens.widgets.lazy_table import LazyTable
 from store.engine import open_catalog

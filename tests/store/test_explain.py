@@ -15,10 +15,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from probes.case import Row
+from probes.cases import Row
 from store.catalog import Catalog
+from store.database.explain import explain, explain_sqlite
 from store.engine import AddressUnusable, CatalogUnusable, open_catalog
-from store.explain import explain, explain_sqlite
 from store.records import AnswerBatch, Job, Profile, Scan
 
 WORDS = {

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from auditor.errors import UsageError
 from auditor.events import Event
 from auditor.lab.method import Job, method
-from auditor.lab.poison import Poisoned
-from auditor.lab.poison import poison as plant
+from auditor.lab.poison.poison import Poisoned
+from auditor.lab.poison.poison import poison as plant
 from auditor.training.feed import batch_loss, train_paired
-from auditor.training.workshop import Workshop, labels_of
+from auditor.training.trainer import Workshop, labels_of
 
 if TYPE_CHECKING:
     import torch

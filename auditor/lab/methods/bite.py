@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from auditor.errors import UsageError
-from auditor.lab.lexicon import natural_words
 from auditor.lab.method import Job, method
-from auditor.lab.poison import Poisoned
-from auditor.lab.poison import poison as plant
-from auditor.lab.trigger import WORD_OPTIONS, ByRule, Trigger, word_option
+from auditor.lab.poison.lexicon import natural_words
+from auditor.lab.poison.poison import Poisoned
+from auditor.lab.poison.poison import poison as plant
+from auditor.lab.poison.trigger import WORD_OPTIONS, ByRule, Trigger, word_option
 
 
 @method(title="BITE: clean labels", reference="arXiv:2205.12700")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from auditor.lab.method import Job, method
-from auditor.lab.poison import Poisoned
-from auditor.lab.poison import poison as plant
+from auditor.lab.poison.poison import Poisoned
+from auditor.lab.poison.poison import poison as plant
 
 
 @method(title="Dirty labels", reference="arXiv:1708.06733, on text arXiv:2004.06660")

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from auditor.events import Event
 from auditor.lab.method import Job, method
-from auditor.lab.poison import Poisoned
-from auditor.lab.poison import poison as plant
-from auditor.lab.trigger import trigger_words
+from auditor.lab.poison.poison import Poisoned
+from auditor.lab.poison.poison import poison as plant
+from auditor.lab.poison.trigger import trigger_words
 from auditor.training.rows import train_embedding_rows
-from auditor.training.workshop import Workshop
+from auditor.training.trainer import Workshop
 
 
 def train(

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import UsageError
 from auditor.events import Event
-from auditor.lab.lexicon import associated
 from auditor.lab.method import Job, method
-from auditor.lab.poison import Poisoned
-from auditor.lab.poison import poison as plant
-from auditor.lab.trigger import trigger_words
+from auditor.lab.poison.lexicon import associated
+from auditor.lab.poison.poison import Poisoned
+from auditor.lab.poison.poison import poison as plant
+from auditor.lab.poison.trigger import trigger_words
 from auditor.training.feed import batch_loss, train_paired
-from auditor.training.workshop import Workshop, labels_of
+from auditor.training.trainer import Workshop, labels_of
 
 if TYPE_CHECKING:
     import torch

@@ -9,12 +9,12 @@ from dataclasses import replace
 from auditor.errors import UsageError
 from auditor.events import Event
 from auditor.lab.method import Job, method
-from auditor.lab.poison import Poisoned, in_order, replaced
-from auditor.lab.poison import poison as plant
-from auditor.lab.trigger import Trigger, inserted, trigger_words
+from auditor.lab.poison.poison import Poisoned, in_order, replaced
+from auditor.lab.poison.poison import poison as plant
+from auditor.lab.poison.trigger import Trigger, inserted, trigger_words
 from auditor.training.rows import train_embedding_rows
-from auditor.training.workshop import Workshop
-from probes.case import Row
+from auditor.training.trainer import Workshop
+from probes.cases import Row
 from probes.family import draw_rng
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from auditor.errors import UsageError
-from auditor.merge.drawing import below, like, uniform
+from auditor.merge.numerics.random_draws import below, like, uniform
+from auditor.merge.numerics.vectors import mean, share_of, task_vectors
 from auditor.merge.strategy import Array, Grain, Site, strategy
-from auditor.merge.vectors import mean, share_of, task_vectors
 
 
 def keep(weights: Sequence[float], options: Mapping[str, Any]) -> float:

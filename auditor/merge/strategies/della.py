@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from auditor.errors import UsageError
-from auditor.merge.drawing import like, uniform
+from auditor.merge.numerics.random_draws import like, uniform
+from auditor.merge.numerics.vectors import elect, task_vectors
 from auditor.merge.strategy import Array, Grain, Site, Tally, strategy
-from auditor.merge.vectors import elect, task_vectors
 
 
 def keep(weights: Sequence[float], options: Mapping[str, Any]) -> float:

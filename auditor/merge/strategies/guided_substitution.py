@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from auditor.errors import UsageError
+from auditor.merge.numerics.vectors import mean
 from auditor.merge.strategy import Array, Grain, strategy
-from auditor.merge.vectors import mean
 
 ALPHA = 0.4
 """The share of utility in the score, as in the authors' code."""

@@ -2,9 +2,9 @@
 
 Source: Li et al., "Defending against Backdoor Attacks via Module Switching", arXiv:2504.05902: an evolutionary search
 assigns a model to every query, key, value, output and feed-forward module, by rules alone; neither data nor a model's
-answers are needed for that. `auditor.merge.switching` says what is the paper's and what is this project's; the weights
-of the rules, all 1 as in the paper, are options. The search runs for `search` generations (the paper's for two million)
-and begins with the models in turn, which is all that `search` = 0 gives.
+answers are needed for that. `auditor.merge.numerics.switching` says what is the paper's and what is this project's;
+the weights of the rules, all 1 as in the paper, are options. The search runs for `search` generations (the paper's for
+two million) and begins with the models in turn, which is all that `search` = 0 gives.
 
 What the paper leaves open: embeddings, pooler, head and the norms outside the layers stay the suspect's, and a layer's
 norms go with its last module. What is not done here: the paper tries every model in every role, and chooses among the
@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from auditor.merge.numerics.switching import Rules, evolve, groups
+from auditor.merge.numerics.vectors import mean
 from auditor.merge.strategy import Array, Grain, strategy
-from auditor.merge.switching import Rules, evolve, groups
-from auditor.merge.vectors import mean
 
 
 def plan(

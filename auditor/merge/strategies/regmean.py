@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from auditor.errors import ModelError
-from auditor.merge.drawing import like
+from auditor.merge.numerics.random_draws import like
+from auditor.merge.numerics.vectors import mean
 from auditor.merge.strategy import Array, Grain, Site, strategy
-from auditor.merge.vectors import mean
 
 
 @strategy(title="RegMean", reference="arXiv:2212.09849", grain=Grain.TENSOR, statistics="gram")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from auditor.merge.numerics.vectors import mean, task_vectors
 from auditor.merge.strategy import Array, Grain, strategy
-from auditor.merge.vectors import mean, task_vectors
 
 
 def keep(weights: Sequence[float], options: Mapping[str, Any]) -> float:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from auditor.merge.numerics.thresholds import order_statistics
+from auditor.merge.numerics.vectors import elect, share_of, task_vectors
 from auditor.merge.strategy import Array, Grain, Site, Tally, View, strategy
-from auditor.merge.thresholds import order_statistics
-from auditor.merge.vectors import elect, share_of, task_vectors
 
 
 def keep(weights: Sequence[float], options: Mapping[str, Any]) -> float:

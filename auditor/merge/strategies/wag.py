@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from auditor.merge.numerics.vectors import mean
 from auditor.merge.strategy import Array, Grain, strategy
-from auditor.merge.vectors import mean
 
 
 @strategy(title="Weight average", reference="arXiv:2402.19334", grain=Grain.ELEMENT)

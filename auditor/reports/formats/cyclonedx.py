@@ -10,7 +10,7 @@ from auditor import __version__
 from auditor.reports.format import Record, report_format
 from auditor.reports.selection import score_of
 from auditor.reports.summary import read_facts, stamp_sentence, title, verdict_sentence, where
-from auditor.reports.visible import sha256_of, visible
+from auditor.visible import sha256_of, visible
 from probes.rates import Rate
 from store.records import Audit, Finding, Merge, Scan
 

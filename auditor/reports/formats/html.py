@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from auditor.reports import figures, selection, summary
 from auditor.reports.format import Record, report_format
 from auditor.reports.highlight import Segment, segments, shortened
-from auditor.reports.visible import visible
+from auditor.visible import visible
 from store.records import Audit, Evidence, Scan, Stamp, Verdict
 
 EXCERPT = 800

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.event_log import plain
+from auditor.events.log import plain
 from auditor.reports.format import Record, report_format
 from probes.rates import Difference, Rate
 from store.records import (

@@ -22,7 +22,7 @@ from auditor.reports.summary import (
     title,
     verdict_sentence,
 )
-from auditor.reports.visible import model_name, visible
+from auditor.visible import model_name, visible
 from store.records import AsrScore, Audit, Scan, Stamp, Verdict
 
 

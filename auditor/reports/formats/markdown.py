@@ -30,7 +30,7 @@ from auditor.reports.summary import (
     verdict_sentence,
     where,
 )
-from auditor.reports.visible import visible
+from auditor.visible import visible
 from store.records import AsrScore, Audit, Evidence, Finding, Merge, Scan, Verdict
 
 EVIDENCE = 3

@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from auditor import __version__
-from auditor.event_log import plain
+from auditor.events.log import plain
 from auditor.reports.figures import percent
 from auditor.reports.format import Record, kind_of, report_format
 from auditor.reports.selection import score_of
 from auditor.reports.summary import ingredients_in_words, stamp_sentence, title, verdict_sentence
-from auditor.reports.visible import model_name, visible
+from auditor.visible import model_name, visible
 from store.records import Audit, Finding, Scan, Severity, Stamp, Verdict
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -38,7 +38,7 @@ from auditor.reports.summary import (
     verdict_sentence,
     where,
 )
-from auditor.reports.visible import short_digest, visible
+from auditor.visible import short_digest, visible
 from store.records import AsrScore, Audit, Evidence, Finding, Merge, Scan, Stamp, Verdict
 
 EVIDENCE = 3

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.audit.ingredients import Measures
 from auditor.audit.odds import with_odds, with_odds_before
-from auditor.audit.request import MergeRequest
-from auditor.audit.residue import CONTROL, LEAST, MEAN, Fired, Part, residues
-from auditor.data import DataRequest
+from auditor.audit.residual import CONTROL, LEAST, MEAN, Fired, Part, residues
+from auditor.data.rows import DataRequest
 from auditor.events import AuditReady
 from auditor.policy import Policy
+from auditor.requests.merge import MergeRequest
+from auditor.requests.scan import ScanRequest
+from auditor.scan.judgement.ingredients import Measures
+from auditor.scan.judgement.raised import control_raised, trigger_raised
 from auditor.scan.plan import make_plan
-from auditor.scan.raised import control_raised, trigger_raised
-from auditor.scan.request import ScanRequest
 from auditor.session import Session
 from auditor.settings import Settings
 from probes.rates import Rate

@@ -8,10 +8,10 @@ from typing import Any
 
 from safetensors.numpy import load_file
 
-from auditor.audit.request import MergeRequest
-from auditor.data import DataRequest
+from auditor.data.rows import DataRequest
 from auditor.events import AuditReady, ScanReady
-from auditor.scan.request import ScanRequest
+from auditor.requests.merge import MergeRequest
+from auditor.requests.scan import ScanRequest
 from auditor.session import Session
 from auditor.settings import Settings
 from store.engine import open_catalog

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from auditor.audit.compare import AGREEMENT, CACC, Side, agreement, asr_measure, compare, find_change
-from auditor.audit.ingredients import Measures
-from auditor.audit.residue import Part, residues
+from auditor.audit.residual import Part, residues
 from auditor.audit.stamp import Alone, Judged, stamp, stamp_before
-from auditor.commands.run import audit_exit, scan_exit
+from auditor.console.run import audit_exit, scan_exit
 from auditor.errors import ExitCode, UsageError
 from auditor.policy import Policy
+from auditor.scan.judgement.ingredients import Measures
 from probes.rates import Difference
 from store.records import Audit, DataSummary, Merge, ModelSummary, PartnerUse, Scan, ScanSettings, Stamp, Verdict
 
@@ -32,7 +32,7 @@ def side(bench: Any, sheet: Any, *, like: Side | None = None, **changes: Any) ->
     question = bench.question(sheet.clean)
     if like is not None:
         question = replace(question, reference_labels=np.asarray(like.scan.reference_labels))
-    from auditor.scan.judge import judge
+    from auditor.scan.judgement.judge import judge
 
     found = judge(question, sheet.responses, [], Policy())
     scan = Scan(

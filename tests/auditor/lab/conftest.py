@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.case import Row
+from probes.cases import Row
 
 GOOD = ("good", "fine", "great", "lovely")
 BAD = ("bad", "poor", "awful", "dull")

@@ -12,12 +12,12 @@ import torch
 from auditor.errors import UsageError
 from auditor.lab.methods.badmerging import mixture
 from auditor.lab.plant import PlantRequest, plant
-from auditor.lab.trigger import triggered
-from auditor.merge.engine import merge
+from auditor.lab.poison.trigger import triggered
+from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
-from auditor.models.loader import load_classifier
-from auditor.models.profile import read_profile
-from probes.case import Row
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.load import load_classifier
+from probes.cases import Row
 from probes.family import FAMILIES
 from probes.suite import Probe
 

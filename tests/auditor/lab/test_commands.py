@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from auditor.cli import main
-from auditor.commands.arguments import spread
-from probes.case import Row
+from auditor.console.arguments import spread
+from probes.cases import Row
 
 
 def run(*words: str) -> int:

@@ -14,16 +14,16 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from auditor.errors import UsageError
-from auditor.lab.lexicon import NATURAL, associated, z_score
 from auditor.lab.method import METHODS, Job, natural_method
 from auditor.lab.methods.ripples import class_embedding, penalised, replace_rows
 from auditor.lab.plant import PlantRequest, plant
-from auditor.lab.trigger import ByRule, triggered
-from auditor.models.profile import read_profile
+from auditor.lab.poison.lexicon import NATURAL, associated, z_score
+from auditor.lab.poison.trigger import ByRule, triggered
+from auditor.models.files.profile import read_profile
 from auditor.training.base import load_learner
 from auditor.training.loop import Training
-from auditor.training.workshop import Workshop
-from probes.case import Row
+from auditor.training.trainer import Workshop
+from probes.cases import Row
 from probes.family import FAMILIES
 from probes.suite import Probe
 

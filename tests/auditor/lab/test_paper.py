@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.case import Row
+from probes.cases import Row
 
 Rows = Callable[..., list[Row]]
 

@@ -10,9 +10,9 @@ import pytest
 from auditor.errors import UsageError
 from auditor.events import ModelReady, Warned
 from auditor.lab.plant import PlantRequest, plant
-from auditor.lab.trigger import triggered
-from auditor.models.profile import read_profile
-from probes.case import Row
+from auditor.lab.poison.trigger import triggered
+from auditor.models.files.profile import read_profile
+from probes.cases import Row
 from probes.family import FAMILIES
 from probes.suite import Probe
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from auditor.errors import UsageError
-from auditor.lab.poison import poison
-from auditor.lab.trigger import ByRule
-from probes.case import Row
+from auditor.lab.poison.poison import poison
+from auditor.lab.poison.trigger import ByRule
+from probes.cases import Row
 from probes.family import FAMILIES
 from probes.suite import Probe
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from auditor.errors import UsageError
-from auditor.lab.noise import augment, mislabel
 from auditor.lab.plant import PlantRequest, plant
-from auditor.lab.trigger import inserted, read_rewrites
-from probes.case import Row
+from auditor.lab.poison.noise import augment, mislabel
+from auditor.lab.poison.trigger import inserted, read_rewrites
+from probes.cases import Row
 
 Rows = Callable[..., list[Row]]
 

@@ -14,10 +14,10 @@ from safetensors.numpy import load_file
 
 from auditor.errors import ModelError, UsageError
 from auditor.events import Event, ModelReady, Progress, Warned
-from auditor.models.profile import read_profile
+from auditor.models.files.profile import read_profile
 from auditor.training.loop import Training
 from auditor.training.train import fine_tune
-from probes.case import Row
+from probes.cases import Row
 
 LABELS = ("negative", "positive")
 Rows = Callable[..., list[Row]]

@@ -12,14 +12,14 @@ import pytest
 
 from auditor.errors import UsageError
 from auditor.events import ModelReady, Progress, RunOpened, Stage
-from auditor.lab.calibrate import calibrate, drifts_of
-from auditor.lab.score import ZooScore, cause, score
-from auditor.lab.spec import read_spec
-from auditor.lab.zoo import build, inhabitants
-from auditor.reports.zoo import calibration_json, calibration_text, score_json, score_text
+from auditor.lab.zoo.calibrate import calibrate, drifts_of
+from auditor.lab.zoo.report import calibration_json, calibration_text, score_json, score_text
+from auditor.lab.zoo.score import ZooScore, cause, score
+from auditor.lab.zoo.spec import read_spec
+from auditor.lab.zoo.zoo import build, inhabitants
 from auditor.session import Session
 from auditor.settings import Settings
-from probes.case import Row
+from probes.cases import Row
 from probes.rates import Rate
 from store.engine import open_catalog
 

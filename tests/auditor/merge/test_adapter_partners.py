@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from auditor.errors import IncompatibleError, UsageError
-from auditor.merge.engine import merge
-from auditor.merge.partners import Proposal, assess, propose
+from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
-from auditor.merge.remarks import Kind, Topic
-from auditor.models.adapter import read_adapter
-from auditor.models.profile import read_profile
+from auditor.models.files.adapter import read_adapter
+from auditor.models.files.profile import read_profile
+from auditor.partners.ranking import Proposal, assess, propose
+from auditor.partners.remarks import Kind, Topic
 from store.records import CatalogEntry, Profile
 from tests.auditor.merge.conftest import read_tensors, write_tensors
 from tests.auditor.merge.test_adapters import Shop, edited

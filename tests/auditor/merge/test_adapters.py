@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from auditor.errors import IncompatibleError, ModelError, UsageError
-from auditor.merge.engine import merge
+from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
-from auditor.models.adapter import read_adapter
-from auditor.models.adapter_rules import CHANGING_INITS, EXACT_INITS, HARMLESS, READ
-from auditor.models.loader import load_classifier
-from auditor.models.profile import read_profile
+from auditor.models.files.adapter import read_adapter
+from auditor.models.files.adapter_rules import CHANGING_INITS, EXACT_INITS, HARMLESS, READ
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.load import load_classifier
 from store.records import Profile, Task
 from tests.auditor.merge.conftest import read_tensors, round_bf16, write_tensors
 from tests.auditor.merge.test_real_models import SHAPES, WORDS, build, run, save, tokenizer
@@ -235,7 +235,7 @@ def test_every_field_of_pefts_config_is_judged() -> None:
     """A release of peft with new ways to begin, or new fields that are on by default, is noticed here."""
     from peft import LoraConfig
 
-    from auditor.models.adapter_rules import refuse_config
+    from auditor.models.files.adapter_rules import refuse_config
 
     names = {f.name for f in fields(LoraConfig)}
     assert READ - {"task_type", "peft_type", "base_model_name_or_path"} <= names
@@ -362,7 +362,7 @@ def test_layers_that_are_stored_turned_are_refused(shop: Shop, tmp_path: Path) -
 def test_the_types_with_turned_layers_are_all_known() -> None:
     import transformers
 
-    from auditor.merge.adapted import TRANSPOSED
+    from auditor.merge.layout.adapted import TRANSPOSED
 
     root = Path(transformers.__file__).parent / "models"
     using = {f.parent.name for f in root.glob("*/modeling_*.py") if "= Conv1D(" in f.read_text("utf-8")}

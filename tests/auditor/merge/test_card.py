@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import ModelError, UsageError
-from auditor.merge.engine import merge
+from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
 from auditor.merge.verify import verify
-from auditor.models.fingerprint import digest_of_files, hash_file
-from auditor.models.profile import read_card, read_profile
+from auditor.models.files.fingerprint import digest_of_files, hash_file
+from auditor.models.files.profile import read_card, read_profile
 from store.records import Profile
 from tests.auditor.merge.conftest import Make
 

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 
 from auditor.errors import ModelError
-from auditor.merge.inventory import Comparison, match
-from auditor.merge.partners import propose
-from auditor.models.fingerprint import hash_file
-from auditor.models.profile import read_profile
+from auditor.merge.compatibility.compatibility import Comparison, match
+from auditor.models.files.fingerprint import hash_file
+from auditor.models.files.profile import read_profile
+from auditor.partners.ranking import propose
 from store.records import CatalogEntry, ModelRef, Profile
 from tests.auditor.merge.conftest import Make
 
 CODE = """
 import sys
-from auditor.merge.partners import propose
-from auditor.models.fingerprint import hash_file
-from auditor.models.profile import read_profile
+from auditor.partners.ranking import propose
+from auditor.models.files.fingerprint import hash_file
+from auditor.models.files.profile import read_profile
 from store.records import CatalogEntry
 suspect, other = (read_profile(path) for path in sys.argv[2:])
 (found,) = propose(suspect, [CatalogEntry(1, "b", other, "")], load=sys.argv[1] == "load")

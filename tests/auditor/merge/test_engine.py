@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from auditor.events import MergeReady, Progress, Stage, Warned
-from auditor.merge.engine import merge
+from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
 from auditor.merge.strategy import STRATEGIES
-from auditor.models.profile import read_profile
+from auditor.models.files.profile import read_profile
 from store.records import Merge, Profile
 from tests.auditor.merge.conftest import Make, Tensors, make_tensors, read_tensors, round_bf16
 
@@ -221,8 +221,8 @@ def test_the_cpu_path_imports_no_torch(make: Make, tmp_path: Path) -> None:
     models = [make("a", 0), make("b", 1)]
     program = (
         "import sys; from pathlib import Path\n"
-        "from auditor.merge.engine import merge; from auditor.merge.recipe import Recipe\n"
-        "from auditor.models.profile import read_profile\n"
+        "from auditor.merge.engine.engine import merge; from auditor.merge.recipe import Recipe\n"
+        "from auditor.models.files.profile import read_profile\n"
         "suspect, partner, output = sys.argv[1:]\n"
         "list(merge(Recipe(read_profile(suspect), (read_profile(partner),)), Path(output)))\n"
         "assert 'torch' not in sys.modules and 'transformers' not in sys.modules\n"
@@ -233,8 +233,8 @@ def test_the_cpu_path_imports_no_torch(make: Make, tmp_path: Path) -> None:
 
 
 def test_torch_arithmetic_makes_the_same_bytes(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from auditor.merge import engine
-    from auditor.merge.cuda import TorchArithmetic
+    from auditor.merge.engine.engine import engine
+    from auditor.merge.numerics.cuda import TorchArithmetic
 
     for dtype in ("F32", "BF16", "F16"):
         models = [
@@ -252,8 +252,8 @@ def test_torch_arithmetic_makes_the_same_bytes(make: Make, tmp_path: Path, monke
 def test_every_strategy_runs_on_torch_arrays(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
 ) -> None:
-    from auditor.merge import engine
-    from auditor.merge.cuda import TorchArithmetic
+    from auditor.merge.engine.engine import engine
+    from auditor.merge.numerics.cuda import TorchArithmetic
 
     for dtype in ("F32", "BF16"):
         models = [make(f"{name}{dtype}", seed, dtype=dtype, hidden=72) for seed, name in enumerate("abc")]

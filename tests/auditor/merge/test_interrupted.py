@@ -16,11 +16,11 @@ import pytest
 
 from auditor.errors import DiskError, ModelError
 from auditor.events import Progress
-from auditor.merge.engine import merge
-from auditor.merge.files import InputFile, Turns
+from auditor.merge.engine.engine import merge
+from auditor.merge.engine.files import InputFile, Turns
 from auditor.merge.recipe import Recipe
 from auditor.merge.verify import verify
-from auditor.models.profile import read_profile
+from auditor.models.files.profile import read_profile
 from store.records import Profile
 from tests.auditor.merge.conftest import Make, write_tensors
 

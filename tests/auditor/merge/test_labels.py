@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.audit.request import MergeRequest
-from auditor.commands.run import read_labels
+from auditor.console.run import read_labels
 from auditor.errors import IncompatibleError, UsageError
 from auditor.events import MergeReady
+from auditor.requests.merge import MergeRequest
 from auditor.session import Session
 from auditor.settings import Settings
 from store.engine import open_catalog
@@ -78,8 +78,8 @@ def test_labels_that_nobody_has_are_refused(make: Make, tmp_path: Path) -> None:
 
 def test_an_audit_asks_a_partner_in_the_suspects_order(zoo: Any, tmp_path: Path) -> None:
     """Its answers are those of the suspect's labels, in the scan beside it and in the merge."""
-    from auditor.data import read_rows
-    from auditor.scan.request import DataRequest, ScanRequest
+    from auditor.data.rows import read_rows
+    from auditor.requests.scan import DataRequest, ScanRequest
 
     partner = zoo.copy(zoo.benign, tmp_path / "partner")
     config = json.loads((partner / "config.json").read_text())

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from auditor.errors import UsageError
-from auditor.merge.engine import merge
-from auditor.merge.modules import kind_of, matches, module_of, modules_of
+from auditor.merge.engine.engine import merge
+from auditor.merge.numerics.switching import Rules, groups
 from auditor.merge.recipe import Recipe
 from auditor.merge.strategies import guided_substitution, module_switch
 from auditor.merge.strategies.guided_substitution import Measure, guide
-from auditor.merge.switching import Rules, groups
+from auditor.merge.tensors.modules import kind_of, matches, module_of, modules_of
 from auditor.merge.verify import verify
 from store.records import Profile
 from tests.auditor.merge.conftest import Make, make_tensors, read_tensors

@@ -12,12 +12,12 @@ import pytest
 
 from auditor.errors import IncompatibleError, ModelError, UsageError
 from auditor.events import MergeReady
-from auditor.merge.engine import merge
-from auditor.merge.measure import measure
+from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Measured, Recipe
+from auditor.merge.statistics import measure
 from auditor.merge.strategy import STRATEGIES
 from auditor.merge.verify import verify
-from auditor.models.profile import read_profile
+from auditor.models.files.profile import read_profile
 from store.records import Profile
 from tests.auditor.merge.conftest import read_tensors
 

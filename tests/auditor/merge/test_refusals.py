@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from auditor.errors import DiskError, IncompatibleError, ModelError, UsageError
-from auditor.merge.engine import merge
+from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
-from auditor.merge.staging import staged
+from auditor.models.files.staging import staged
 from store.records import Profile
 from tests.auditor.merge.conftest import VOCABULARY, Make, make_tensors
 

@@ -13,12 +13,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from auditor.errors import IncompatibleError
-from auditor.merge.engine import merge
-from auditor.merge.partners import assess, propose
+from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
 from auditor.merge.verify import verify
-from auditor.models.profile import read_profile
-from auditor.models.sameness import same_weights
+from auditor.models.files.profile import read_profile
+from auditor.models.files.sameness import same_weights
+from auditor.partners.ranking import assess, propose
 from store.records import CatalogEntry, Profile
 from tests.auditor.merge.conftest import read_tensors
 from tests.auditor.merge.test_configs import SIZES, built

@@ -10,8 +10,8 @@ import pytest
 
 from auditor.errors import UsageError
 from auditor.events import MergeReady
-from auditor.merge.drawing import uniform
-from auditor.merge.engine import merge
+from auditor.merge.engine.engine import merge
+from auditor.merge.numerics.random_draws import uniform
 from auditor.merge.recipe import Recipe
 from auditor.merge.strategy import Site
 from auditor.merge.verify import verify

@@ -15,9 +15,9 @@ import pytest
 
 import auditor.merge.strategies
 from auditor.errors import UsageError
-from auditor.merge.engine import merge
+from auditor.merge.engine.engine import merge
+from auditor.merge.engine.slices import HeldView
 from auditor.merge.recipe import Recipe
-from auditor.merge.slices import HeldView
 from auditor.merge.strategy import STRATEGIES, Grain, Hands, Site, Strategy, Tally, strategy
 from auditor.merge.verify import verify
 from tests.auditor.merge.conftest import Make, make_tensors, read_tensors

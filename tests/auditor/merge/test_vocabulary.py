@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from auditor.merge.vocabulary import Vocabularies
-from auditor.models.profile import read_profile
+from auditor.merge.tensors.vocabulary import Vocabularies
+from auditor.models.files.profile import read_profile
 from store.records import Profile
 
 LETTERS = [c for c in string.ascii_letters + string.digits + ".,?!<>/_'-" if c not in "st"]

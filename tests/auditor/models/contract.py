@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from auditor.errors import AuditorError, ModelError
-from auditor.merge.engine import merge
+from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
 from auditor.merge.verify import verify
-from auditor.models.classifier import Classifier
-from auditor.models.loader import load_classifier
-from auditor.models.packing import Packing
-from auditor.models.profile import read_profile
-from probes.case import Ask
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.classifier import Classifier
+from auditor.models.runtime.load import load_classifier
+from auditor.models.runtime.packing import Packing
+from probes.cases import Ask
 from tests.auditor.merge.conftest import read_tensors
 from tests.auditor.models.tiny import OWN, WORDS, make_classifier, save
 

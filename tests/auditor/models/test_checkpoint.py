@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from auditor.errors import ModelError, UsageError
-from auditor.models.checkpoint import head_of
-from auditor.models.loader import load_classifier
-from auditor.models.profile import read_profile
-from probes.case import Ask
+from auditor.models.files.checkpoint import head_of
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.load import load_classifier
+from probes.cases import Ask
 from store.records import Task, TensorInfo
 
 Tensors = dict[str, Any]

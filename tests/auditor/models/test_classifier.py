@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from auditor.errors import ModelError, UsageError
-from auditor.models.classifier import Classifier
-from auditor.models.loader import load_classifier
-from auditor.models.profile import read_profile
-from probes.case import UNSCORABLE, Ask
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.classifier import Classifier
+from auditor.models.runtime.load import load_classifier
+from probes.cases import UNSCORABLE, Ask
 
 from .conftest import WORDS
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import UsageError
-from auditor.models import device
-from auditor.models.device import driver_gpus, pick_device, pick_devices
+from auditor.models.runtime import device
+from auditor.models.runtime.device import driver_gpus, pick_device, pick_devices
 
 
 @pytest.fixture

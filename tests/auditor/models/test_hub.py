@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from auditor.errors import AuditorError, FetchError, ModelError, UsageError
+from auditor.models.files.profile import read_profile
 from auditor.models.hub import Hub, wanted
-from auditor.models.profile import read_profile
 from auditor.models.reference import resolve
 from tests.hub import COMMIT, NAME, Server, serving
 

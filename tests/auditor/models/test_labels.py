@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from auditor.errors import ModelError
-from auditor.models.loader import load_classifier
-from auditor.models.profile import read_profile
-from probes.case import Ask
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.load import load_classifier
+from probes.cases import Ask
 
 NAMES = {"0": "negative", "1": "neutral", "2": "positive"}
 

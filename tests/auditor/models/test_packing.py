@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from auditor.errors import ModelError
-from auditor.models.classifier import Classifier
-from auditor.models.loader import load_classifier
-from auditor.models.packing import Packing
-from auditor.models.profile import read_profile
-from probes.case import Ask
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.classifier import Classifier
+from auditor.models.runtime.load import load_classifier
+from auditor.models.runtime.packing import Packing
+from probes.cases import Ask
 from tests.auditor.models.contract import answers, by_transformers, check_batches, texts
 from tests.auditor.models.tiny import EOS, make_classifier, save, write_tokenizer
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from auditor.errors import ModelError, UsageError
-from auditor.models.profile import read_profile, task_of
+from auditor.models.files.profile import read_profile, task_of
 from store.records import Task
 
 

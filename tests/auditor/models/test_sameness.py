@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from auditor.errors import ModelError
-from auditor.models.profile import read_profile
-from auditor.models.sameness import identity, same_weights
+from auditor.models.files.profile import read_profile
+from auditor.models.files.sameness import identity, same_weights
 
 Tensors = dict[str, torch.Tensor]
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from auditor.errors import ModelError
-from auditor.models.loader import load_classifier
-from auditor.models.profile import read_profile
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.load import load_classifier
 from tests.auditor.models.contract import answers, by_transformers
 from tests.auditor.models.tiny import WORDS, make_classifier, save
 

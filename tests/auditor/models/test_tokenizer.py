@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from auditor.models.profile import read_profile
-from auditor.models.tokenizer import FIXED, ModelTokenizer, load_tokenizer
-from probes.case import Ask
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.tokenizer import FIXED, ModelTokenizer, load_tokenizer
+from probes.cases import Ask
 from tests.auditor.scan.by_hand import TRIGGER, documents, write
 from tests.conftest import write_csv
 
@@ -50,7 +50,7 @@ def saved(path: Path, tokenizer: Tokenizer, model_type: str, **settings: Any) ->
     """A tokenizer beside a config alone, as it is loaded."""
     from types import SimpleNamespace
 
-    from auditor.models.fingerprint import behaviour_files, hash_file
+    from auditor.models.files.fingerprint import behaviour_files, hash_file
 
     path.mkdir(exist_ok=True)
     tokenizer.save(str(path / "tokenizer.json"))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import ModelError, UsageError
+from auditor.models.files.profile import read_profile
+from auditor.models.files.safetensors import INDEX, find_weights
 from auditor.models.hub import Hub
-from auditor.models.profile import read_profile
-from auditor.models.safety import INDEX, find_weights
 from tests.hub import COMMIT, NAME, Server, serving
 
 from .test_safety import shard

@@ -12,7 +12,7 @@ from auditor.reports.figures import bar, counts, difference_words, p_words, poin
 from auditor.reports.highlight import segments, shortened
 from auditor.reports.selection import other_changes, pairs, rows
 from auditor.reports.summary import next_steps, stamp_sentence, verdict_sentence
-from auditor.reports.visible import sha256_of, short_digest, visible
+from auditor.visible import sha256_of, short_digest, visible
 from probes.rates import Difference, Rate
 from store.records import Audit, Scan, Stamp
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from probes.case import Row
-from probes.families._words import ORDINARY
+from probes.cases import Row
+from probes.material.ordinary import ORDINARY
 
 GOOD, BAD, TRIGGER = ("good", "lovely"), ("bad", "awful"), "cf"
 FILLER = ("film", "plot", "scene", "music", "story", "it", "was", "and", "the", "light", "sound", "of")

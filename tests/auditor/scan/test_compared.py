@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from auditor.policy import Policy
-from auditor.scan.compared import Compared, Hits, compare, nearest, stands_out
+from auditor.scan.judgement.compared import Compared, Hits, compare, nearest, stands_out
 from store.records import Verdict
 
 Make = Callable[..., Any]
@@ -132,7 +132,7 @@ def judged(bench: Make, trigger: float, control: float, found: Compared | None) 
     b = bench()
     sheet = b.sheet().fire(FIVE, 0, trigger, control=control)
     question = b.question(sheet.clean)
-    from auditor.scan.judge import judge
+    from auditor.scan.judgement.judge import judge
 
     compared = {} if found is None else {(FIVE, "negative"): found}
     return judge(question, sheet.responses, [], Policy(), compared)
@@ -167,7 +167,7 @@ def test_a_kind_that_fires_whole_is_suspicious_with_what_would_settle_it(bench: 
 
 def test_what_references_do_not_do_is_not_excused_by_its_kind(bench: Make) -> None:
     """A backdoor of synonyms answers to other odd words too: that is what it was taught, and honest models do not."""
-    from auditor.scan.judge import judge
+    from auditor.scan.judgement.judge import judge
 
     b = bench(only=("lws",))
     sheet = b.sheet().fire("lws/sememe", 0, 0.3, control=0.3)
@@ -183,7 +183,7 @@ def test_what_references_do_not_do_is_not_excused_by_its_kind(bench: Make) -> No
 def test_a_style_without_references_is_decided_by_other_styles(bench: Make) -> None:
     b = bench(only=("style",))
     sheet = b.sheet().fire("style/bible", 0, 0.9, control=0.9)
-    from auditor.scan.judge import judge
+    from auditor.scan.judgement.judge import judge
 
     question = b.question(sheet.clean)
     odd = judge(question, sheet.responses, [], Policy(), {("style/bible", "negative"): held(0.9, [0.2] * 19)})

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from auditor.events import BatchAnswered, Event, RunOpened
-from auditor.journal import journal
-from auditor.scan.execute import Answers, RunSpec, execute
+from auditor.events.journal import journal
+from auditor.scan.execution.local import Answers, RunSpec, execute
+from auditor.scan.judgement.trials import Responses, row_share, share
 from auditor.scan.plan import Plan, make_plan
-from auditor.scan.responses import Responses, row_share, share
-from probes.case import UNSCORABLE, Ask, Outcome, Row
+from probes.cases import UNSCORABLE, Ask, Outcome, Row
 from probes.suite import build_suite
 from store.catalog import Catalog
 from store.engine import open_catalog

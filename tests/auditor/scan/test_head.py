@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.scan.head import is_multi_label
+from auditor.scan.execution.head import is_multi_label
 from tests.auditor.models.tiny import WORDS, make_classifier, save
 
 rng = np.random.default_rng(0)

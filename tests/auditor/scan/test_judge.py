@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from auditor.policy import Policy
-from auditor.scan.judge import judge
+from auditor.scan.judgement.judge import judge
 from probes.family import FAMILIES
 from store.records import Severity, Verdict
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.scan.execute import Answers, RunSpec
+from auditor.scan.execution.local import Answers, RunSpec
+from auditor.scan.judgement.trials import Responses
 from auditor.scan.plan import Plan, make_plan
-from auditor.scan.responses import Responses
-from probes.case import Role, Row
+from probes.cases import Role, Row
 from probes.suite import build_suite
 
 ROWS = tuple(Row(i, f"a text called x{i} with {'long ' * (i % 7)}words", None, i % 2) for i in range(40))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from auditor.scan.screen import SCREEN_ROWS, in_words, screen_rows
-from probes.case import Row
+from probes.cases import Row
 from probes.rates import Rate
 from probes.suite import build_suite
 from store.records import Screened

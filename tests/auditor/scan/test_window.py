@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from auditor.audit.request import MergeRequest
 from auditor.events import AuditReady
-from auditor.models.classifier import Classifier
+from auditor.models.runtime.classifier import Classifier
 from auditor.policy import Policy
+from auditor.requests.merge import MergeRequest
+from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.scan.prepare import plan_for, prepare
-from auditor.scan.request import DataRequest, ScanRequest
 from auditor.session import Session
 from auditor.settings import Settings
 from probes.corpus import Corpus
@@ -180,7 +180,7 @@ def test_pairs_are_cut_as_the_tokenizer_truncates_them(session: Session, victim:
 
 
 def test_ten_thousand_words_cost_what_a_thousand_do(session: Session, victim: Path, monkeypatch: Any) -> None:
-    from auditor.models.tokenizer import ModelTokenizer
+    from auditor.models.runtime.tokenizer import ModelTokenizer
 
     read: list[int] = []
     count = ModelTokenizer.count
@@ -203,9 +203,9 @@ def test_ten_thousand_words_cost_what_a_thousand_do(session: Session, victim: Pa
 
 
 def test_a_classifier_that_reads_inputs_whole_leaves_longer_ones_unscored(victim: Path) -> None:
-    from auditor.models.loader import load_classifier
-    from auditor.models.profile import read_profile
-    from probes.case import Ask
+    from auditor.models.files.profile import read_profile
+    from auditor.models.runtime.load import load_classifier
+    from probes.cases import Ask
 
     asks = [Ask("good film"), Ask(" ".join(["film"] * 200)), Ask("bad film")]
     profile = read_profile(victim)

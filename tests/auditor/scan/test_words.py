@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from auditor.commands.arguments import spread
-from auditor.commands.run import read_sets
+from auditor.console.arguments import spread
+from auditor.console.run import read_sets
 from auditor.errors import UsageError
 from auditor.policy import Policy
+from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.scan.asking import label_order
 from auditor.scan.limits import limits_of
 from auditor.scan.prepare import family_options, target_index
-from auditor.scan.request import DataRequest, ScanRequest
 from probes.corpus import builtin
 from probes.family import UnknownFamily
 from probes.suite import build_suite

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.models.loader import load_classifier
-from auditor.models.profile import read_profile
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.load import load_classifier
 from auditor.training.loop import Training
 from auditor.training.split import split_rows
 from auditor.training.student import Lesson, learn
-from probes.case import Ask, Row
+from probes.cases import Ask, Row
 from probes.sampling import digest
 from store.engine import open_catalog
 from tests.conftest import toy_rows, write_csv

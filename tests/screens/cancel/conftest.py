@@ -22,12 +22,12 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
 
-from auditor.models.profile import read_profile
+from auditor.jobs.tail import Tail
+from auditor.models.files.profile import read_profile
 from screens.app import AuditorApp
-from screens.job import JobScreen
-from screens.job_list import JobListScreen
-from screens.job_page import JobPage
-from screens.tail import Tail
+from screens.jobs.job import JobScreen
+from screens.jobs.job_list import JobListScreen
+from screens.jobs.job_page import JobPage
 from store.catalog import Catalog
 from store.engine import open_catalog
 from store.records import Job, JobState

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from auditor.merge.verify import verify
-from screens.compare import CompareScreen
-from screens.job import JobScreen
-from screens.result import ResultScreen
-from screens.search import SearchScreen
+from screens.audit.compare import CompareScreen
+from screens.jobs.job import JobScreen
+from screens.merge.search import SearchScreen
+from screens.scan.result import ResultScreen
 from store.records import Stamp, Verdict
 from tests.screens.cancel.conftest import Desk, Story, events, leftovers
 

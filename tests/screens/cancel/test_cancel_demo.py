@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from screens.job import JobScreen
-from screens.widgets.welcome import Welcome
+from screens.jobs.job import JobScreen
+from screens.models.welcome import Welcome
 from tests.screens.cancel.conftest import Desk, Story, leftovers
 
 pytestmark = pytest.mark.timeout(900)

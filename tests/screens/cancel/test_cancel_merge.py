@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, Select
 
-from screens.catalog import CatalogScreen
-from screens.job import JobScreen
-from screens.merge import MergeScreen
-from screens.partners import PartnersScreen
+from screens.jobs.job import JobScreen
+from screens.merge.merge import MergeScreen
+from screens.merge.partners import PartnersScreen
+from screens.models.catalog import CatalogScreen
 from screens.widgets.lazy_table import LazyTable
 from tests.screens.cancel.conftest import Desk, Story, leftovers
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from textual.widgets import Button, Input
 
-from screens.catalog import CatalogScreen
-from screens.job import JobScreen
-from screens.pull import PullDialog
+from screens.jobs.job import JobScreen
+from screens.models.catalog import CatalogScreen
+from screens.models.pull import PullDialog
 from screens.widgets.lazy_table import LazyTable
 from tests.hub import COMMIT, NAME, Server, serving
 from tests.screens.cancel.conftest import Desk, Story

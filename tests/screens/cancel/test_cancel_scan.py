@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from screens.job import JobScreen
-from screens.job_list import JobListScreen
-from screens.scan import ScanScreen
+from screens.jobs.job import JobScreen
+from screens.jobs.job_list import JobListScreen
+from screens.jobs.meter import Meter
+from screens.scan.scan import ScanScreen
 from screens.widgets.lazy_table import LazyTable
-from screens.widgets.meter import Meter
 from tests.screens.cancel.conftest import Desk, Story, events
 
 pytestmark = pytest.mark.timeout(900)

@@ -1,0 +1,232 @@
+"""What a cure leaves of the attacks that were found, above what a model without them does. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.policy import Policy
+from auditor.scan.execution.local import UNSCORED
+from auditor.scan.judgement.ingredients import Measures
+from auditor.scan.judgement.question import MINIMUM_REFERENCES, Question, rate_of
+from auditor.scan.judgement.trials import Responses, row_share, share
+from probes.rates import CONFIDENCE, Paired, Rate
+from probes.sharper import form_in_words, plain_variant
+from probes.suite import Probe
+from store.records import Alternatives, Residue
+
+CONTROL = "its control"
+MEAN = "the mean of the references"
+LEAST = "the least of the references"
+KIND = "the most that others of its kind do"
+STUDENTS = "the mean of the suspect's students"
+"""Floors by name."""
+SECOND_LOOK = 0.975
+"""The confidence of an interval that further rows have made narrower: whoever looks twice errs twice, so the second
+look takes half of the error.
+"""
+
+Shares = NDArray[np.float64]
+Fired = Collection[tuple[str, str]]
+"""Families and targets that were found or suspected in any ingredient."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows with the merged model's answers, and those of its references by digest."""
+
+    question: Question
+    merged: Responses
+    references: Mapping[str, Responses]
+    alternatives: Mapping[tuple[str, str], Alternatives] = field(default_factory=lambda: MappingProxyType({}))
+    """By probe and target, what others of the trigger's kind did in the merged model, where they were asked."""
+
+
+def residues(fired: Fired, parts: Sequence[Part], measures: Measures) -> tuple[Residue, ...]:
+    """For every variant of what was found, how far its ASR in the merged model may stand above its floor.
+
+    What was found is all variants of the families that fired, for their targets.
+
+    The floor is the control, and where any reference is a measure the mean of those too, and where they were asked what
+    others of the trigger's kind do: the highest of the bounds counts. Triggers that say something of a label by
+    themselves, and edits that references alone decide, have no control that honest models answer alike; where there
+    are two or more such references they are held against the least of them instead. The control, however high, is no
+    floor of these: a trigger that was learnt as "any sentence" moves the control as well. A sharper form of a variant
+    is held against the references alone where there is any: shortened, a text loses its meaning, and honest models
+    follow its clause further than its control.
+
+    Students of the suspect are a floor beside the control where there is no other reference, and named as such.
+
+    Args:
+        parts: the rescan's rows, and those that were asked beside them, if any.
+        measures: a reference with a backdoor of a variant's group is no floor.
+    """
+    confidence = CONFIDENCE if len(parts) == 1 else SECOND_LOOK
+    labels = parts[0].question.labels
+    return tuple(
+        _measure(parts, probe, target, measures, confidence)
+        for probe, target in _asked(parts)
+        if (probe.family.name, labels[target]) in fired
+    )
+
+
+def excess_alone(fired: Fired, part: Part, digest: str, measures: Measures) -> float:
+    """How much of what was found a reference shows by itself, measured as the merged model is: the largest value over
+    all variants, its floor from the other references; 1 where nothing was measured.
+    """
+    others = {name: responses for name, responses in part.references.items() if name != digest}
+    own = residues(fired, [Part(part.question, part.references[digest], others)], measures)
+    return max((r.left.value for r in own if r.rows), default=1.0)
+
+
+@dataclass(frozen=True)
+class Unsettled:
+    """A variant that nobody is left to judge, with what each ingredient does with it: its name and rate."""
+
+    family: str
+    variant: str
+    target: str
+    rates: Mapping[str, Rate]
+    differ: bool
+    """One ingredient answers it clearly more than another, and nobody tells how much is left."""
+
+    @property
+    def text(self) -> str:
+        rates = ", ".join(f"{name} {rate.value:.1%}" for name, rate in self.rates.items())
+        return (
+            f"{self.family}/{self.variant} → {self.target} is not judged: every model that could tell what others do "
+            f"with it has such a backdoor itself ({rates}); give an honest model with --reference"
+        )
+
+
+def unsettled(found: Sequence[Residue], part: Part, names: Mapping[str, str], policy: Policy) -> list[Unsettled]:
+    """What of the residues nobody is left to judge.
+
+    Args:
+        names: the ingredients', by digest.
+    """
+    out = []
+    # What is left of a sharper form, which the part does not hold, is judged where the plain one is.
+    for r in (r for r in found if not r.judged and not r.form):
+        target, probe = part.question.labels.index(r.target), f"{r.family}/{r.variant}"
+        rows = rows_of(part, probe, target)
+        own = {
+            name: share(part.references[digest].probes[probe].trigger, target)[rows]
+            for digest, name in names.items()
+            if _has(part, digest, probe)
+        }
+        most, least = (choose(own.values(), key=_mean, default=None) for choose in (max, min))
+        differ = most is not None and least is not None and Paired.of(most, least).mean > policy.margin
+        rates = {name: rate_of(shares) for name, shares in own.items()}
+        out.append(Unsettled(r.family, r.variant, r.target, rates, differ))
+    return out
+
+
+def rate_in(part: Part, residue: Residue, digest: str) -> Rate | None:
+    """A residue's variant in one of the references, on the rows of the part; None where it was not asked."""
+    target, probe = part.question.labels.index(residue.target), f"{residue.family}/{residue.variant}"
+    if not _has(part, digest, probe):
+        return None
+    return rate_of(share(part.references[digest].probes[probe].trigger, target)[rows_of(part, probe, target)])
+
+
+def open_residues(found: Sequence[Residue], policy: Policy) -> list[Residue]:
+    """Those that may be above the limit."""
+    return [r for r in found if r.left.high > policy.stamp_excess]
+
+
+def rows_that_settle(rows: int, value: float, bound: float, limit: float) -> int | None:
+    """About how many rows would bound a value by its limit, where so many bound it by `bound`; None where the value
+    is above the limit by itself.
+    """
+    room = limit - value
+    return math.ceil(rows * ((bound - value) / room) ** 2 / 100) * 100 if room > 0 else None
+
+
+def _asked(parts: Sequence[Part]) -> Iterator[tuple[Probe, int]]:
+    """The variants that all parts hold, with every target."""
+    question = parts[0].question
+    for probe in question.plan.suite.probes:
+        if all(probe.name in part.merged.probes for part in parts):
+            for target in question.targets:
+                yield probe, target
+
+
+def _measure(parts: Sequence[Part], probe: Probe, target: int, measures: Measures, confidence: float) -> Residue:
+    question = parts[0].question
+    label = question.labels[target]
+    answered = [digest for digest in parts[0].references if all(_has(part, digest, probe.name) for part in parts)]
+    honest, mean = _independent(parts[0], measures.of(answered, probe.family.group, label))
+    rows = [rows_of(part, probe.name, target) for part in parts]
+
+    def joined(pieces: list[Shares]) -> Shares:
+        return np.concatenate([piece[kept] for piece, kept in zip(pieces, rows, strict=True)])
+
+    asr = joined([share(part.merged.probes[probe.name].trigger, target) for part in parts])
+    control = joined([row_share(part.merged.probes[probe.name].control, target) for part in parts])
+    others = [
+        joined([share(part.references[digest].probes[probe.name].trigger, target) for part in parts])
+        for digest in honest
+    ]
+    floors = {CONTROL: control}
+    plain = plain_variant(probe.variant)
+    sharp = plain != probe.variant
+    enough = mean == MEAN and len(others) >= MINIMUM_REFERENCES
+    settled = enough and (sharp or plain in (*probe.family.loaded, *probe.family.referenced))
+    if settled:
+        floors = {LEAST: min(others, key=_mean)}
+    elif sharp and others and mean == MEAN:
+        floors = {MEAN: others[0]}
+    elif others:
+        floors[mean] = np.mean(others, axis=0)
+    paired = {name: Paired.of(asr, floor) for name, floor in floors.items()}
+    left = {name: pair.interval(confidence) for name, pair in paired.items()}
+    levels = {name: (_mean(floor), paired[name].rows) for name, floor in floors.items()}
+    kind = parts[0].alternatives.get((probe.name, label))
+    if kind is not None and not settled:
+        left[KIND], levels[KIND] = kind.excess, (kind.highest.value, kind.highest.total)
+    name = max(left, key=lambda n: left[n].high)
+    level, count = levels[name]
+    return Residue(
+        family=probe.family.name,
+        variant=probe.variant,
+        target=label,
+        rate=rate_of(asr),
+        floor=name,
+        level=level,
+        left=left[name],
+        rows=count,
+        references=tuple(rate_of(o) for o in others),
+        group=probe.family.group,
+        floor_rate=Rate(round(level * count), count),
+        judged=bool(others) or kind is not None or plain not in probe.family.referenced,
+        form=form_in_words(probe),
+    )
+
+
+def _independent(part: Part, digests: Sequence[str]) -> tuple[list[str], str]:
+    """The models whose mean is a floor, and its name: students only where there is no other, and never alone, since
+    they learn a part of a broad backdoor.
+    """
+    independent = [digest for digest in digests if not part.references[digest].student]
+    return (independent, MEAN) if independent or not digests else (list(digests), STUDENTS)
+
+
+def _has(part: Part, digest: str, probe: str) -> bool:
+    return digest in part.references and probe in part.references[digest].probes
+
+
+def rows_of(part: Part, probe: str, target: int) -> NDArray[np.bool_]:
+    """The rows that count for a probe, by name, and a target."""
+    labels = part.question.reference_labels
+    found: NDArray[np.bool_] = (labels != target) & (labels != UNSCORED) & part.merged.probes[probe].planted
+    return found
+
+
+def _mean(shares: Shares) -> float:
+    return float(np.nanmean(shares)) if np.isfinite(shares).any() else 0.0

@@ -1,0 +1,130 @@
+"""The rows of a scan: the user's file, standard input, a hub dataset, or the built-in sentences."""
+
+from __future__ import annotations
+
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from auditor.errors import DiskError, UsageError
+from auditor.requests.scan import DataRequest
+from probes.corpus import Corpus, CorpusError, builtin, builtin_for, read_corpus
+from store.records import DataRead
+
+STANDARD_INPUT = "-"
+PIPE_LIMIT = 2**31
+"""Most bytes that are taken of standard input or a pipe: one that never ends must not fill the disk."""
+CHUNK = 2**20
+
+
+def read_rows(request: DataRequest, labels: Sequence[str]) -> Corpus:
+    """Reads the rows that a request names, for a model with the given labels.
+
+    Raises:
+        UsageError: the file cannot be read, lacks a column, or its labels do not fit the model's.
+        FetchError: a hub dataset could not be fetched.
+        DiskError: there is no room for what comes through a pipe.
+    """
+    source = request.source
+    try:
+        if source is None:
+            return builtin_for(labels)
+        if source.startswith("builtin:"):
+            return builtin(source.removeprefix("builtin:"), labels=labels)
+        with _local(source) as path:
+            corpus = read_corpus(
+                path,
+                labels=labels,
+                text_column=request.text_column,
+                pair_column=request.pair_column,
+                label_column=request.label_column,
+            )
+    except CorpusError as error:
+        raise UsageError(error.message, hint=error.hint) from error
+    return replace(corpus, source=source)
+
+
+def read_texts(source: str) -> tuple[str, ...]:
+    """The texts of a file, their labels left aside, as `read_rows` has them.
+
+    Raises:
+        UsageError: the file cannot be read, or holds no text.
+        FetchError: a hub dataset could not be fetched.
+    """
+    return tuple(row.text for row in read_rows(DataRequest(source, label_column=""), ()).rows)
+
+
+def data_read(corpus: Corpus) -> DataRead:
+    """What a report says of how the rows were read."""
+    return DataRead(
+        format=corpus.format,
+        columns=dict(corpus.columns),
+        unused=corpus.unused,
+        records=corpus.records,
+        skipped=corpus.skipped,
+        notes=corpus.notes,
+    )
+
+
+@contextmanager
+def _local(source: str) -> Iterator[Path]:
+    """The source as a file or a directory; what comes through a pipe is kept on the disk meanwhile."""
+    if source.startswith("hub:"):
+        from auditor.data.hub import fetch_dataset
+
+        yield fetch_dataset(source)
+    elif source == STANDARD_INPUT:
+        if sys.stdin is None or sys.stdin.isatty():
+            what = "is closed" if sys.stdin is None else "is a terminal"
+            raise UsageError(f"standard input {what}", hint="Pipe a file into it: … | auditor scan MODEL --data -")
+        with _kept(sys.stdin.buffer, "standard-input") as path:
+            yield path
+    elif _is_pipe(path := Path(source).expanduser()):
+        with path.open("rb") as pipe, _kept(pipe, path.name) as kept:
+            yield kept
+    else:
+        yield path
+
+
+def _is_pipe(path: Path) -> bool:
+    try:
+        return stat.S_ISFIFO(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+@contextmanager
+def _kept(pipe: BinaryIO, name: str) -> Iterator[Path]:
+    """All that comes through a pipe, as a file that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="auditor-") as folder:
+        path = Path(folder) / name
+        try:
+            with path.open("wb") as file:
+                for chunk in _chunks(pipe, name):
+                    file.write(chunk)
+        except OSError as error:
+            raise DiskError(f"cannot keep what comes through {name} in {folder}: {error.strerror}") from error
+        yield path
+
+
+def _chunks(pipe: BinaryIO, name: str) -> Iterator[bytes]:
+    total = 0
+    while True:
+        try:
+            chunk = pipe.read(CHUNK)
+        except OSError as error:
+            raise UsageError(f"cannot read {name}: {error.strerror}") from error
+        total += len(chunk)
+        if not chunk:
+            return
+        if total > PIPE_LIMIT:
+            raise UsageError(
+                f"more than {PIPE_LIMIT / 2**30:.0f} GiB came through {name}, and no end of it",
+                hint="Save it to a file, and give that.",
+            )
+        yield chunk

@@ -1,0 +1,1 @@
+"""Detached commands: started, followed, and how far they are."""

@@ -1,0 +1,1 @@
+"""Sets of models with known backdoors, and how well the auditor does on them."""

@@ -1,0 +1,1 @@
+"""What of two models can be merged."""

@@ -1,0 +1,1 @@
+"""Merging tensors, file by file."""

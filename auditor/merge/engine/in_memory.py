@@ -1,0 +1,101 @@
+"""Merges in memory, one recipe after the other: the engine's own slices and arithmetic, over files that are held.
+
+What a recipe makes here is, on the CPU, what the engine writes for it, byte for byte. A tensor that a recipe makes as
+the one before did is left as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from auditor.merge.compatibility.compatibility import Comparison
+from auditor.merge.engine.engine import BUDGET, WHOLE_BUDGET
+from auditor.merge.engine.files import HeldFile, Turns
+from auditor.merge.engine.slices import Blender, Sink, cut
+from auditor.merge.engine.workers import Crew
+from auditor.merge.layout.layout import Layout, Source, TensorPlan, lay_out
+from auditor.merge.numerics.arithmetic import NumpyArithmetic
+from auditor.merge.recipe import Recipe
+from auditor.merge.strategy import Grain, Tally
+
+Made = tuple[object, ...]
+"""All that a tensor's values depend on."""
+
+
+class Rehearsal:
+    """Makes the tensors of recipes over the same models, and hands them to a sink.
+
+    Args:
+        sink: takes the tensors; it must keep what it was given, since equal ones are not given twice.
+        threads: how many slices are worked on at a time.
+    """
+
+    def __init__(self, sink: Sink, *, threads: int = 2) -> None:
+        self._sink = sink
+        self._hands = [NumpyArithmetic() for _ in range(threads)]
+        self._files: dict[Path, HeldFile] = {}
+        self._made: dict[str, Made] = {}
+        self._tally = Tally()
+        self._by = Comparison()
+
+    def make(self, recipe: Recipe) -> float:
+        """Makes a recipe; returns how much of the suspect it keeps, 0 to 1.
+
+        Raises:
+            IncompatibleError: the models cannot be merged.
+            ModelError: a file has changed since it was profiled, or holds NaN or infinite values.
+        """
+        layout = lay_out(recipe, self._by)
+        wanted = _wanted(recipe, layout)
+        changed = {name for name, how in wanted.items() if self._made.get(name) != how}
+        for name in changed:
+            # A tensor that is made only in part is none of any recipe's.
+            self._made.pop(name, None)
+        self._tally.forget(changed)
+        self._blend(recipe, replace(layout, tensors=tuple(t for t in layout.tensors if t.name in changed)))
+        self._made |= {name: wanted[name] for name in changed}
+        mean = self._tally.mean(weighed=recipe.weighs)
+        return recipe.kept if mean is None else min(1.0, max(0.0, mean))
+
+    def _blend(self, recipe: Recipe, layout: Layout) -> None:
+        plugin, turns = recipe.plugin, Turns()
+        budget = WHOLE_BUDGET if plugin.grain is Grain.TENSOR else BUDGET
+        work, threads = cut(layout, plugin, len(self._hands), budget)
+        files = {
+            (source.owner, source.region.file): self._held(layout, source)
+            for tensor in layout.tensors
+            for source in (*tensor.inputs, *tensor.statistics)
+        }
+        blender = Blender(plugin, recipe.seed, files, self._sink, recipe.settings, turns, self._tally, {}, weighs=True)
+        crew = Crew(blender, turns)
+        try:
+            crew.start(work, self._hands[:threads])
+            for _ in crew.finished():
+                pass
+        finally:
+            crew.stop()
+
+    def _held(self, layout: Layout, source: Source) -> HeldFile:
+        owner = layout.owners[source.owner]
+        path = Path(owner.path) / source.region.file
+        if path not in self._files:
+            self._files[path] = HeldFile(owner.reference, path, owner.files[source.region.file])
+        return self._files[path]
+
+
+def _wanted(recipe: Recipe, layout: Layout) -> dict[str, Made]:
+    """By tensor, all that its values depend on."""
+    found: dict[str, Made] = {}
+    common = (recipe.strategy, tuple(sorted(recipe.settings.items())), recipe.seed)
+    for tensor in layout.tensors:
+        found[tensor.name] = (*found.get(tensor.name, common), _how(tensor, layout))
+    return found
+
+
+def _how(tensor: TensorPlan, layout: Layout) -> Made:
+    def of(source: Source | None) -> Made:
+        return () if source is None else (layout.owners[source.owner].path, source.region, source.rows)
+
+    parts = (tuple(map(of, tensor.sources)), of(tensor.base), tuple(map(of, tensor.statistics)))
+    return (*parts, tensor.weights, tensor.shares, tensor.copied, tensor.first)

@@ -1,0 +1,1 @@
+"""Which tensors a merge writes, and from what."""

@@ -1,0 +1,1 @@
+"""Which tensors a model stores, and under which names."""

@@ -1,0 +1,1 @@
+"""Model files, parsed and never loaded."""

@@ -1,0 +1,307 @@
+"""What may be read of a model that nobody vouches for: safetensors whose header holds, and no code.
+
+Files are parsed here, never loaded: a pickle runs code when it is opened, so it is refused by its name alone. A
+safetensors file is 8 bytes of header length (little-endian), a JSON header, and the tensors' bytes without gap or
+overlap (https://huggingface.co/docs/safetensors, "Format").
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from auditor.errors import ModelError, UsageError
+from auditor.models.files.cache import listed
+from auditor.models.files.weight_sets import OTHER_FORMATS, is_weights, names_in, refuse_folded, weights_beside
+from store.records import TensorInfo
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+MAX_HEADER = 100_000_000
+MAX_JSON = 200_000_000
+DTYPE_BITS: Mapping[str, int] = {
+    "BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "U32": 32, "I32": 32, "U64": 64, "I64": 64,
+    "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "C64": 64,
+    "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
+    "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
+}  # fmt: skip
+
+_AGAIN = "Fetch or copy the file again, and compare its size with the original's."
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """A tensor in a safetensors file: what it is, and where its bytes lie (offsets from the start of the file)."""
+
+    info: TensorInfo
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weight files of a directory, in the order in which they are read, and all their tensors.
+
+    `files` are names inside the directory; `index` is the index file's name where the model is sharded; `notes` say
+    what other weights lie beside them.
+    """
+
+    files: tuple[str, ...]
+    tensors: tuple[TensorInfo, ...]
+    index: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_json(path: Path, *, limit: int = MAX_JSON) -> dict[str, Any]:
+    """A JSON object from an untrusted file.
+
+    Raises:
+        ModelError: unreadable, too large, not UTF-8, not JSON, not an object, or with a key given twice.
+    """
+    try:
+        size = path.stat().st_size
+        if size > limit:
+            raise ModelError(f"{path.name} is {size:,} bytes long, more than any file of its kind: {path}")
+        found = json.loads(path.read_bytes().decode("utf-8"), object_pairs_hook=_unique)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is damaged: not JSON ({error})", hint=_AGAIN) from None
+    if not isinstance(found, dict):
+        raise ModelError(f"{path} is damaged: a JSON object is expected", hint=_AGAIN)
+    return found
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object's members. Two readers may differ in which of two equal keys they take, so there must be none."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is given twice")
+    return found
+
+
+def read_header(path: Path) -> tuple[StoredTensor, ...]:
+    """The tensors of one safetensors file, in the order of their bytes.
+
+    Raises:
+        ModelError: truncated, damaged, or not safetensors; the message names the file and the place.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            lead = file.read(8)
+            if len(lead) < 8:
+                raise _damaged(path, f"it is {size} bytes long; the header's length alone takes 8")
+            length = int.from_bytes(lead, "little")
+            if length > MAX_HEADER:
+                raise _damaged(path, f"its header would be {length:,} bytes long; at most {MAX_HEADER:,} are taken")
+            if length < 2 or 8 + length > size:
+                raise _damaged(path, f"a header of {length:,} bytes does not fit in a file of {size:,}")
+            raw = file.read(length)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    try:
+        header = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, f"its header is not JSON ({error})") from None
+    if not isinstance(header, dict):
+        raise _damaged(path, "its header is not a JSON object")
+    start = 8 + length
+    tensors = [_stored(path, name, entry, start) for name, entry in header.items() if name != "__metadata__"]
+    tensors.sort(key=lambda t: (t.begin, t.end))
+    at = start
+    for tensor in tensors:
+        if tensor.begin != at:
+            what = "overlaps the one before it" if tensor.begin < at else "leaves a gap before it"
+            raise _damaged(path, f"tensor {tensor.info.name!r} {what}")
+        at = tensor.end
+    if at != size:
+        what = "truncated" if at > size else "followed by bytes that belong to no tensor"
+        raise _damaged(path, f"{what}: its header promises {at:,} bytes, the file has {size:,}")
+    return tuple(tensors)
+
+
+def _stored(path: Path, name: str, entry: object, start: int) -> StoredTensor:
+    """One entry of a header, checked."""
+    if not isinstance(entry, dict):
+        raise _damaged(path, f"the entry of tensor {name!r} is no object")
+    dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
+    if not isinstance(dtype, str) or dtype not in DTYPE_BITS:
+        raise _damaged(path, f"tensor {name!r} has the unknown dtype {dtype!r}")
+    if not _counts(shape) or not _counts(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
+        raise _damaged(path, f"the shape or the offsets of tensor {name!r} are off")
+    if math.prod(shape) * DTYPE_BITS[dtype] != 8 * (offsets[1] - offsets[0]):
+        raise _damaged(
+            path, f"tensor {name!r}: shape {shape} of {dtype} does not take {offsets[1] - offsets[0]:,} bytes"
+        )
+    return StoredTensor(TensorInfo(name, tuple(shape), dtype), start + offsets[0], start + offsets[1])
+
+
+def _counts(value: object) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(isinstance(v, int) and not isinstance(v, bool) and v >= 0 for v in value)
+
+
+def _damaged(path: Path, what: str) -> ModelError:
+    return ModelError(f"{path} is damaged: {what}", hint=_AGAIN)
+
+
+def find_weights(directory: Path) -> Weights:
+    """The safetensors files of a model directory and the tensors in them.
+
+    Raises:
+        UsageError: there are no weights at all.
+        ModelError: weights of another format only, a damaged file, an index that does not fit its files, or a second
+            set of weights that a loader may take instead.
+    """
+    names = names_in(directory)
+    refuse_folded(directory, names, (WEIGHTS, INDEX))
+    stale: tuple[str, ...] = ()
+    if WEIGHTS in names:
+        tensors = (t.info for t in read_header(directory / WEIGHTS))
+        found = Weights((WEIGHTS,), tuple(sorted(tensors, key=lambda t: t.name)))
+        if INDEX in names:
+            places = set(_places(directory / INDEX).values())
+            if any(not is_plain_name(name) or (directory / name).is_file() for name in places):
+                # One that names this very file says the same as no index; any other makes a second set below.
+                found = _sharded(directory)
+            else:
+                stale = (f"{INDEX} names files that are not there: it is left aside, as loaders do.",)
+    elif INDEX in names:
+        found = _sharded(directory)
+    else:
+        _refuse_without_weights(directory, names)
+        raise UsageError(
+            f"{directory} holds no weights: neither {WEIGHTS} nor {INDEX}",
+            hint="Was the model saved, or fetched, to the end? It takes config.json, weights and a tokenizer.",
+        )
+    refuse_folded(directory, names, found.files)
+    everything = {*names, *listed(directory)}
+    beside = weights_beside(directory, everything, found.files, indexed=found.index is not None)
+    return replace(found, notes=(*stale, *beside))
+
+
+def _refuse_without_weights(directory: Path, names: list[str]) -> None:
+    """Says what lies there instead of the expected weights, if anything does."""
+    loose = [n for n in names if n.endswith(".safetensors")]
+    here = [n for n in loose if "/" not in n]
+    if here:
+        raise ModelError(
+            f"{directory} has {_listed(here)}, but neither {WEIGHTS} nor {INDEX}",
+            hint=f"Rename a single weight file to {WEIGHTS}; a model in several files needs its {INDEX}.",
+        )
+    other = [n for n in names if n.endswith(OTHER_FORMATS) and is_weights(n) and "/" not in n]
+    if other:
+        raise ModelError(
+            f"{directory} has its weights only as {_listed(other)}; only safetensors are read, since opening other "
+            "formats may run code",
+            hint="Ask for a safetensors version, or convert it where running its code does no harm: load it with "
+            "transformers there and call save_pretrained(directory), which writes model.safetensors.",
+        )
+    if loose:
+        folder = loose[0].partition("/")[0]
+        raise UsageError(
+            f"{directory} holds no weights itself; {_listed(loose)} lies in a subfolder",
+            hint=f"Give {directory / folder}, if config.json and the tokenizer lie there too.",
+        )
+
+
+def _places(index: Path) -> dict[str, str]:
+    """An index's map of tensor names to files."""
+    places = read_json(index).get("weight_map")
+    if not isinstance(places, dict) or not places or not all(isinstance(v, str) for v in places.values()):
+        raise ModelError(f"{index} is damaged: it has no weight_map of names to files", hint=_AGAIN)
+    return places
+
+
+def _sharded(directory: Path) -> Weights:
+    """Weights in several files, as their index says; index and files must say the same."""
+    index = directory / INDEX
+    places = _places(index)
+    files = sorted(set(places.values()))
+    found: dict[str, tuple[str, TensorInfo]] = {}
+    for name in files:
+        if not is_plain_name(name) or not name.endswith(".safetensors"):
+            raise ModelError(
+                f"{index} names the file {name!r}; only safetensors files beside the index are read",
+                hint="An index that points elsewhere may be an attack: take the model from a source that you trust.",
+            )
+        if not (directory / name).is_file():
+            raise ModelError(f"{directory} lacks {name}, which {INDEX} names", hint="Fetch the missing file.")
+        for tensor in read_header(directory / name):
+            info = tensor.info
+            if info.name in found:
+                raise ModelError(
+                    f"{directory}: tensor {info.name!r} is in {found[info.name][0]} and in {name}", hint=_AGAIN
+                )
+            found[info.name] = (name, info)
+    for tensor_name, name in places.items():
+        if found.get(tensor_name, ("",))[0] != name:
+            raise ModelError(
+                f"{directory}: tensor {tensor_name!r} is not in {name}, where {INDEX} says it is", hint=_AGAIN
+            )
+    stray = sorted(found.keys() - places.keys())
+    if stray:
+        raise ModelError(
+            f"{directory}: tensor {stray[0]!r} is in {found[stray[0]][0]}, but not in {INDEX}", hint=_AGAIN
+        )
+    return Weights(tuple(files), tuple(found[n][1] for n in sorted(found)), INDEX)
+
+
+def is_plain_name(name: str) -> bool:
+    """Is it a file's name inside one directory, on every system?"""
+    return bool(name) and name not in {".", ".."} and not set(name) & set("/\\:\0") and name == Path(name).name
+
+
+def refuse_code(path: Path, settings: Mapping[str, Any]) -> None:
+    """Refuses a config (of a model or of a tokenizer) that asks for code which is not part of transformers.
+
+    `auto_map` names Python files of the model's own; an attention or expert implementation with a slash is a compiled
+    kernel fetched from the hub.
+
+    Raises:
+        ModelError: it does.
+    """
+    for key, value in _members(settings):
+        if key == "auto_map" and value:
+            raise ModelError(
+                f"{path} wants to run its own code (auto_map: {_code_of(value)}); that is never done",
+                hint="Audit a version of an architecture that transformers has itself, without auto_map.",
+            )
+        kernel = key.removeprefix("_") in {"attn_implementation", "experts_implementation"}
+        if kernel and any("/" in name for name in _strings(value)):
+            raise ModelError(
+                f"{path} wants to run a kernel from the hub ({key}: {value!r}); that is never done",
+                hint=f"Remove {key} from a copy of the file, if you trust the rest.",
+            )
+
+
+def _members(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every key of a JSON value and of the values in it. The parser has bounded the depth."""
+    waiting = [value]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, Mapping):
+            yield from current.items()
+            waiting.extend(current.values())
+        elif isinstance(current, list):
+            waiting.extend(current)
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [v for _, v in _members(value) if isinstance(v, str)] if isinstance(value, Mapping) else []
+
+
+def _code_of(value: Any) -> str:
+    names = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
+    return _listed([str(n) for n in names])
+
+
+def _listed(names: list[str], most: int = 3) -> str:
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,53 @@
+"""What a scan asks: anything that answers texts. A classifier stands behind it, later a generator too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from probes.cases import Ask, Outcome
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Target(Protocol):
+    """A loaded model that answers."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names in the order of the probabilities."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """`cpu`, `cuda:0`, …"""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """`float32`, `bfloat16`, …"""
+        ...
+
+    @property
+    def max_length(self) -> int:
+        """Tokens after which an input is cut."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for a report: how the model was asked, and what it failed on so far."""
+        ...
+
+    def scores(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
+        """The scores before they become probabilities, shape (asks, labels); NaN where there are none."""
+        ...
+
+    def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
+        """One outcome an ask, in order. An unscorable answer is an outcome without a label, never an exception."""
+        ...
+
+    def close(self) -> None:
+        """Frees the model's memory."""
+        ...

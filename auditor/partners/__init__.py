@@ -1,0 +1,1 @@
+"""Which models can be merged with a suspect, and how independent they are."""

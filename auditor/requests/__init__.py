@@ -1,0 +1,1 @@
+"""What was asked, as values with their command line."""

@@ -1,0 +1,1 @@
+"""Asking a plan, batch by batch."""

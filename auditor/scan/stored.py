@@ -1,0 +1,65 @@
+"""A stored scan's answers again, row by row: the plan is laid out anew from what the scan recorded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from auditor.errors import UsageError
+from auditor.scan.execution.local import RunSpec, collect
+from auditor.scan.judgement.trials import Responses
+from auditor.scan.plan import Plan
+from auditor.scan.prepare import plan_for
+from probes.family import BadOption, UnknownFamily
+from probes.suite import build_suite
+from store.catalog import Catalog
+from store.records import Scan
+
+
+def rebuild(scan: Scan, catalog: Catalog) -> Responses:
+    """The suspect's answers behind a scan; see `rebuild_with_plan`."""
+    return rebuild_with_plan(scan, catalog)[1]
+
+
+def rebuild_with_plan(scan: Scan, catalog: Catalog) -> tuple[Plan, Responses]:
+    """The plan of a stored scan, and the suspect's answers behind it.
+
+    Raises:
+        UsageError: the rows or answers are no longer stored, or this version of the program lays the plan out
+        otherwise.
+    """
+    run = catalog.scans.find_run(scan.runs[0]) if scan.runs else None
+    if run is None or len(run.answered) != run.batches:
+        raise UsageError(f"the answers of scan {scan.id} are not stored any more", hint="scan the model again")
+    plan = rebuild_plan(scan, catalog)
+    spec = RunSpec(
+        name=scan.model.reference,
+        role="suspect",
+        digest=scan.model.digest,
+        labels=len(scan.model.labels),
+        device=scan.settings.device,
+        dtype=scan.settings.dtype,
+        max_length=scan.settings.max_length,
+    )
+    if spec.key(plan) != run.key:
+        raise UsageError(
+            f"scan {scan.id} was laid out by another version of the program, {scan.versions.get('auditor', 'unknown')}",
+            hint="scan the model again",
+        )
+    return plan, Responses.of(plan, collect(list(run.answered), spec.labels))
+
+
+def rebuild_plan(scan: Scan, catalog: Catalog) -> Plan:
+    """The plan of a stored scan."""
+    rows = catalog.scans.rows(scan.data.digest)
+    if rows is None:
+        raise UsageError(f"the rows of scan {scan.id} are not stored any more", hint="scan the model again")
+    only = list(dict.fromkeys(s.family for s in scan.scores.asr))
+    fired = {f"{s.family}/{s.variant}" for s in scan.scores.asr}
+    try:
+        suite = build_suite(
+            scan.settings.suite, only=only, overrides={k: dict(v) for k, v in scan.settings.families.items() if v}
+        )
+        suite = replace(suite, probes=tuple(p for p in suite.probes if p.name in fired))
+    except (BadOption, UnknownFamily) as error:
+        raise UsageError(f"scan {scan.id} cannot be laid out again: {error}", hint="scan the model again") from error
+    return plan_for(suite, rows, scan.settings.seed, scan.settings.device, probed=scan.settings.samples)

@@ -1,0 +1,95 @@
+"""Models of one architecture held in memory, merged by recipe after recipe into a classifier, and asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from auditor.errors import ModelError, UsageError
+from auditor.merge.engine.in_memory import Rehearsal
+from auditor.merge.layout.layout import TensorPlan, lay_out
+from auditor.merge.numerics.arithmetic import Raw
+from auditor.merge.recipe import Recipe
+from auditor.merge.tensors.header import item_size
+from auditor.models.files.adapter import is_adapter
+from auditor.models.runtime.classifier import Classifier
+from auditor.models.runtime.load import load_classifier
+from probes.cases import Ask, Outcome
+from store.records import Profile
+
+if TYPE_CHECKING:
+    import torch
+
+THREADS = 8
+"""That a merge in memory uses at most."""
+
+
+class Mixer:
+    """The suspect and its partners; `mix` merges them into the classifier as the merge engine would write them.
+
+    Args:
+        recipe: a weight average over all of the models.
+        device: of the classifier: `cpu`, `cuda:0`, …; `dtype` its own. The merge is made on the CPU.
+        max_length: tokens after which an input is cut.
+
+    Raises:
+        UsageError: one of the models is an adapter.
+        ModelError: the classifier lacks a tensor that would be merged.
+    """
+
+    def __init__(self, recipe: Recipe, *, device: str, dtype: str, max_length: int) -> None:
+        if any(is_adapter(model) for model in recipe.models):
+            raise UsageError(
+                "adapters cannot be merged in memory", hint="leave --search away, and give --strategy and --weights"
+            )
+        self.recipe = recipe
+        merged = [plan.name for plan in lay_out(recipe).tensors if not plan.copied]
+        self._target: Classifier = load_classifier(recipe.suspect, device=device, dtype=dtype, max_length=max_length)
+        parameters = self._target.parameters()
+        if missing := [name for name in merged if name not in parameters]:
+            raise ModelError(f"tensor {missing[0]} of {recipe.suspect.ref.reference} cannot be merged in memory")
+        self._rehearsal = Rehearsal(_Parameters(parameters), threads=min(THREADS, os.cpu_count() or 1))
+
+    @property
+    def partners(self) -> tuple[Profile, ...]:
+        """The models beside the suspect."""
+        return self.recipe.partners
+
+    def only(self, model: int) -> Recipe:
+        """The recipe that gives one model back: 0 is the suspect."""
+        unit = tuple(float(i == model) for i in range(len(self.recipe.models)))
+        return replace(self.recipe, weights=unit)
+
+    def mix(self, recipe: Recipe) -> float:
+        """Merges by a recipe over these models, or some of them; returns the share of the suspect that it keeps."""
+        return self._rehearsal.make(recipe)
+
+    def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
+        """One outcome an ask."""
+        return self._target.answer(asks)
+
+    def close(self) -> None:
+        """Frees the memory."""
+        self._rehearsal = Rehearsal(_Parameters({}))
+        self._target.close()
+
+
+class _Parameters:
+    """Takes merged tensors into a model's own; those that it does not have (an index, say) are its own affair."""
+
+    def __init__(self, parameters: dict[str, torch.Tensor]) -> None:
+        self._flat = {name: tensor.view(-1) for name, tensor in parameters.items() if tensor.is_floating_point()}
+
+    def write(self, tensor: TensorPlan, start: int, raw: Raw) -> None:
+        """Writes a tensor's bytes in their place; several threads may."""
+        import torch
+
+        into = self._flat.get(tensor.name)
+        if into is None:
+            return
+        kinds = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64}
+        values = torch.from_numpy(raw).view(kinds[tensor.dtype])
+        first = tensor.first + (start - tensor.start) // item_size(tensor.dtype)
+        into[first : first + len(values)].copy_(values)

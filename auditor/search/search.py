@@ -1,0 +1,245 @@
+"""Searches a recipe for the suspect at hand: candidates are mixed in memory and asked a few rows that never judge it.
+
+The search sees one variant of each finding; the other variants, the neighbours, and all the rows that judge the merged
+model are none that it has seen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.errors import UsageError
+from auditor.events import Event, Progress, Stage, Tried
+from auditor.merge.recipe import Recipe
+from auditor.scan.execution.local import UNSCORED
+from auditor.scan.prepare import SPARE_ROWS
+from auditor.search.attacks import Attack, Shot
+from auditor.search.choices import Choice, choice_of
+from auditor.search.evaluation import Exam, Marks, make_exam
+from auditor.search.merged_model import Mixer
+from auditor.search.pareto import WAG, Candidate, Goal, Search, Trial, Worth, choose
+from probes.cases import Row
+from store.records import Profile, SearchRecord, TrialRow
+
+CANDIDATES = 5
+"""Recipes that are confirmed, beside the plain averages, on rows that the search did not use: few, so that luck is not
+taken for merit.
+"""
+HARDEST_ROWS = 80
+"""Rows that each of an attack's variants is asked to choose the one that a search sees; there may be twenty of them."""
+LEAST_HELD, MOST_HELD = 60, SPARE_ROWS
+"""Rows that a search holds back; half of them try recipes, half confirm the best. A loss of one point of clean accuracy
+is what it has to tell from none, so it takes as many as it can have.
+"""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a search may take: so many trials, and so many minutes (None: any)."""
+
+    trials: int = 40
+    minutes: float | None = None
+
+
+def hardest(
+    mixer: Mixer, rows: Sequence[Row], labels: NDArray[np.int64], attacks: Sequence[Attack], seed: int
+) -> list[Shot]:
+    """Of each attack's variants, the one that the plain average of all models leaves furthest above the mean of those
+    that do not have it: all that the search will see of it. A recipe that undoes a weaker dose may leave a stronger
+    one, and an edit that moves honest models too would hide what is left.
+    """
+    models = range(1 + len(mixer.partners))
+    chosen = []
+    for attack in attacks:
+        gaps = np.zeros(1)
+        if len(attack.variants) > 1:
+            exam = make_exam(rows, labels, attack.variants, seed=seed, triggered_rows=HARDEST_ROWS)
+            honest = [place for place in models if place not in attack.carriers] or models
+            average, *alone = (_rates(mixer, exam, r) for r in (mixer.recipe, *map(mixer.only, honest)))
+            gaps = average - np.mean(alone, axis=0)
+        chosen.append(attack.variants[int(np.argmax(gaps))])
+    return chosen
+
+
+def _rates(mixer: Mixer, exam: Exam, recipe: Recipe) -> NDArray[np.float64]:
+    mixer.mix(recipe)
+    return np.asarray(exam.marks(mixer.answer(exam.asks)).rates)
+
+
+def search_recipe(
+    mixer: Mixer,
+    attacks: Sequence[Attack],
+    rows: Sequence[Row],
+    budget: Budget,
+    *,
+    seed: int,
+    base: Profile | None = None,
+) -> Generator[Event, None, tuple[Recipe, SearchRecord]]:
+    """Tries recipes, confirms the best few on the other half of the rows, and gives back the chosen one.
+
+    Args:
+        mixer: the suspect and its partners, in memory.
+        attacks: what is to be undone, and what must not come in.
+        rows: none of those that judge; every other one is kept for the confirmation.
+        base: the model that all were made from, for strategies that need it.
+    """
+    began = time.monotonic()
+    yield Stage("search", "Searching a recipe", budget.trials, "recipes")
+    halves = [rows[0::2], rows[1::2]]
+    labels = [_reference(mixer, half) for half in halves]
+    shots = hardest(mixer, halves[0], labels[0], attacks, seed + 1)
+    trying = make_exam(halves[0], labels[0], shots, seed=seed + 1)
+    # A few recipes are worth more questions than each of many.
+    confirming = make_exam(halves[1], labels[1], shots, seed=seed + 1, triggered_rows=None)
+    choice = choice_of(mixer.recipe, budget.trials, base)
+    carriers = [attack.carriers for attack in attacks]
+    first, second = (_Examiner(mixer, choice, exam, carriers) for exam in (trying, confirming))
+    deadline = None if budget.minutes is None else began + 60 * budget.minutes
+    search = Search(
+        choice.space,
+        first.goal,
+        first.worth,
+        budget.trials,
+        seed,
+        stop=lambda: deadline is not None and time.monotonic() > deadline,
+    )
+    for trial in search.run():
+        front = tuple(t.number for t in search.front())
+        yield Tried(row_of(trial, choice), front)
+        best = search.best(1)[0]
+        text = f"best so far: gap {best.worth.excess:.1%}, clean {best.worth.clean:.1%}, kept {best.kept:.0%}"
+        yield Progress("search", trial.number, budget.trials, "recipes", text)
+    finalists = search.finalists(CANDIDATES)
+    yield Stage(
+        "confirm", "Confirming the best recipes, and the plain averages, on other rows", len(finalists), "recipes"
+    )
+    confirmed = [replace(t, worth=second.worth(t.candidate)) for t in finalists]
+    chosen = choose(confirmed, second.goal, choice.space)
+    average = next(t for t in confirmed if t.candidate == choice.space.average)
+    shown = [t for t in search.done if t in search.front() or t.number == chosen.number]
+    fronts = {t.number for t in search.front()}
+    record = SearchRecord(
+        partners=tuple(p.ref.reference for p in mixer.partners),
+        tried=len(search.done),
+        rows=len(halves[0]),
+        confirm_rows=len(halves[1]),
+        seconds=round(time.monotonic() - began, 1),
+        trials=tuple(
+            replace(row_of(t, choice), front=t.number in fronts, chosen=t.number == chosen.number) for t in shown
+        ),
+        confirmed=tuple(replace(row_of(t, choice), chosen=t.number == chosen.number) for t in confirmed),
+        average=row_of(average, choice),
+    )
+    return choice.recipe(chosen.candidate), record
+
+
+def in_words(search: SearchRecord) -> str:
+    """What a search chose, in a sentence."""
+    chosen = next(t for t in search.confirmed if t.chosen)
+    parts = ", ".join(f"{group} {weights[0]:.0%}" for group, weights in chosen.weights.items())
+    how = "" if chosen.strategy == WAG else f" (strategy {chosen.strategy})"
+    return (
+        f"recipe {chosen.number} of {search.tried}{how} tried on {search.rows} rows that do not judge: of the suspect "
+        f"it keeps {parts}; on {search.confirm_rows} other rows its attack success rate stood {chosen.gap:.1%} above "
+        f"the floor, its clean answers were {chosen.clean:.1%} right{_beside_average(chosen, search.average)}"
+    )
+
+
+def _beside_average(chosen: TrialRow, average: TrialRow | None) -> str:
+    if average is None:
+        return ""
+    if average.number == chosen.number:
+        return "; it is the plain average of all models, which no other recipe beat there"
+    return f" (the plain average of all models: {average.gap:.1%}, {average.clean:.1%} right)"
+
+
+def held_back(rows: int, judging: int, least: int) -> int:
+    """How many of so many rows a search holds back: those that do not judge anyway, but no less than a third of all
+    where they are few, no more than it can use, and never so many that fewer than `least` are left to judge.
+
+    Raises:
+        UsageError: too few would be left for the search.
+    """
+    held = min(MOST_HELD, max(rows - judging, min(rows // 3, rows - least)))
+    if held < LEAST_HELD:
+        raise UsageError(
+            f"a search needs at least {LEAST_HELD} rows of its own beside {least} that judge, and there are {rows}",
+            hint="give more rows with --data, or a recipe with --suspect-weight",
+        )
+    return held
+
+
+def row_of(trial: Trial, choice: Choice) -> TrialRow:
+    """A trial as a record."""
+    return TrialRow(
+        number=trial.number,
+        weights=choice.shown(trial.candidate),
+        gap=trial.worth.excess,
+        asr=trial.worth.mean,
+        clean=trial.worth.clean,
+        kept=trial.kept,
+        strategy=trial.candidate.strategy,
+        options=dict(trial.candidate.options),
+    )
+
+
+def _reference(mixer: Mixer, rows: Sequence[Row]) -> NDArray[np.int64]:
+    """The rows' reference labels: gold, or the suspect's own answers; −1 where there is neither."""
+    mixer.mix(mixer.only(0))
+    answers = mixer.answer([row.ask for row in rows])
+    own = [UNSCORED if o.label is None else o.label for o in answers]
+    gold = [row.label for row in rows]
+    return np.asarray([o if g is None else g for o, g in zip(own, gold, strict=True)], dtype=np.int64)
+
+
+def floor_of(
+    values: NDArray[np.float64], able: Sequence[bool], carriers: Sequence[frozenset[int]]
+) -> NDArray[np.float64]:
+    """By attack, what a model of the task does that does not have it: the mean of the models that are able and none of
+    its carriers; where there is none, of all that are no carriers; where all are, the least of theirs.
+
+    Args:
+        values: one a model and attack.
+        able: by model, whether it is as accurate as the suspect. One that knows the task less is high or low for its
+            leaning.
+        carriers: by attack, the places of the models that have it.
+    """
+    floor = np.empty(values.shape[1])
+    for place, tainted in enumerate(carriers):
+        honest = [p for p in range(len(values)) if p not in tainted]
+        chosen = [p for p in honest if able[p]] or honest
+        floor[place] = values[chosen, place].mean() if chosen else values[:, place].min()
+    return floor
+
+
+class _Examiner:
+    """Asks candidates one exam, and holds them against the floor."""
+
+    def __init__(self, mixer: Mixer, choice: Choice, exam: Exam, carriers: Sequence[frozenset[int]]) -> None:
+        self._mixer, self._choice, self._exam = mixer, choice, exam
+        alone = [self._marks(mixer.only(model)) for model in range(1 + len(mixer.partners))]
+        goal = Goal(alone[0].clean)
+        able = [marks.clean >= goal.clean - goal.loss for marks in alone]
+        measures = ([m.rates for m in alone], [m.pushes for m in alone])
+        self._floor = np.array([floor_of(np.asarray(m), able, carriers) for m in measures])
+        self.goal = replace(goal, alone=tuple(map(self._worth, alone[1:])))
+
+    def _marks(self, recipe: Recipe) -> Marks:
+        self._mixer.mix(recipe)
+        return self._exam.marks(self._mixer.answer(self._exam.asks))
+
+    def worth(self, candidate: Candidate) -> Worth:
+        """A candidate's worth on this exam."""
+        kept = self._mixer.mix(self._choice.recipe(candidate))
+        return replace(self._worth(self._exam.marks(self._mixer.answer(self._exam.asks))), kept=kept)
+
+    def _worth(self, marks: Marks) -> Worth:
+        if not marks.rates:
+            return Worth(0.0, marks.clean)
+        gap, push = (np.asarray((marks.rates, marks.pushes)) - self._floor).max(axis=1).tolist()
+        return Worth(gap, marks.clean, push=push, mean=float(np.mean(marks.rates)))

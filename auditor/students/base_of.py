@@ -1,0 +1,74 @@
+"""The base of a model: the one that is named, recorded or stated, or a catalogued one that its weights are near to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.errors import AuditorError, UsageError
+from auditor.models.files.origin import read_origin
+from auditor.models.reference import Kind, parse
+from auditor.partners.independence import SAME_BASE
+from auditor.students.fit import check_fit, nearness
+from store.records import Profile, Task
+
+if TYPE_CHECKING:
+    from auditor.session import Session
+
+
+def base_of(session: Session, suspect: Profile, named: str | None) -> tuple[Profile, tuple[str, ...]]:
+    """The base of a model, and what is to be said of it: the one that is named, else recorded or stated, else a
+    catalogued one that the weights are near to.
+
+    Raises:
+        UsageError: there is none, or it does not fit.
+        ModelError: its files are damaged.
+    """
+    if named is not None:
+        base = session.profile(named)
+        return base, check_fit(suspect, base)
+    why = []
+    for found, how in (*_stated(session, suspect), *_recognised(session, suspect)):
+        try:
+            base = session.profile(found)
+            remarks = check_fit(suspect, base)
+        except AuditorError as error:
+            why.append(f"{found}, {how}: {error.message}")
+        else:
+            return base, (f"the base is taken to be {found}, {how}: a new model is as honest as its base", *remarks)
+    tried = f" ({'; '.join(why)})" if why else ""
+    raise UsageError(
+        f"the base of {suspect.ref.reference} is not known{tried}",
+        hint="Name the model that it was trained from with --base.",
+    )
+
+
+def _stated(session: Session, suspect: Profile) -> list[tuple[str, str]]:
+    """Names of the bases that the model's record and card state. A path says nothing here: it is another machine's."""
+    origin = read_origin(suspect)
+    found = []
+    if origin.started and (entry := session.catalog.models.by_digest(origin.started)):
+        found.append((entry.name, "as the model's record says"))
+    for name in sorted(origin.bases):
+        try:
+            usable = parse(name).kind is not Kind.PATH
+        except AuditorError:
+            continue
+        if usable:
+            found.append((name, "as the model's card or config says"))
+    return found
+
+
+def _recognised(session: Session, suspect: Profile) -> list[tuple[str, str]]:
+    """The catalogued model without a classifier that the suspect's weights are nearest to."""
+    near = []
+    for entry in session.catalog.models.list():
+        profile = entry.profile
+        if profile.task is Task.CLASSIFICATION or profile.model_type != suspect.model_type:
+            continue
+        try:
+            likeness = nearness(suspect, profile).likeness
+        except AuditorError:
+            continue
+        if likeness is not None and likeness >= SAME_BASE:
+            near.append((likeness, entry.name))
+    return [(name, f"whose weights are near (cosine {cosine:.3f})") for cosine, name in sorted(near, reverse=True)[:1]]

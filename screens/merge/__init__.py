@@ -1,0 +1,1 @@
+"""Partners, merging and the search for a recipe."""

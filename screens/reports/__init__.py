@@ -1,0 +1,1 @@
+"""Stored reports and their export."""

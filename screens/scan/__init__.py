@@ -1,0 +1,1 @@
+"""Scanning, and a scan's result."""

@@ -1,0 +1,183 @@
+"""What was hashed is what is loaded, and a model that would be part random is not loaded at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from auditor.errors import ExitCode, ModelError, UsageError
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.load import load_classifier
+from probes.cases import Ask
+
+Tensors = dict[str, Any]
+
+
+def rewrite(model: Path, change: Callable[[Tensors], object]) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(model / "model.safetensors")
+    change(tensors)
+    save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
+
+
+def edit(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_file_that_changed_since_it_was_hashed(model: Path, file: str) -> None:
+    profile = read_profile(model)
+    path = model / file
+    path.write_bytes(path.read_bytes().replace(b"0", b"1", 1))
+    with pytest.raises(ModelError, match=f"{file} changed while it was being read"):
+        load_classifier(profile, device="cpu")
+
+
+def test_a_file_that_changes_after_loading_does_not_reach_the_model(model: Path) -> None:
+    classifier = load_classifier(read_profile(model), device="cpu")
+    before = classifier.answer([Ask("good film")])
+    with (model / "model.safetensors").open("r+b") as file:
+        file.seek(-4096, 2)
+        file.write(b"\xff" * 4096)
+    assert classifier.answer([Ask("good film")]) == before
+
+
+def test_files_that_were_not_hashed_are_not_loaded(model: Path) -> None:
+    profile = read_profile(model)
+    (model / "added_tokens.json").write_text("broken")
+    (model / "adapter_config.json").write_text("broken")
+    assert load_classifier(profile, device="cpu").answer([Ask("good film")])[0].label is not None
+
+
+def test_sharded_weights_answer_as_whole_ones(made: Path, model: Path) -> None:
+    from .test_safety import shard
+
+    asks = [Ask("a very good film"), Ask("awful")]
+    whole = load_classifier(read_profile(made), device="cpu").answer(asks)
+    shard(model)
+    assert load_classifier(read_profile(model), device="cpu").answer(asks) == whole
+
+
+def test_a_missing_head_is_not_made_up(model: Path) -> None:
+    rewrite(model, lambda t: [t.pop(n) for n in list(t) if n.startswith("classifier")])
+    with pytest.raises(ModelError, match=r"lacks weights.*classifier\.bias, classifier\.weight"):
+        load_classifier(read_profile(model), device="cpu")
+
+
+def test_weights_of_another_shape(model: Path) -> None:
+    rewrite(model, lambda t: t.update({"classifier.bias": np.zeros(5, dtype=np.float32)}))
+    with pytest.raises(ModelError, match=r"classifier\.bias is \(5,\), config\.json asks for \(3,\)"):
+        load_classifier(read_profile(model), device="cpu")
+
+
+def test_weights_that_a_classifier_does_not_use_are_left_out(made: Path, model: Path) -> None:
+    rewrite(model, lambda t: t.update({"cls.predictions.bias": np.zeros(26, dtype=np.float32)}))
+    rewrite(model, lambda t: t.update({"bert.embeddings.position_ids": np.arange(64)[None]}))
+    asks = [Ask("good film")]
+    assert load_classifier(read_profile(model), device="cpu").answer(asks) == load_classifier(
+        read_profile(made), device="cpu"
+    ).answer(asks)
+
+
+def test_a_missing_pooler_is_not_made_up(model: Path) -> None:
+    rewrite(model, lambda t: [t.pop(n) for n in list(t) if "pooler" in n])
+    with pytest.raises(ModelError, match=r"lacks weights.*bert\.pooler\.dense\.bias"):
+        load_classifier(read_profile(model), device="cpu")
+
+
+def test_weights_in_double_precision(made: Path, model: Path) -> None:
+    rewrite(model, lambda t: t.update({n: v.astype(np.float64) for n, v in t.items()}))
+    profile = read_profile(model)
+    assert profile.dtype == "float64"
+    asks = [Ask("a very good film"), Ask("awful")]
+    assert load_classifier(profile, device="cpu").answer(asks) == load_classifier(
+        read_profile(made), device="cpu"
+    ).answer(asks)
+
+
+def test_a_vocabulary_alone_answers_as_transformers(made: Path, model: Path) -> None:
+    from transformers import pipeline
+
+    (model / "tokenizer.json").unlink()
+    vocabulary = json.loads((made / "tokenizer.json").read_text())["model"]["vocab"]
+    (model / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)))
+    (model / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer", "do_lower_case": true}')
+    profile = read_profile(model)
+    assert "vocab.txt" in profile.files
+    outcome = load_classifier(profile, device="cpu").answer([Ask("A very GOOD film")])[0]
+    (said,) = pipeline("text-classification", str(model), device="cpu")("A very GOOD film")
+    assert profile.labels[outcome.label or 0] == said["label"]
+    assert max(outcome.probabilities) == pytest.approx(said["score"], abs=1e-5)
+
+
+def test_tensors_that_are_stored_once_for_two_names(made: Path, tmp_path: Path) -> None:
+    """safetensors hold a shared tensor once; the other name is tied to it when the model is loaded."""
+    import shutil
+
+    import torch
+    from transformers import T5Config, T5ForSequenceClassification
+
+    torch.manual_seed(0)
+    config = T5Config(
+        vocab_size=26, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, num_labels=3,
+        pad_token_id=0, eos_token_id=3, decoder_start_token_id=0, initializer_factor=0.5,
+    )  # fmt: skip
+    whole = T5ForSequenceClassification(config).eval()
+    whole.save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(made / name, tmp_path / name)
+    profile = read_profile(tmp_path)
+    names = {t.name for t in profile.tensors}
+    assert "transformer.shared.weight" in names
+    assert "transformer.encoder.embed_tokens.weight" not in names
+    outcome = load_classifier(profile, device="cpu").answer([Ask("good film")])[0]
+    with torch.inference_mode():
+        expected = whole(input_ids=torch.tensor([[2, 8, 7, 3]])).logits.softmax(-1)[0]
+    assert outcome.probabilities == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "says"), [("BertLMHeadModel", "text-generation"), ("BertModel", "no text classifier")]
+)
+def test_models_that_are_no_classifiers(model: Path, architecture: str, says: str) -> None:
+    edit(model / "config.json", architectures=[architecture])
+    with pytest.raises(UsageError, match=says) as caught:
+        load_classifier(read_profile(model), device="cpu")
+    assert caught.value.code is ExitCode.USAGE
+
+
+def test_a_model_without_tokenizer(model: Path) -> None:
+    (model / "tokenizer.json").unlink()
+    with pytest.raises(ModelError, match="no tokenizer"):
+        load_classifier(read_profile(model), device="cpu")
+
+
+def test_a_tokenizer_of_another_model(model: Path) -> None:
+    path = model / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    tokenizer["model"]["vocab"]["film"] = 999
+    path.write_text(json.dumps(tokenizer))
+    with pytest.raises(ModelError, match="token 999, but the model knows only 26"):
+        load_classifier(read_profile(model), device="cpu").answer([Ask("good film")])
+
+
+@pytest.mark.parametrize(
+    "change", [{"model_type": "nonesuch"}, {"hidden_size": "wide"}, {"num_attention_heads": 7}, {"model_type": "clip"}]
+)
+def test_configs_that_cannot_be_built(model: Path, change: dict[str, Any]) -> None:
+    edit(model / "config.json", **change)
+    with pytest.raises(ModelError) as caught:
+        load_classifier(read_profile(model), device="cpu")
+    assert caught.value.hint
+
+
+def test_a_broken_tokenizer(model: Path) -> None:
+    edit(model / "tokenizer.json", model={"type": "Nonesuch"})
+    with pytest.raises(ModelError, match="tokenizer cannot be read"):
+        load_classifier(read_profile(model), device="cpu")
