@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from auditor.data import rows as data
 from auditor.data.rows import read_rows, read_texts
-from auditor.data.rows import rows as data
 from auditor.errors import ExitCode, UsageError
 from auditor.requests.merge import MergeRequest
 from auditor.requests.scan import DataRequest, ScanRequest

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from auditor.errors import ModelError
 from auditor.events import MergeReady
+from auditor.merge.engine import engine
 from auditor.merge.engine.devices import deal, moved
-from auditor.merge.engine.engine import engine, merge
+from auditor.merge.engine.engine import merge
 from auditor.merge.engine.slices import FIXED, SCRATCH
 from auditor.merge.layout.layout import lay_out
 from auditor.merge.numerics.arithmetic import Arithmetic, Raw

@@ -233,7 +233,7 @@ def test_the_cpu_path_imports_no_torch(make: Make, tmp_path: Path) -> None:
 
 
 def test_torch_arithmetic_makes_the_same_bytes(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from auditor.merge.engine.engine import engine
+    from auditor.merge.engine import engine
     from auditor.merge.numerics.cuda import TorchArithmetic
 
     for dtype in ("F32", "BF16", "F16"):
@@ -252,7 +252,7 @@ def test_torch_arithmetic_makes_the_same_bytes(make: Make, tmp_path: Path, monke
 def test_every_strategy_runs_on_torch_arrays(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
 ) -> None:
-    from auditor.merge.engine.engine import engine
+    from auditor.merge.engine import engine
     from auditor.merge.numerics.cuda import TorchArithmetic
 
     for dtype in ("F32", "BF16"):

@@ -14,7 +14,7 @@ from auditor.models.files.safetensors import INDEX, find_weights
 from auditor.models.hub import Hub
 from tests.hub import COMMIT, NAME, Server, serving
 
-from .test_safety import shard
+from .test_safetensors import shard
 
 WEIGHTS = "model.safetensors"
 
