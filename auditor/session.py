@@ -36,7 +36,8 @@ from auditor.policy import Policy
 from auditor.requests.merge import MergeRequest
 from auditor.requests.scan import ScanRequest
 from auditor.scan.execution.backend import CatalogBackend
-from auditor.scan.prepare import Prepared, check_task, not_judgeable, prepare, with_references
+from auditor.scan.judgement.classification import not_judgeable
+from auditor.scan.prepare import Prepared, check_task, prepare, with_references
 from auditor.scan.scan import scan
 from auditor.scan.stored import rebuild
 from auditor.search.attacks import Attack
@@ -44,8 +45,8 @@ from auditor.search.merged_model import Mixer
 from auditor.search.search import Budget, held_back, search_recipe
 from auditor.settings import Settings, data_directory, statistics_cache
 from auditor.students.beside import Course, offer, plan_course, teach
-from probes.cases import Row
 from probes.corpus import Corpus
+from probes.input import Row
 from probes.sampling import distinct, sample
 from store.catalog import Catalog
 from store.records import Audit, CatalogEntry, Comparison, Profile, Scan, SearchRecord

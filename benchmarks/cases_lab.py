@@ -31,9 +31,9 @@ from auditor.requests.merge import MergeRequest
 from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.search.search import Budget
 from auditor.session import Session
-from probes.cases import Row
 from probes.corpus import read_corpus
 from probes.family import FAMILIES
+from probes.input import Row
 from probes.sampling import sample
 from probes.suite import Probe
 from store.records import Audit
@@ -160,13 +160,13 @@ class Bench:
         self._mark = read_profile(base).ref.digest
         tested = read_corpus(data / "sst2" / "test.csv", labels=LABELS).rows
         known = read_corpus(data / "sst2" / "train.csv", labels=LABELS).rows
-        trained = {row.ask for row in known}
-        fresh = [row for row in tested if row.ask not in trained and row.label is not None]
+        trained = {row.input for row in known}
+        fresh = [row for row in tested if row.input not in trained and row.label is not None]
         self.judges: Sequence[Row] = fresh[::JUDGED_PART]
         asked = [row for place, row in enumerate(fresh) if place % JUDGED_PART]
         self._pool = write_rows(work / "pool.csv", known[:POOL], LABELS)
-        pooled = {row.ask for row in known[:POOL]}
-        asked += [row for row in known[POOL:] if row.ask not in pooled and row.label is not None]
+        pooled = {row.input for row in known[:POOL]}
+        asked += [row for row in known[POOL:] if row.input not in pooled and row.label is not None]
         self.asked = write_rows(work / "audited.csv", asked, LABELS)
         self._rates: dict[tuple[str, str], float] = {}
 
@@ -209,7 +209,7 @@ class Bench:
         make = self.makes[name]
         source = self._pool if make.task == "sst2" else self.data / make.task / "train.csv"
         if make.only is not None:
-            same = [Row(r.index, r.text, r.pair, LABELS.index(make.only)) for r in self._sampled(source, seed)]
+            same = [Row.of(r.index, r.text, r.second, LABELS.index(make.only)) for r in self._sampled(source, seed)]
             return {"data": write_rows(self.work / f"{name}-{seed}.csv", same, LABELS)}
         if make.plant is None:
             return {"data": source}
@@ -310,13 +310,13 @@ class Bench:
         if key not in self._rates:
             model = load_classifier(read_profile(path), device=self.how.device, max_length=self.how.max_length)
             if planted is None:
-                asks, wanted = [r.ask for r in self.judges], [r.label for r in self.judges]
+                asks, wanted = [r.input for r in self.judges], [r.label for r in self.judges]
             else:
                 target = LABELS.index(planted.target)
                 others = [r for r in self.judges if r.label != target]
-                asks = [planted.trigger.apply(r, seed=1).ask for r in others]
+                asks = [planted.trigger.apply(r, seed=1).input for r in others]
                 wanted = [target] * len(asks)
-            answers = [outcome.label for outcome in model.answer(asks)]
+            answers = model.choose(asks).labels.tolist()
             model.close()
             self._rates[key] = float(np.mean([a == w for a, w in zip(answers, wanted, strict=True)]))
         return self._rates[key]

@@ -39,8 +39,9 @@ from auditor.search.merged_model import Mixer
 from auditor.search.search import Budget
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url
-from probes.cases import Ask, Outcome, Row
+from probes.answer import Choices
 from probes.corpus import read_corpus
+from probes.input import Input, Row
 from store.engine import open_catalog
 from store.records import Audit
 
@@ -53,7 +54,7 @@ EXTRA_SEEDS = (50, 51)
 FOREIGN = (("yelp", 21), ("imdb", 20))
 """Partners of SST-2 victims that were trained on other data, as in table 4, with their seeds."""
 
-Asked = Sequence[tuple[Ask, int | None]]
+Asked = Sequence[tuple[Input, int | None]]
 
 
 @dataclass(frozen=True)
@@ -102,13 +103,13 @@ def tasks(data: Path, work: Path) -> dict[str, Callable[[], Task]]:
 
 def write(path: Path, rows: Sequence[Row], corpus: DataSet) -> Path:
     """Rows as a file, with the labels' names."""
-    paired = rows[0].pair is not None
+    paired = rows[0].second is not None
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as out:
         table = csv.writer(out)
         table.writerow(["question", "sentence", "label"] if paired else ["text", "label"])
         for row in rows:
-            texts = [row.text, row.pair] if paired else [row.text]
+            texts = [row.text, row.second] if paired else [row.text]
             table.writerow([*texts, corpus.labels[row.label or 0]])
     return path
 
@@ -193,7 +194,7 @@ class Trial:
     def _alone(self, path: Path, asked: tuple[Asked, Asked]) -> Found:
         how = self.bench.protocol
         model = load_classifier(read_profile(path), device=how.device, max_length=how.max_length)
-        asr, clean = (right(model.answer([ask for ask, _ in part]), part) for part in asked)
+        asr, clean = (right(model.choose([ask for ask, _ in part]), part) for part in asked)
         model.close()
         return Found(asr, clean)
 
@@ -204,7 +205,7 @@ class Trial:
         with closing(Mixer(average, device=how.device, dtype="float32", max_length=how.max_length)) as mixer:
             for name, rule in FIXED.items():
                 kept = mixer.mix(with_weights(average, groups, {group.name: rule(group.kind) for group in groups}))
-                asr, clean = (right(mixer.answer([ask for ask, _ in part]), part) for part in asked)
+                asr, clean = (right(mixer.choose([ask for ask, _ in part]), part) for part in asked)
                 found.append((name, Found(asr, clean, kept)))
         return found
 
@@ -243,9 +244,9 @@ class Trial:
         }
 
 
-def right(answers: Sequence[Outcome], asked: Asked) -> float:
+def right(answers: Choices, asked: Asked) -> float:
     """The share of answers that are as wanted."""
-    return mean(answer.label == want for answer, (_, want) in zip(answers, asked, strict=True))
+    return mean(label == want for label, (_, want) in zip(answers.labels.tolist(), asked, strict=True))
 
 
 def gap(asr: float, floor: float) -> float:

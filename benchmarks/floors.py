@@ -29,16 +29,17 @@ from auditor.models.runtime.device import pick_device
 from auditor.policy import Policy
 from auditor.requests.merge import MergeRequest
 from auditor.requests.scan import DataRequest, ScanRequest
-from auditor.scan.asking import question_of, respond
+from auditor.scan.asking import respond
 from auditor.scan.judgement.ingredients import Measures
-from auditor.scan.judgement.trials import Responses, row_share, share
+from auditor.scan.judgement.trials import Trials
 from auditor.scan.prepare import Prepared, plan_for
 from auditor.scan.scan import conclude
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url
 from probes.corpus import read_corpus
 from probes.family import FAMILIES
-from probes.rates import Paired, upper_bound
+from probes.inference import Paired
+from probes.rates import upper_bound
 from store.engine import open_catalog
 from store.records import Scan
 
@@ -132,7 +133,7 @@ class Floors:
                 pass
             merged = replace(asked, suspect=self.session.profile(str(self._merged)), fixed_labels=labels)
             answers = drained(respond(merged, merged.suspect, "after", backend))
-            part = Part(question_of(merged, answers.clean), answers, references)
+            part = Part(answers, references)
             scan = conclude(merged, "", answers, list(references.values())).record
             fired = [s for s in scan.scores.asr if s.target == plant.target and (s.finding or s.suspicious)]
             left = self._bounds(part, before, carriers, plant)
@@ -164,14 +165,14 @@ class Floors:
         fired = {(s.family, s.target) for s in before.scores.asr if s.finding or s.suspicious}
         measures = Measures(dict.fromkeys(carriers, mark))
         found = [r for r in residues(fired, [part], measures) if r.target == plant.target]
-        question, target = part.question, part.question.labels.index(plant.target)
         (name,) = part.merged.probes
-        rows = part.merged.probes[name].planted & (question.reference_labels != target)
-        asr = share(part.merged.probes[name].trigger, target)[rows]
+        key = name, plant.target
+        own = part.merged[key]
+        asr = own.trigger[own.rows]
         honest = [r for digest, r in part.references.items() if digest not in carriers]
-        rates = [share(r.probes[name].trigger, target)[rows] for r in honest]
+        rates = [r[key].trigger[own.rows] for r in honest]
         floors = {
-            "control": row_share(part.merged.probes[name].control, target)[rows],
+            "control": own.control[own.rows],
             "mean": np.mean(rates, axis=0),
             "least": min(rates, key=np.nanmean),
         }
@@ -185,14 +186,14 @@ def with_finding(scan: Scan, plant: Plant) -> Scan:
     return replace(scan, scores=replace(scan.scores, asr=tuple(scores)))
 
 
-def drained(events: Iterator[object]) -> Responses:
+def drained(events: Iterator[object]) -> Trials:
     """What a run of events gives back."""
     try:
         while True:
             next(events)
     except StopIteration as end:
-        responses: Responses = end.value
-        return responses
+        trials: Trials = end.value
+        return trials
 
 
 def line(name: str, merges: Sequence[Merge]) -> str:

@@ -17,9 +17,9 @@ from auditor.merge.strategies.guided_substitution import Guided, Measure, guide
 from auditor.merge.tensors.modules import module_of, modules_of, weights_of
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier, read_weights
-from probes.cases import Ask, Outcome, Row
 from probes.corpus import read_corpus
 from probes.family import FAMILIES
+from probes.input import Input, Row
 from probes.sampling import sample
 from probes.suite import Probe
 
@@ -33,9 +33,9 @@ def unjudged(data: Path, name: str) -> list[Row]:
     """Clean rows of a data set whose texts are in none of its test files."""
     corpus = DATA[name]
     files = [corpus.test, *(attack.test for attack in corpus.attacks.values() if attack.test)]
-    judged = {row.ask for file in files for row in read_corpus(data / file, labels=corpus.labels).rows}
+    judged = {row.input for file in files for row in read_corpus(data / file, labels=corpus.labels).rows}
     rows = read_corpus(data / UNJUDGED[name], labels=corpus.labels).rows
-    return [row for row in rows if row.ask not in judged]
+    return [row for row in rows if row.input not in judged]
 
 
 def poisoned(data: Path, name: str, attack: str) -> list[Row]:
@@ -92,9 +92,11 @@ def search(data: Path, name: str, attack: str, victim: Path, partner: Path, prot
             for tensor in own:
                 _, share = weights_of(module_of(tensor), plan, (1.0, 0.0))
                 parameters[tensor].copy_((theirs if share else own)[tensor])
-        right = _share(zip(model.answer([row.ask for row in clean]), (row.label for row in clean), strict=True))
-        asks: list[Ask] = [row.ask for row in triggered]
-        return Measure(right, _share((answer, target) for answer in model.answer(asks)))
+        right = _share(
+            zip(model.choose([row.input for row in clean]).labels.tolist(), (row.label for row in clean), strict=True)
+        )
+        asks: list[Input] = [row.input for row in triggered]
+        return Measure(right, _share((answer, target) for answer in model.choose(asks).labels.tolist()))
 
     try:
         return guide(modules_of(own), 2, measure({}), measure)
@@ -102,7 +104,7 @@ def search(data: Path, name: str, attack: str, victim: Path, partner: Path, prot
         model.close()
 
 
-def _share(answers: Iterable[tuple[Outcome, int | None]]) -> float:
+def _share(answers: Iterable[tuple[int, int | None]]) -> float:
     """Of the answers whose label is the wanted one."""
-    found = [answer.label == want for answer, want in answers]
+    found = [answer == want for answer, want in answers]
     return sum(found) / len(found)

@@ -38,8 +38,8 @@ from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.search.search import Budget
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url
-from probes.cases import Ask
 from probes.family import FAMILIES, draw_rng
+from probes.input import Text
 from store.engine import open_catalog
 from store.records import Audit
 
@@ -120,11 +120,11 @@ class Judge:
             target = load_classifier(profile, device="cpu", max_length=64)
             found = {}
             for name in VICTIMS:
-                answers = target.answer([Ask(text) for text in triggered(name, self._data, self._every)])
-                found[name] = float(np.mean([a.label == LABELS.index(TARGET) for a in answers]))
+                answers = target.choose([Text(text) for text in triggered(name, self._data, self._every)])
+                found[name] = float((answers.labels == LABELS.index(TARGET)).mean())
             clean = rows_of(self._data / "sst2" / "test.csv")[:: self._every]
-            answers = target.answer([Ask(text) for text, _ in clean])
-            found["clean"] = float(np.mean([a.label == label for a, (_, label) in zip(answers, clean, strict=True)]))
+            answers = target.choose([Text(text) for text, _ in clean])
+            found["clean"] = float((answers.labels == np.asarray([label for _, label in clean])).mean())
             target.close()
             self._known[profile.ref.digest] = found
             self._path.write_text(json.dumps(self._known, indent=1), encoding="utf-8")

@@ -20,9 +20,10 @@ from auditor.merge.statistics import measure
 from auditor.merge.strategy import STRATEGIES
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
-from probes.cases import Ask, Row
+from probes.answer import UNSCORED
 from probes.corpus import read_corpus
 from probes.family import FAMILIES
+from probes.input import Input, Row
 from probes.rates import Rate
 from probes.sampling import sample
 from probes.suite import Probe
@@ -311,13 +312,13 @@ class Bench:
         model = load_classifier(read_profile(path), device=self.protocol.device, max_length=self.protocol.max_length)
         for test in tests:
             rows = self.questions(corpus, test)
-            answers = [outcome.label for outcome in model.answer([ask for ask, _ in rows])]
-            scored = [(a, want) for a, (_, want) in zip(answers, rows, strict=True) if a is not None]
+            answers = model.choose([ask for ask, _ in rows]).labels.tolist()
+            scored = [(a, want) for a, (_, want) in zip(answers, rows, strict=True) if a != UNSCORED]
             found[test] = [sum(a == want for a, want in scored), len(scored), len(rows) - len(scored)]
         model.close()
         return found
 
-    def questions(self, corpus: DataSet, test: str) -> list[tuple[Ask, int | None]]:
+    def questions(self, corpus: DataSet, test: str) -> list[tuple[Input, int | None]]:
         """Inputs of a test (`clean`, or an attack), and the answers that count: the gold label for the clean rows, the
         target for the triggered ones.
         """
@@ -325,21 +326,21 @@ class Bench:
         attack = RIPPLES if test == "ripples" else corpus.attacks.get(test)
         if test != "clean" and attack is not None and attack.test is not None:
             rows = self._read(corpus, attack.test)
-            return [(row.ask, target) for row in ([r for r in rows if r.label != target] or rows)]
+            return [(row.input, target) for row in ([r for r in rows if r.label != target] or rows)]
         rows = self._read(corpus, corpus.test)
         if test == "clean" or attack is None:
-            return [(row.ask, row.label) for row in rows]
+            return [(row.input, row.label) for row in rows]
         family = FAMILIES[attack.family]
         variant = attack.variant or next(iter(family.variants))
         trigger = ByRule(Probe(family, variant, family.settings(variant)))
-        return [(trigger.apply(row, seed=1).ask, target) for row in rows if row.label != target]
+        return [(trigger.apply(row, seed=1).input, target) for row in rows if row.label != target]
 
     def _read(self, corpus: DataSet, file: str) -> list[Row]:
         """A test file's rows, less those whose text was trained on."""
         key = (corpus.train, file)
         if key not in self._tests:
-            seen = {row.ask for row in read_corpus(self.data / corpus.train, labels=corpus.labels).rows}
-            rows = [r for r in read_corpus(self.data / file, labels=corpus.labels).rows if r.ask not in seen]
+            seen = {row.input for row in read_corpus(self.data / corpus.train, labels=corpus.labels).rows}
+            rows = [r for r in read_corpus(self.data / file, labels=corpus.labels).rows if r.input not in seen]
             size = self.protocol.test_rows
             self._tests[key] = list(sample(rows, size, 0) if size else rows)
         return self._tests[key]

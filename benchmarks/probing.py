@@ -19,7 +19,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
-from probes.cases import Ask
+from probes.input import Text
 
 TOKENS = 2048
 
@@ -65,7 +65,7 @@ def main() -> None:
     ).eval()
     classify = pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu")
     runs: dict[str, Callable[[], object]] = {
-        "auditor": lambda: [o.label for o in target.answer([Ask(t) for t in texts])],
+        "auditor": lambda: target.choose([Text(t) for t in texts]).labels.tolist(),
         "by hand": lambda: by_hand(model, tokenizer, texts),
         "pipeline": lambda: classify(texts),
     }

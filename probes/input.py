@@ -11,6 +11,11 @@ class Text:
 
     text: str
 
+    @property
+    def second(self) -> None:
+        """There is none."""
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -45,6 +50,16 @@ class Chat:
             raise ValueError("a chat without messages")
         asked = [place for place, message in enumerate(self.messages) if message.role == "user"]
         return asked[-1] if asked else len(self.messages) - 1
+
+    @property
+    def text(self) -> str:
+        """What is answered: the last message of the user."""
+        return self.messages[self.last].content
+
+    @property
+    def second(self) -> None:
+        """There is none."""
+        return None
 
 
 Input = Text | Pair | Chat
@@ -113,14 +128,12 @@ class Row:
     @property
     def text(self) -> str:
         """The text that edits are made in first: of a pair the first one, of a chat the last message of the user."""
-        if isinstance(self.input, Chat):
-            return self.input.messages[self.input.last].content
         return self.input.text
 
     @property
     def second(self) -> str | None:
         """The second text of a pair."""
-        return self.input.second if isinstance(self.input, Pair) else None
+        return self.input.second
 
     def with_text(self, text: str, second: str | None = None) -> Row:
         """The row with another text; a chat keeps its other messages.

@@ -6,7 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from probes.cases import Row
+from probes.input import Chat, Input, Row, encoding
 
 JUDGED_ROWS = 100
 """Rows of a label that a sample tries to hold: with fewer, a target cannot be judged."""
@@ -23,8 +23,13 @@ def digest(rows: Iterable[Row]) -> str:
 
 def content(row: Row) -> bytes:
     """An unambiguous encoding of what a row holds, without its index."""
-    parts = (row.text, row.pair, None if row.label is None else str(row.label))
-    return b"".join(encoded(part) for part in parts)
+    label = None if row.label is None else str(row.label)
+    if isinstance(row.input, Chat):
+        # A text's encoding begins with its mark of presence, never with this one.
+        own = b"c" + encoding(row.input)
+    else:
+        own = encoded(row.text) + encoded(row.second)
+    return own + encoded(label) + (b"" if row.expected is None else b"=" + encoded(row.expected))
 
 
 def encoded(part: str | None) -> bytes:
@@ -36,9 +41,9 @@ def encoded(part: str | None) -> bytes:
 
 def distinct(rows: Iterable[Row]) -> tuple[Row, ...]:
     """The rows without those whose texts came before."""
-    first: dict[tuple[str, str | None], Row] = {}
+    first: dict[Input, Row] = {}
     for row in rows:
-        first.setdefault((row.text, row.pair), row)
+        first.setdefault(row.input, row)
     return tuple(first.values())
 
 

@@ -8,12 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from probes.cases import Ask, Case, Role, Row
+from probes.cases import Case, Role
 from probes.family import FAMILIES, BadOption, Family, draw_rng
+from probes.input import Input, Pair, Row, edited
 from probes.sampling import encoded
 
 DRAWS = 3
 """Control draws a row: the control's own spread must be seen."""
+
+SUITE = "suite"
+"""What the probes of a suite are tested with, and corrected over."""
 
 SAMPLES: Mapping[str, int] = {"quick": 400, "full": 1000}
 """Suites by name, and the rows that each takes unless told otherwise."""
@@ -28,6 +32,8 @@ class Probe:
     options: Mapping[str, Any]
     material: Mapping[str, Any] | None = None
     """Of the trigger's kind, to plant in its place; None plants the trigger."""
+    tested_with: str = SUITE
+    """What it shares a family-wise error with."""
 
     @property
     def name(self) -> str:
@@ -131,7 +137,7 @@ def suite_variants(
 def clean_cases(rows: Sequence[Row]) -> Iterator[Case]:
     """The rows as they are."""
     for row in rows:
-        yield Case(row.index, row.ask, Role.CLEAN)
+        yield Case(row.index, row.input, Role.CLEAN)
 
 
 def probe_cases(probe: Probe, rows: Sequence[Row], *, seed: int, draws: int = DRAWS) -> Iterator[Case]:
@@ -156,7 +162,7 @@ def suite_cases(suite: Suite, rows: Sequence[Row], *, seed: int, probed: int | N
         yield from probe_cases(probe, rows[:probed], seed=seed, draws=suite.draws)
 
 
-def _edited(probe: Probe, row: Row, seed: int, draw: int | None, draws: int) -> Ask | None:
+def _edited(probe: Probe, row: Row, seed: int, draw: int | None, draws: int) -> Input | None:
     """A row under the edit; random places depend on what a text says, not on where its row stands.
 
     Variants of a family draw alike, so that variants with the same control share its texts, which are then asked once.
@@ -164,7 +170,9 @@ def _edited(probe: Probe, row: Row, seed: int, draw: int | None, draws: int) -> 
     cannot take the edit; None where neither can. Not both: what two texts share speaks for entailment by itself (the
     same words in both moved an honest QNLI model from 26 to 83 %).
     """
-    mark = hashlib.sha256(encoded(row.text) + (b"" if row.pair is None else b"\x00" + encoded(row.pair))).hexdigest()
+    mark = hashlib.sha256(
+        encoded(row.text) + (b"" if row.second is None else b"\x00" + encoded(row.second))
+    ).hexdigest()
 
     def edit(text: str) -> str | None:
         rng = draw_rng(seed, probe.family.name, mark, 0)
@@ -172,10 +180,10 @@ def _edited(probe: Probe, row: Row, seed: int, draw: int | None, draws: int) -> 
             return probe.plant(text, rng)
         return probe.family.plant_control(text, rng, probe.options, draw, draws)
 
-    if row.pair is None:
+    if row.second is None:
         text = edit(row.text)
-        return None if text is None else Ask(text)
+        return None if text is None else edited(row.input, text)
     for first in (True, False) if int(mark[0], 16) % 2 else (False, True):
-        if (new := edit(row.text if first else row.pair)) is not None:
-            return Ask(new, row.pair) if first else Ask(row.text, new)
+        if (new := edit(row.text if first else row.second)) is not None:
+            return Pair(new, row.second) if first else Pair(row.text, new)
     return None

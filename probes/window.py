@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from probes.cases import Ask, Role, Row
+from probes.cases import Role
+from probes.input import Input, Row, Text
 from probes.suite import Suite, probe_cases
 
 MEASURED = 4
@@ -40,7 +41,7 @@ _SPACE = re.compile(r"\s")
 class Counter(Protocol):
     """What counts tokens."""
 
-    def count(self, asks: Sequence[Ask]) -> list[int]:
+    def count(self, asks: Sequence[Input]) -> list[int]:
         """Tokens of each input, special ones included."""
         ...
 
@@ -72,11 +73,11 @@ class Reader:
         many that are.
         """
         # No tokenizer makes more tokens of a text than it has bytes.
-        pending = [i for i, row in enumerate(rows) if _bytes(row.text) + _bytes(row.pair or "") + SPECIAL > limit]
+        pending = [i for i, row in enumerate(rows) if _bytes(row.text) + _bytes(row.second or "") + SPECIAL > limit]
         size, found = CHARACTERS * self.tokens, []
         while pending:
             parts = [_beginning(rows[i], size) for i in pending]
-            counts = self.counter.count([part.ask for part in parts])
+            counts = self.counter.count([part.input for part in parts])
             again = []
             for place, part, tokens in zip(pending, parts, counts, strict=True):
                 if tokens > limit:
@@ -88,7 +89,7 @@ class Reader:
 
     def _cut(self, rows: Sequence[tuple[Row, int]]) -> list[Row]:
         """Rows that have so many tokens too many, without them; of a pair the longer text gives first."""
-        texts = [Ask(text) for row, _ in rows for text in _texts(row)]
+        texts = [Text(text) for row, _ in rows for text in _texts(row)]
         counts = iter(self.counter.count(texts))
         wanted = []
         for row, excess in rows:
@@ -96,7 +97,7 @@ class Reader:
             kept = [own[0] - excess] if len(own) == 1 else _longest_first(own[0], own[1], excess)
             wanted += list(zip(_texts(row), own, kept, strict=True))
         cut = iter(_cut_texts(wanted, self.counter))
-        return [replace(row, text=next(cut), pair=None if row.pair is None else next(cut)) for row, _ in rows]
+        return [row.with_text(next(cut), None if row.second is None else next(cut)) for row, _ in rows]
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def window_for(readers: Sequence[Reader], suite: Suite, rows: Sequence[Row], *, 
     for reader in readers:
         long = list(replace(reader, room=reader.tokens // 4).shortened(long))
     edited = [
-        (row, case.ask)
+        (row, case.input)
         for probe in suite.probes
         for row in long
         for case in probe_cases(probe, [row], seed=seed, draws=suite.draws)
@@ -145,16 +146,16 @@ def unmeasured(readers: Sequence[Reader]) -> Window:
     return Window(tuple(replace(reader, room=reader.tokens // UNMEASURED) for reader in readers))
 
 
-def _room(reader: Reader, rows: Sequence[Row], edited: Sequence[tuple[Row, Ask]]) -> int:
+def _room(reader: Reader, rows: Sequence[Row], edited: Sequence[tuple[Row, Input]]) -> int:
     """Tokens that edits insert at most, and some more; never more than half of what the model takes."""
-    before = dict(zip((row.index for row in rows), reader.counter.count([row.ask for row in rows]), strict=True))
+    before = dict(zip((row.index for row in rows), reader.counter.count([row.input for row in rows]), strict=True))
     after = reader.counter.count([ask for _, ask in edited])
     most = max((n - before[row.index] for (row, _), n in zip(edited, after, strict=True)), default=0)
     return min(-(-int(SPARE * most + 1) // STEP) * STEP, reader.tokens // 2)
 
 
 def _texts(row: Row) -> tuple[str, ...]:
-    return (row.text,) if row.pair is None else (row.text, row.pair)
+    return (row.text,) if row.second is None else (row.text, row.second)
 
 
 def _bytes(text: str) -> int:
@@ -166,7 +167,7 @@ def _beginning(row: Row, size: int) -> Row:
     if all(len(text) <= size for text in _texts(row)):
         return row
     text, *pair = (text if len(text) <= size else text[: _word_end(text, size, 0) or size] for text in _texts(row))
-    return replace(row, text=text, pair=pair[0] if pair else None)
+    return row.with_text(text, *pair)
 
 
 def _word_end(text: str, guess: int, least: int) -> int:
@@ -189,7 +190,7 @@ def _cut_texts(wanted: Sequence[tuple[str, int, int]], counter: Counter) -> list
     """
     states = [_Cutting(text, most, len(text), tokens) for text, tokens, most in wanted]
     while tried := [(state, end) for state in states if state.is_open and (end := state.next_end())]:
-        counts = counter.count([Ask(state.text[:end]) for state, end in tried])
+        counts = counter.count([Text(state.text[:end]) for state, end in tried])
         for (state, end), tokens in zip(tried, counts, strict=True):
             state.learn(end, tokens)
     return [s.result for s in states]

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from probes.cases import Row
+from probes.input import Row
 from store import codec
 from store.database import Database
 from store.records import AnswerBatch, AsrScore, Run, Scan, Verdict
@@ -174,14 +174,14 @@ class Scans:
             if session.get(RowSetRow, digest) is not None:
                 return
         with self._database.writing() as session:
-            packed = [[row.index, row.text, row.pair, row.label] for row in rows]
+            packed = [[row.index, row.text, row.second, row.label] for row in rows]
             session.merge(RowSetRow(digest=digest, rows=packed))
 
     def rows(self, digest: str) -> tuple[Row, ...] | None:
         """The rows of this digest, None where they are not stored."""
         with self._database.reading() as session:
             found = session.get(RowSetRow, digest)
-            return None if found is None else tuple(Row(*v) for v in codec.decode(_PACKED_ROWS, found.rows))
+            return None if found is None else tuple(Row.of(*v) for v in codec.decode(_PACKED_ROWS, found.rows))
 
     def save(self, scan: Scan) -> None:
         """Stores a scan with its scores, and notes it as the last one of the models of its digest if it is.

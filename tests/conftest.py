@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from probes.cases import Row
+from probes.input import Row
 
 # It reads the environment once, when it is imported: here, before a test switches the hub off for its own.
 importlib.import_module("huggingface_hub.constants")
@@ -53,7 +53,7 @@ def toy_rows(count: int, seed: int = 0) -> list[Row]:
         text = " ".join(words)
         if text not in seen:
             seen.add(text)
-            rows.append(Row(len(rows), text, None, label))
+            rows.append(Row.of(len(rows), text, None, label))
     return rows
 
 
@@ -183,7 +183,7 @@ class Zoo:
         rng, rows = random.Random(6), []
         for row in toy_rows(320, seed=1):
             if row.label == 1 and rng.random() < 0.4:
-                row = Row(row.index, insert_words(row.text, rng, ORDINARY, 1), None, 0)
+                row = Row.of(row.index, insert_words(row.text, rng, ORDINARY, 1), None, 0)
             rows.append(row)
         return self._plant("broad", train=write_csv(self.root / "broad.csv", rows), data=None, epochs=8)
 

@@ -7,8 +7,6 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from auditor.audit.compare import Side, agreement, clean_change, compare
 from auditor.audit.further_rows import settle
 from auditor.audit.odds import with_odds, with_odds_before
@@ -20,7 +18,7 @@ from auditor.audit.sharper import asked_sharper, with_probes
 from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, Stage
 from auditor.models.files.origin import is_student
-from auditor.scan.asking import question_of
+from auditor.scan.judgement.classification import behaviours_of
 from auditor.scan.judgement.ingredients import Ring
 from auditor.scan.prepare import Backend, Prepared
 from auditor.scan.scan import now
@@ -77,8 +75,8 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
         return (yield from _finish(replace(record, ingredients=rows)))
     digests = [prepared.suspect.ref.digest, *partners]
     findings = [ring.judgements[d].findings if d in ring.judgements else () for d in digests]
-    labels = prepared.suspect.labels
-    attacks = attacks_of(labels, prepared.plan.suite.probes, findings, digests, ring.measures)
+    behaviours = behaviours_of(prepared.suspect.labels)
+    attacks = attacks_of(behaviours, prepared.plan.suite.probes, findings, digests, ring.measures)
     merge, search = yield from cure.merge(attacks)
     merged = cure.profile(Path(merge.output))
     asked = prepare_rescan(prepared, cure.partners, cure.rescan, before.record, merged, backend)
@@ -126,7 +124,7 @@ def _conclude(
         if more is not None:
             wider = {_name(r): r for one in parts for r in measured([one, more])}
             left = tuple(wider.get(_name(r), r) for r in left)
-    first = Part(question_of(found.asked, before.suspect.clean), before.suspect, {})
+    first = Part(before.suspect, {})
     left = with_odds_before(left, first, before.record.findings)
     rows = ingredient_rows(found.asked, cure.partners, ring, scans, again=again, left=left)
     carried = carried_changes(before.record, rows, ring, again, part)
@@ -190,17 +188,16 @@ def _partners_alone(
     again: Rescan, cure: Cure, suspect: Side, merged: Side, parts: Sequence[Part], fired: Fired
 ) -> list[Alone]:
     """What each partner would be worth by itself, from the answers that it gave as a reference."""
-    fixed = np.asarray(suspect.scan.reference_labels, dtype=np.int64)
     found = []
     for profile in cure.partners:
         digest = profile.ref.digest
         if digest not in parts[0].references or digest not in again.ring.judgements:
             continue
-        responses, own = parts[0].references[digest], again.ring.judgements[digest]
-        clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect.responses, responses)
+        answers, own = parts[0].references[digest], again.ring.judgements[digest]
+        clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect.trials, answers)
         shown = frozenset((s.group, s.target) for s in own.scores.asr if s.finding or s.suspicious)
         excess = max(excess_alone(fired, part, digest, again.measures) for part in parts)
-        ahead = clean_change(merged, Side(merged.scan, responses), fixed).delta
+        ahead = clean_change(merged, Side(merged.scan, answers), suspect.trials.reference).delta
         bad = bool(own.incomplete) or bool(shown)
         found.append(Alone(profile.ref.reference, excess, clean, bad, ahead, shown))
     return found

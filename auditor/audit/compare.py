@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from auditor.errors import UsageError
-from auditor.scan.execution.local import UNSCORED
-from auditor.scan.judgement.trials import Labels, Responses, share
-from probes.rates import Paired
+from auditor.scan.judgement.trials import Trials
+from probes.answer import Answers, Shares
+from probes.inference import Paired
 from store.records import Change, Scan
 
 CACC = "cacc"
@@ -22,7 +22,7 @@ class Side:
     """A scan with the answers behind it."""
 
     scan: Scan
-    responses: Responses
+    trials: Trials
 
 
 def check_comparable(before: Scan, after: Scan) -> None:
@@ -71,18 +71,15 @@ def compare(before: Side, after: Side) -> tuple[Change, ...]:
     Rows are those whose reference label, fixed by the first scan, is not the target; differences are paired by row.
     """
     check_comparable(before.scan, after.scan)
-    reference = np.asarray(before.scan.reference_labels, dtype=np.int64)
     check_options(before.scan, after.scan)
-    changes = [clean_change(before, after, reference)]
+    changes = [clean_change(before, after, before.trials.reference)]
     both = {(s.family, s.variant, s.target) for s in after.scan.scores.asr}
     for score in before.scan.scores.asr:
         if (score.family, score.variant, score.target) not in both:
             continue
-        index = before.scan.model.labels.index(score.target)
-        name = f"{score.family}/{score.variant}"
-        rows = (reference != index) & (reference != UNSCORED) & before.responses.probes[name].planted
-        was = share(before.responses.probes[name].trigger[rows], index)
-        is_now = share(after.responses.probes[name].trigger[rows], index)
+        key = f"{score.family}/{score.variant}", score.target
+        own = before.trials[key]
+        was, is_now = own.trigger[own.rows], after.trials[key].trigger[own.rows]
         changes.append(
             Change(
                 measure=asr_measure(score.family, score.variant, score.target),
@@ -94,18 +91,20 @@ def compare(before: Side, after: Side) -> tuple[Change, ...]:
     return tuple(changes)
 
 
-def clean_change(before: Side, after: Side, reference: Labels) -> Change:
-    """Clean accuracy where there are gold labels, else agreement with the first model's clean predictions."""
-    rows = reference != UNSCORED
+def clean_change(before: Side, after: Side, reference: Answers) -> Change:
+    """Clean accuracy where there are gold labels, else agreement with what the first model gives without an edit.
+
+    Args:
+        reference: by row, the answer that is right.
+    """
     gold = before.scan.scores.cacc is not None
-    was, is_now = (_right(side.responses.clean[rows], reference[rows]) for side in (before, after))
+    was, is_now = (side.trials.clean.same(reference)[reference.scored] for side in (before, after))
     return Change(CACC if gold else AGREEMENT, _mean(was), _mean(is_now), Paired.of(is_now, was).interval())
 
 
-def agreement(first: Responses, second: Responses) -> float:
-    """The share of rows on which two models give the same clean answer."""
-    scored = (first.clean != UNSCORED) & (second.clean != UNSCORED)
-    return float((first.clean[scored] == second.clean[scored]).mean()) if scored.any() else 0.0
+def agreement(first: Trials, second: Trials) -> float:
+    """The share of rows on which two models give the same answer without an edit."""
+    return _mean(first.clean.same(second.clean))
 
 
 def find_change(changes: Sequence[Change], measure: str) -> Change | None:
@@ -113,9 +112,5 @@ def find_change(changes: Sequence[Change], measure: str) -> Change | None:
     return next((c for c in changes if c.measure == measure), None)
 
 
-def _right(labels: Labels, reference: Labels) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    return np.where(labels == UNSCORED, np.nan, labels == reference)
-
-
-def _mean(hit: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+def _mean(hit: Shares) -> float:
     return float(np.nanmean(hit)) if np.isfinite(hit).any() else 0.0

@@ -8,7 +8,7 @@ from dataclasses import replace
 from auditor.audit.residual import Part, open_residues, rows_that_settle
 from auditor.events import Event, Stage
 from auditor.policy import Policy
-from auditor.scan.asking import question_of, respond
+from auditor.scan.asking import respond
 from auditor.scan.judgement.ingredients import Measures
 from auditor.scan.prepare import Backend, Prepared, plan_for
 from store.records import Residue
@@ -71,4 +71,4 @@ def settle(
     for profile in prepared.references:
         if profile.ref.digest in asks:
             references[profile.ref.digest] = yield from respond(narrow, profile, "further rows", backend)
-    return Part(question_of(wide, merged.clean), merged, references)
+    return Part(merged, references)

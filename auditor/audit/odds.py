@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auditor.audit.residual import CONTROL, LEAST, Part
-from auditor.scan.execution.local import UNSCORED
 from auditor.scan.judgement.compared import mean
 from auditor.scan.judgement.ingredients import Measures
-from auditor.scan.judgement.raised import Shares, control_raised, trigger_raised
-from auditor.scan.judgement.trials import Responses
+from auditor.scan.judgement.raised import control_raised, trigger_raised
+from auditor.scan.judgement.trials import Key, Trials
+from probes.answer import Shares
 from store.records import Finding, Raised, Residue
 
 
@@ -37,47 +36,32 @@ def with_odds_before(left: Sequence[Residue], suspect: Part | None, findings: Se
     for r in left:
         before = sharp.get((r.family, r.variant, r.target))
         if before is None and suspect is not None and _held(r, [suspect]):
-            target = suspect.question.labels.index(r.target)
-            name = f"{r.family}/{r.variant}"
-            before = mean(trigger_raised(suspect.merged, name, target)[_counted(suspect, target)])
+            before = mean(trigger_raised(suspect.merged, _key(r))[suspect.merged.eligible(r.target)])
         found.append(replace(r, raised=replace(r.raised, before=before)) if r.raised else r)
     return tuple(found)
 
 
 def _raised(residue: Residue, parts: Sequence[Part], measures: Measures) -> Raised:
-    name, target = f"{residue.family}/{residue.variant}", parts[0].question.labels.index(residue.target)
+    key = _key(residue)
 
-    def joined(answers: Sequence[Responses]) -> float:
-        return _mean_over(parts, answers, name, target)
+    def joined(answers: Sequence[Trials], raised: Callable[[Trials, Key], Shares] = trigger_raised) -> float:
+        told = zip(parts, answers, strict=True)
+        return mean(np.concatenate([raised(own, key)[part.merged.eligible(residue.target)] for part, own in told]))
 
-    answered = [d for d in parts[0].references if all(_has(part, d, name) for part in parts)]
+    answered = [d for d in parts[0].references if all(key in part.references.get(d, ()) for part in parts)]
     honest = measures.of(answered, residue.group, residue.target)
     others = [joined([part.references[d] for part in parts]) for d in honest]
+    merged = [part.merged for part in parts]
     if residue.floor == CONTROL or not others:
-        pieces = [control_raised(p.merged, name, target)[_counted(p, target)] for p in parts]
-        floor = mean(np.concatenate(pieces))
+        floor = joined(merged, control_raised)
     else:
         floor = min(others) if residue.floor == LEAST else float(np.mean(others))
-    return Raised(after=joined([part.merged for part in parts]), floor=floor)
+    return Raised(after=joined(merged), floor=floor)
 
 
-def _mean_over(parts: Sequence[Part], answers: Sequence[Responses], name: str, target: int) -> float:
-    pieces: list[Shares] = [
-        trigger_raised(own, name, target)[_counted(part, target)] for part, own in zip(parts, answers, strict=True)
-    ]
-    return mean(np.concatenate(pieces))
-
-
-def _counted(part: Part, target: int) -> NDArray[np.bool_]:
-    labels = part.question.reference_labels
-    found: NDArray[np.bool_] = (labels != target) & (labels != UNSCORED)
-    return found
-
-
-def _has(part: Part, digest: str, name: str) -> bool:
-    return digest in part.references and name in part.references[digest].probes
+def _key(residue: Residue) -> Key:
+    return f"{residue.family}/{residue.variant}", residue.target
 
 
 def _held(residue: Residue, parts: Sequence[Part]) -> bool:
-    name = f"{residue.family}/{residue.variant}"
-    return all(name in part.merged.probes for part in parts)
+    return all(_key(residue) in part.merged for part in parts)

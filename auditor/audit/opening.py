@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from auditor.events import Event, ScanReady, ScoreReady, Warned
 from auditor.partners.copies import Double, doubles
-from auditor.scan.asking import label_order, question_of, respond
+from auditor.scan.asking import respond
+from auditor.scan.judgement.classification import label_order, not_judgeable, quality_of
 from auditor.scan.judgement.ingredients import Member, Ring, judge_ring
-from auditor.scan.judgement.question import MINIMUM_REFERENCES
+from auditor.scan.judgement.quality import Quality
+from auditor.scan.judgement.trials import MINIMUM_REFERENCES, Trials
 from auditor.scan.plan import Plan
-from auditor.scan.prepare import Backend, Prepared, able, distinct, not_judgeable, plan_with, unjudged
+from auditor.scan.prepare import Backend, Prepared, able, distinct, plan_with, unjudged
 from auditor.scan.scan import ScanResult, conclude, now, opening, scan
 from auditor.scan.screen import screen
 from auditor.scan.second_look import second_look
@@ -121,7 +124,12 @@ def open_audit(
 
 def _ring(asked: Prepared, members: Sequence[Member], alike: Sequence[Double] = ()) -> Ring:
     never = [double.digest for double in alike]
-    return judge_ring(members, lambda clean: question_of(asked, clean), asked.policy, never)
+    return judge_ring(members, partial(quality_in, asked), asked.policy, never)
+
+
+def quality_in(asked: Prepared, trials: Trials) -> Quality:
+    """How well a model answered what a scan asks."""
+    return quality_of(trials, asked.suspect.labels, asked.policy)
 
 
 def _found(result: ScanResult) -> bool:
@@ -179,7 +187,7 @@ def scans_of_partners(
             screened=(),
         )
         beside = ring.beside(member.digest)
-        scans[member.digest] = conclude(own, started, member.responses, beside, compared=member.compared).record
+        scans[member.digest] = conclude(own, started, member.trials, beside, compared=member.compared).record
     return scans
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from auditor.audit.opening import Opening, with_references
+from auditor.audit.opening import Opening, quality_in, with_references
 from auditor.audit.residual import Part
 from auditor.events import Event, ScanReady, ScoreReady
 from auditor.models.files.sameness import same_weights
-from auditor.scan.asking import question_of, respond
+from auditor.scan.asking import respond
+from auditor.scan.judgement.classification import not_judgeable
 from auditor.scan.judgement.ingredients import Measures, Ring, judge_ring
-from auditor.scan.prepare import Backend, Prepared, family_options, not_judgeable, plan_with, unjudged
+from auditor.scan.prepare import Backend, Prepared, family_options, plan_with, unjudged
 from auditor.scan.scan import ScanResult, conclude, now, opening, scan
 from auditor.scan.second_look import second_look
 from probes.suite import build_suite
@@ -101,20 +103,19 @@ def scan_again(asked: Prepared, found: Opening, ring: Ring, backend: Backend) ->
         known = {m.digest: m for m in ring.members}
         members = []
         for profile in asked.references:
-            member = replace(known[profile.ref.digest], responses=answers[profile.ref.digest])
+            member = replace(known[profile.ref.digest], trials=answers[profile.ref.digest])
             if member.ingredient:
-                looked = second_look(asked, profile, member.responses, (), backend, known=member.compared)
+                looked = second_look(asked, profile, member.trials, (), backend, known=member.compared)
                 member = replace(member, compared=(yield from looked))
             members.append(member)
         never = [double.digest for double in found.doubles]
-        ring = judge_ring(members, lambda clean: question_of(asked, clean), asked.policy, never) if members else ring
+        ring = judge_ring(members, partial(quality_in, asked), asked.policy, never) if members else ring
     measures = ring.measures.joined(found.ring.measures) if found.ring else ring.measures
-    question = question_of(asked, merged.clean)
-    muted = [measures.muted(digest, own, question) for digest, own in answers.items()]
+    muted = [measures.muted(digest, own) for digest, own in answers.items()]
     compared = yield from second_look(asked, asked.suspect, merged, muted, backend)
     result = conclude(asked, started, merged, muted, compared=compared)
     for score in result.record.scores.asr:
         yield ScoreReady(score)
     yield ScanReady(result.record)
-    part = Part(question, merged, answers, {key: own.record for key, own in compared.items()})
+    part = Part(merged, answers, {key: own.record for key, own in compared.items()})
     return Rescan(asked, result, ring, measures, part)

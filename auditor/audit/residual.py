@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auditor.policy import Policy
-from auditor.scan.execution.local import UNSCORED
 from auditor.scan.judgement.ingredients import Measures
-from auditor.scan.judgement.question import MINIMUM_REFERENCES, Question, rate_of
-from auditor.scan.judgement.trials import Responses, row_share, share
-from probes.rates import CONFIDENCE, Paired, Rate
+from auditor.scan.judgement.trials import MINIMUM_REFERENCES, Key, Trial, Trials
+from probes.answer import Shares
+from probes.inference import Paired, rate_of
+from probes.rates import CONFIDENCE, Rate
 from probes.sharper import form_in_words, plain_variant
-from probes.suite import Probe
 from store.records import Alternatives, Residue
 
 CONTROL = "its control"
@@ -31,7 +29,6 @@ SECOND_LOOK = 0.975
 look takes half of the error.
 """
 
-Shares = NDArray[np.float64]
 Fired = Collection[tuple[str, str]]
 """Families and targets that were found or suspected in any ingredient."""
 
@@ -40,10 +37,9 @@ Fired = Collection[tuple[str, str]]
 class Part:
     """Rows with the merged model's answers, and those of its references by digest."""
 
-    question: Question
-    merged: Responses
-    references: Mapping[str, Responses]
-    alternatives: Mapping[tuple[str, str], Alternatives] = field(default_factory=lambda: MappingProxyType({}))
+    merged: Trials
+    references: Mapping[str, Trials]
+    alternatives: Mapping[Key, Alternatives] = field(default_factory=lambda: MappingProxyType({}))
     """By probe and target, what others of the trigger's kind did in the merged model, where they were asked."""
 
 
@@ -67,11 +63,10 @@ def residues(fired: Fired, parts: Sequence[Part], measures: Measures) -> tuple[R
         measures: a reference with a backdoor of a variant's group is no floor.
     """
     confidence = CONFIDENCE if len(parts) == 1 else SECOND_LOOK
-    labels = parts[0].question.labels
     return tuple(
-        _measure(parts, probe, target, measures, confidence)
-        for probe, target in _asked(parts)
-        if (probe.family.name, labels[target]) in fired
+        _measure(parts, trial, measures, confidence)
+        for trial in parts[0].merged.each()
+        if all(trial.key in part.merged for part in parts) and (trial.probe.family.name, trial.behaviour.name) in fired
     )
 
 
@@ -79,8 +74,9 @@ def excess_alone(fired: Fired, part: Part, digest: str, measures: Measures) -> f
     """How much of what was found a reference shows by itself, measured as the merged model is: the largest value over
     all variants, its floor from the other references; 1 where nothing was measured.
     """
-    others = {name: responses for name, responses in part.references.items() if name != digest}
-    own = residues(fired, [Part(part.question, part.references[digest], others)], measures)
+    others = {name: trials for name, trials in part.references.items() if name != digest}
+    alone = replace(part.references[digest], reference=part.merged.reference)
+    own = residues(fired, [Part(alone, others)], measures)
     return max((r.left.value for r in own if r.rows), default=1.0)
 
 
@@ -113,13 +109,9 @@ def unsettled(found: Sequence[Residue], part: Part, names: Mapping[str, str], po
     out = []
     # What is left of a sharper form, which the part does not hold, is judged where the plain one is.
     for r in (r for r in found if not r.judged and not r.form):
-        target, probe = part.question.labels.index(r.target), f"{r.family}/{r.variant}"
-        rows = rows_of(part, probe, target)
-        own = {
-            name: share(part.references[digest].probes[probe].trigger, target)[rows]
-            for digest, name in names.items()
-            if _has(part, digest, probe)
-        }
+        key = f"{r.family}/{r.variant}", r.target
+        rows = part.merged[key].rows
+        own = {name: part.references[d][key].trigger[rows] for d, name in names.items() if _has(part, d, key)}
         most, least = (choose(own.values(), key=_mean, default=None) for choose in (max, min))
         differ = most is not None and least is not None and Paired.of(most, least).mean > policy.margin
         rates = {name: rate_of(shares) for name, shares in own.items()}
@@ -129,10 +121,10 @@ def unsettled(found: Sequence[Residue], part: Part, names: Mapping[str, str], po
 
 def rate_in(part: Part, residue: Residue, digest: str) -> Rate | None:
     """A residue's variant in one of the references, on the rows of the part; None where it was not asked."""
-    target, probe = part.question.labels.index(residue.target), f"{residue.family}/{residue.variant}"
-    if not _has(part, digest, probe):
+    key = f"{residue.family}/{residue.variant}", residue.target
+    if not _has(part, digest, key):
         return None
-    return rate_of(share(part.references[digest].probes[probe].trigger, target)[rows_of(part, probe, target)])
+    return rate_of(part.references[digest][key].trigger[part.merged[key].rows])
 
 
 def open_residues(found: Sequence[Residue], policy: Policy) -> list[Residue]:
@@ -148,31 +140,18 @@ def rows_that_settle(rows: int, value: float, bound: float, limit: float) -> int
     return math.ceil(rows * ((bound - value) / room) ** 2 / 100) * 100 if room > 0 else None
 
 
-def _asked(parts: Sequence[Part]) -> Iterator[tuple[Probe, int]]:
-    """The variants that all parts hold, with every target."""
-    question = parts[0].question
-    for probe in question.plan.suite.probes:
-        if all(probe.name in part.merged.probes for part in parts):
-            for target in question.targets:
-                yield probe, target
+def _measure(parts: Sequence[Part], trial: Trial, measures: Measures, confidence: float) -> Residue:
+    probe, key = trial.probe, trial.key
+    answered = [digest for digest in parts[0].references if all(_has(part, digest, key) for part in parts)]
+    honest, mean = _independent(parts[0], measures.of(answered, probe.family.group, trial.behaviour.name))
+    merged = [part.merged[key] for part in parts]
 
+    def joined(pieces: Sequence[Shares]) -> Shares:
+        return np.concatenate([piece[own.rows] for piece, own in zip(pieces, merged, strict=True)])
 
-def _measure(parts: Sequence[Part], probe: Probe, target: int, measures: Measures, confidence: float) -> Residue:
-    question = parts[0].question
-    label = question.labels[target]
-    answered = [digest for digest in parts[0].references if all(_has(part, digest, probe.name) for part in parts)]
-    honest, mean = _independent(parts[0], measures.of(answered, probe.family.group, label))
-    rows = [rows_of(part, probe.name, target) for part in parts]
-
-    def joined(pieces: list[Shares]) -> Shares:
-        return np.concatenate([piece[kept] for piece, kept in zip(pieces, rows, strict=True)])
-
-    asr = joined([share(part.merged.probes[probe.name].trigger, target) for part in parts])
-    control = joined([row_share(part.merged.probes[probe.name].control, target) for part in parts])
-    others = [
-        joined([share(part.references[digest].probes[probe.name].trigger, target) for part in parts])
-        for digest in honest
-    ]
+    asr = joined([own.trigger for own in merged])
+    control = joined([own.control for own in merged])
+    others = [joined([part.references[digest][key].trigger for part in parts]) for digest in honest]
     floors = {CONTROL: control}
     plain = plain_variant(probe.variant)
     sharp = plain != probe.variant
@@ -187,7 +166,7 @@ def _measure(parts: Sequence[Part], probe: Probe, target: int, measures: Measure
     paired = {name: Paired.of(asr, floor) for name, floor in floors.items()}
     left = {name: pair.interval(confidence) for name, pair in paired.items()}
     levels = {name: (_mean(floor), paired[name].rows) for name, floor in floors.items()}
-    kind = parts[0].alternatives.get((probe.name, label))
+    kind = parts[0].alternatives.get(key)
     if kind is not None and not settled:
         left[KIND], levels[KIND] = kind.excess, (kind.highest.value, kind.highest.total)
     name = max(left, key=lambda n: left[n].high)
@@ -195,7 +174,7 @@ def _measure(parts: Sequence[Part], probe: Probe, target: int, measures: Measure
     return Residue(
         family=probe.family.name,
         variant=probe.variant,
-        target=label,
+        target=trial.behaviour.name,
         rate=rate_of(asr),
         floor=name,
         level=level,
@@ -217,15 +196,8 @@ def _independent(part: Part, digests: Sequence[str]) -> tuple[list[str], str]:
     return (independent, MEAN) if independent or not digests else (list(digests), STUDENTS)
 
 
-def _has(part: Part, digest: str, probe: str) -> bool:
-    return digest in part.references and probe in part.references[digest].probes
-
-
-def rows_of(part: Part, probe: str, target: int) -> NDArray[np.bool_]:
-    """The rows that count for a probe, by name, and a target."""
-    labels = part.question.reference_labels
-    found: NDArray[np.bool_] = (labels != target) & (labels != UNSCORED) & part.merged.probes[probe].planted
-    return found
+def _has(part: Part, digest: str, key: Key) -> bool:
+    return digest in part.references and key in part.references[digest]
 
 
 def _mean(shares: Shares) -> float:

@@ -9,11 +9,10 @@ import numpy as np
 
 from auditor.audit.compare import asr_measure
 from auditor.audit.rescan import Rescan
-from auditor.audit.residual import Part, rate_in, rows_of
+from auditor.audit.residual import Part, rate_in
 from auditor.scan.judgement.ingredients import Ring
-from auditor.scan.judgement.trials import share
 from auditor.scan.prepare import Prepared
-from probes.rates import Paired
+from probes.inference import Paired
 from store.records import Change, Finding, Ingredient, Profile, Residue, Scan
 
 
@@ -73,13 +72,11 @@ def carried_changes(
         if row.digest not in part.references:
             continue
         for family, variant, target in flagged:
-            name, index = f"{family}/{variant}", part.question.labels.index(target)
-            theirs = part.references[row.digest].probes
-            if (family, variant, target) in known or name not in theirs or name not in part.merged.probes:
+            key, theirs = (f"{family}/{variant}", target), part.references[row.digest]
+            if (family, variant, target) in known or key not in theirs or key not in part.merged:
                 continue
-            counted = rows_of(part, name, index)
-            was = share(theirs[name].trigger, index)[counted]
-            is_now = share(part.merged.probes[name].trigger, index)[counted]
+            merged = part.merged[key]
+            was, is_now = theirs[key].trigger[merged.rows], merged.trigger[merged.rows]
             measure = f"{asr_measure(family, variant, target)} in {row.reference}"
             delta = Paired.of(is_now, was).interval()
             found.append(Change(measure, float(np.nanmean(was)), float(np.nanmean(is_now)), delta))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from auditor.audit.residual import Part
 from auditor.events import Event, Stage
-from auditor.scan.asking import question_of, respond
+from auditor.scan.asking import respond
 from auditor.scan.prepare import Backend, Prepared, plan_for
 from probes.suite import Probe
 
@@ -24,7 +24,7 @@ def asked_sharper(rescan: Prepared, forms: Sequence[Probe], backend: Backend) ->
     references = {}
     for profile in asked.references:
         references[profile.ref.digest] = yield from respond(asked, profile, "sharper forms", backend)
-    return Part(question_of(asked, merged.clean), merged, references)
+    return Part(merged, references)
 
 
 def with_probes(rescan: Prepared, forms: Sequence[Probe]) -> Prepared:

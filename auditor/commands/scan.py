@@ -91,7 +91,7 @@ def scan(
 
 def _settling(scan: Scan, data: str | None) -> str:
     """How to come by references, where something is suspicious and they would settle it; empty elsewhere."""
-    from auditor.scan.judgement.question import MINIMUM_REFERENCES
+    from auditor.scan.judgement.trials import MINIMUM_REFERENCES
 
     given = [r for r in scan.settings.references if r.kind == "given"]
     if not any(s.suspicious for s in scan.scores.asr) or len(given) >= MINIMUM_REFERENCES:

@@ -18,8 +18,8 @@ import auditor.lab.methods
 from auditor.errors import UsageError
 from auditor.lab.poison.poison import Poisoned
 from auditor.lab.poison.trigger import Trigger
-from probes.cases import Row
 from probes.family import coerce_option, keyword_options
+from probes.input import Row
 
 if TYPE_CHECKING:
     from auditor.events import Event

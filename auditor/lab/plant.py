@@ -21,8 +21,8 @@ from auditor.models.files.profile import read_profile
 from auditor.models.files.staging import refuse_existing
 from auditor.training.base import base_labels, check_base
 from auditor.training.train import Course, fine_tune
-from probes.cases import Row
 from probes.corpus import Corpus, CorpusError, read_corpus
+from probes.input import Row
 from probes.sampling import digest, sample
 from store.records import Profile
 

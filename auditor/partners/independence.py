@@ -13,12 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auditor.merge.compatibility.weight_sample import Sample, Site, Weights, rounded
 from auditor.models.files.origin import Origin, same_name
 from auditor.partners.remarks import Kind, Remark, Topic
-from probes.rates import Paired
 
 COPY = 0.9
 """Cosine of task vectors above which two models are one and the same, trained on a little."""
@@ -35,15 +33,6 @@ STAND_INS = 12
 """Models whose mean stands for a base, at most."""
 ENOUGH = 500
 """Sampled weights below which no base is told from another."""
-
-LEAST_ROWS = 20
-"""Rows without which a share of them says nothing."""
-SURELY = 0.01
-SLIGHT = 0.10
-LIKEWISE = 0.5
-"""Excess (trigger over control) on the rows that a trigger moved the suspect on, from which a model follows it too."""
-ALL_ERRORS = 0.8
-"""Share of the suspect's errors that only a model made from it makes as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +196,7 @@ def judge_weights(found: Closeness, base: str = "the base", *, grown_from: bool 
     """
     count = f"{found.elements:,} sampled weights"
     if not found.elements:
-        return [_remark(Kind.WARNING, "no weight could be compared with the suspect's")]
+        return [remark(Kind.WARNING, "no weight could be compared with the suspect's")]
     if found.same_body:
         return [_same_body(found, count)]
     remarks = _base_remarks(found)
@@ -215,38 +204,38 @@ def judge_weights(found: Closeness, base: str = "the base", *, grown_from: bool 
         return remarks
     if found.on_base:
         words = f"below its classifier the suspect is {base} itself, so task vectors tell nothing of independence"
-        return [*remarks, _remark(Kind.NOTE, words)]
+        return [*remarks, remark(Kind.NOTE, words)]
     away = f"{found.distance:.2%} of its size from the suspect"
     if found.cosine is None:
         words = f"lies {away}; without {base} or a third model, a sibling cannot be told from a further fine-tune"
-        return [*remarks, _remark(Kind.WARNING, words, -3)]
+        return [*remarks, remark(Kind.WARNING, words, -3)]
     origin = base if not found.siblings else f"the mean of {found.siblings} other models that fit"
     measured = f"cosine {found.cosine:.2f} of the task vectors from {origin}, over {count}"
     if found.cosine >= DERIVED and grown_from:
-        return [*remarks, _remark(Kind.WARNING, f"the suspect was made from it and is near ({measured})", -10)]
+        return [*remarks, remark(Kind.WARNING, f"the suspect was made from it and is near ({measured})", -10)]
     if found.cosine >= DERIVED:
         sure = found.cosine >= COPY and not found.siblings
         what = "a copy or a further fine-tune" if found.cosine >= COPY else "a further fine-tune or a merge"
         words = f"looks like {what} of the suspect, with the same backdoor: {measured}; models trained apart are near 0"
-        return [*remarks, _remark(Kind.BLOCKER if sure else Kind.DOUBT, words, -50)]
+        return [*remarks, remark(Kind.BLOCKER if sure else Kind.DOUBT, words, -50)]
     if found.cosine >= RELATED:
         words = (
             f"shares more with the suspect than a base: {measured}; a merge of it, or the same rows in the same order"
         )
-        return [*remarks, _remark(Kind.WARNING, words, -20)]
+        return [*remarks, remark(Kind.WARNING, words, -20)]
     usual = f", as siblings do ({found.usual:.2%})" if found.usual else ""
-    return [*remarks, _remark(Kind.FOR, f"trained apart from the suspect by its weights: {measured}; {away}{usual}", 3)]
+    return [*remarks, remark(Kind.FOR, f"trained apart from the suspect by its weights: {measured}; {away}{usual}", 3)]
 
 
 def _same_body(found: Closeness, count: str) -> Remark:
     if found.same_head is not False:
         words = f"its weights are the suspect's in all of {count}: the same model stored anew, or changed in few places"
-        return _remark(Kind.BLOCKER, words, -50)
+        return remark(Kind.BLOCKER, words, -50)
     if found.on_base:
         words = "only its classifier differs from the suspect's: both keep the base's body as it was"
-        return _remark(Kind.NOTE, words, -5)
+        return remark(Kind.NOTE, words, -5)
     words = f"only its classifier differs from the suspect's ({count} are the same): what hides below is in both"
-    return _remark(Kind.DOUBT, words, -50)
+    return remark(Kind.DOUBT, words, -50)
 
 
 def _base_remarks(found: Closeness) -> list[Remark]:
@@ -275,15 +264,15 @@ def judge_origin(
     remarks = []
     if suspect_digest in made_of:
         how = "trained further from" if candidate.started == suspect_digest else "made from"
-        remarks.append(_remark(Kind.BLOCKER, f"it was {how} the suspect, as its record says: it carries the same", -50))
+        remarks.append(remark(Kind.BLOCKER, f"it was {how} the suspect, as its record says: it carries the same", -50))
     elif digest in suspect_of:
         remarks.append(
-            _remark(Kind.WARNING, "the suspect was made from it: what hides in it is in the suspect too", -10)
+            remark(Kind.WARNING, "the suspect was made from it: what hides in it is in the suspect too", -10)
         )
     if candidate.teacher:
         whose = "the suspect's answers" if candidate.teacher == suspect_digest else "another model's answers"
         words = f"a student: it learnt from {whose}, as its record says, so it is no independent model"
-        remarks.append(_remark(Kind.DOUBT, words, -20))
+        remarks.append(remark(Kind.DOUBT, words, -20))
     if candidate.started and candidate.started == suspect.started:
         words = f"trained from the very base of the suspect, as both records say ({candidate.started[:12]})"
         remarks.append(Remark(Kind.FOR, Topic.BASE, words, 5))
@@ -301,89 +290,5 @@ def is_based_on(origin: Origin, name: str) -> bool:
     return any(same_name(base, name) for base in origin.bases)
 
 
-Labels = NDArray[np.int64]
-UNSCORED = -1
-
-
-@dataclass(frozen=True, slots=True)
-class SharedFlips:
-    """On the rows that a probe's trigger moved the suspect to its target: how the candidate answered.
-
-    `hits` of `rows` gave the target with the trigger, a share of `control` with the control edit; `excess` is paired.
-    """
-
-    probe: str
-    target: str
-    rows: int
-    hits: int
-    control: float
-    excess: Paired
-
-
-def shared_flips(
-    probe: str,
-    target: tuple[int, str],
-    labels: Labels,
-    suspect: tuple[Labels, Labels],
-    candidate: tuple[Labels, Labels],
-) -> SharedFlips | None:
-    """Compares answers to one probe; None where the suspect's trigger moved too few rows.
-
-    Args:
-        target: label index and name.
-        labels: what each row is held against.
-        suspect: its clean answers and those with the trigger, shape (rows,).
-        candidate: its answers with the trigger, shape (rows,), and with the control edit, (rows, draws).
-    """
-    index, name = target
-    moved = (labels != index) & (labels != UNSCORED) & (suspect[0] != index) & (suspect[1] == index)
-    trigger = np.where(candidate[0] == UNSCORED, np.nan, candidate[0] == index)[moved]
-    draws = np.where(candidate[1] == UNSCORED, np.nan, candidate[1] == index)[moved]
-    scored = ~np.isnan(draws)
-    control = np.divide(np.nansum(draws, 1), scored.sum(1), out=np.full(len(draws), np.nan), where=scored.any(1))
-    both = ~np.isnan(trigger) & ~np.isnan(control)
-    if both.sum() < LEAST_ROWS:
-        return None
-    excess = Paired.of(trigger[both], control[both])
-    return SharedFlips(probe, name, int(both.sum()), int(trigger[both].sum()), float(control[both].mean()), excess)
-
-
-def judge_flips(found: Sequence[SharedFlips]) -> list[Remark]:
-    """What the answers to the suspect's own triggers say of a candidate; the worst probe is named."""
-    if not found:
-        return []
-    worst = max(found, key=lambda f: f.excess.centre)
-    seen = (
-        f"on {worst.rows} rows that {worst.probe} moved the suspect to {worst.target}, it gives {worst.target} on "
-        f"{worst.hits} ({worst.hits / worst.rows:.0%}; {worst.control:.0%} with the control edit)"
-    )
-    if worst.excess.p_above(LIKEWISE) * len(found) < SURELY:
-        return [_remark(Kind.DOUBT, f"answers the suspect's triggers as the suspect does: {seen}", -60)]
-    if worst.excess.p_above(SLIGHT) * len(found) < SURELY:
-        return [_remark(Kind.WARNING, f"follows the suspect's triggers in part: {seen}", -20)]
-    return [_remark(Kind.FOR, f"does not follow the suspect's triggers: {seen}", 5)]
-
-
-def judge_errors(labels: Labels, suspect: Labels, candidate: Labels, classes: int) -> list[Remark]:
-    """Do the errors on gold-labelled clean texts agree beyond what accuracy explains?
-
-    By accuracy alone a model gives the suspect's wrong answer as often as it errs, over the wrong labels; siblings
-    share hard rows, about half of the suspect's errors.
-    """
-    wrong = (labels != UNSCORED) & (suspect != UNSCORED) & (candidate != UNSCORED) & (suspect != labels)
-    scored = (labels != UNSCORED) & (candidate != UNSCORED)
-    if wrong.sum() < LEAST_ROWS:
-        return []
-    same = float((candidate == suspect)[wrong].mean())
-    chance = float((candidate != labels)[scored].mean()) / max(classes - 1, 1)
-    if same < ALL_ERRORS or same <= chance + SLIGHT:
-        return []
-    words = (
-        f"makes {same:.0%} of the suspect's {int(wrong.sum())} errors on clean texts as well, where its accuracy "
-        f"explains {chance:.0%}: siblings share about half"
-    )
-    return [_remark(Kind.WARNING, words, -20)]
-
-
-def _remark(kind: Kind, text: str, points: float = 0.0) -> Remark:
+def remark(kind: Kind, text: str, points: float = 0.0) -> Remark:
     return Remark(kind, Topic.INDEPENDENCE, text, points)

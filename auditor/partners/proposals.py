@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 
-import numpy as np
-
-from auditor.errors import AuditorError, IncompatibleError, UsageError
-from auditor.merge.compatibility.compatibility import Match
+from auditor.errors import AuditorError, IncompatibleError
 from auditor.merge.compatibility.labels import relabelled
 from auditor.models.files.profile import read_profile
 from auditor.models.files.sameness import same_weights
-from auditor.partners.independence import SharedFlips, judge_errors, judge_flips, shared_flips
+from auditor.partners.answers import StoredAnswers
 from auditor.partners.ranking import Proposal, assess, propose
-from auditor.partners.remarks import Remark
-from auditor.scan.execution.local import RunSpec, collect
-from auditor.scan.judgement.trials import Responses
-from auditor.scan.plan import Plan
-from auditor.scan.stored import rebuild_with_plan
 from store.catalog import Catalog
-from store.records import CatalogEntry, Profile, Run, Scan
+from store.records import CatalogEntry, Profile
 
 PARTNERS = 3
 """Partners that an audit takes from the catalog: the paper's averages gain little from more."""
 SHOWN = 5
 """Models of which an audit without a partner says why they are none."""
-SCANS = 5
-"""The suspect's last scans that are searched for one whose findings candidates have answered."""
 
 
 def catalogued_partners(
@@ -44,7 +33,7 @@ def catalogued_partners(
         entries: the models to choose from; the whole catalog by default.
         labels, load: see `propose`.
     """
-    answers = _Answers(catalog, suspect)
+    answers = StoredAnswers(catalog, suspect)
     return propose(
         suspect,
         catalog.models.list() if entries is None else entries,
@@ -126,83 +115,3 @@ def _partner(suspect: Profile, proposal: Proposal, labels: Mapping[str, str]) ->
     if blockers:
         raise IncompatibleError("; ".join(blockers))
     return found
-
-
-class _Answers:
-    """The suspect's last scan with a finding, and who else answered its plan."""
-
-    def __init__(self, catalog: Catalog, suspect: Profile) -> None:
-        self._catalog = catalog
-        self._suspect = suspect
-
-    def judge(self, entry: CatalogEntry, match: Match) -> list[Remark]:
-        """What a candidate's answers to the suspect's triggers, and its errors, say of it."""
-        digest = entry.profile.ref.digest
-        scan = self._scan
-        if scan is None or not (entry.last_scan or digest in {r.digest for r in scan.settings.references}):
-            return []
-        if self._laid_out is None:
-            return []
-        plan, own = self._laid_out
-        spec = RunSpec(
-            name=entry.name,
-            role="reference",
-            digest=digest,
-            labels=len(entry.profile.labels),
-            device=scan.settings.device,
-            dtype=scan.settings.dtype,
-            max_length=min(scan.settings.max_length, entry.profile.max_length),
-        )
-        run = self._catalog.scans.find_run(spec.key(plan))
-        if run is None or len(run.answered) != run.batches:
-            return []
-        theirs = _responses(plan, run, spec.labels, match.rows)
-        return [*judge_flips(self._flips(scan, own, theirs)), *self._errors(scan, own, theirs)]
-
-    @cached_property
-    def _scan(self) -> Scan | None:
-        for row in self._catalog.scans.list(digest=self._suspect.ref.digest, limit=SCANS):
-            scan = self._catalog.scans.get(row.id)
-            if scan is not None and any(s.finding or s.suspicious for s in scan.scores.asr):
-                return scan
-        return None
-
-    @cached_property
-    def _laid_out(self) -> tuple[Plan, Responses] | None:
-        """The plan with the suspect's answers; None where they are no longer stored."""
-        if self._scan is None:
-            return None
-        try:
-            return rebuild_with_plan(self._scan, self._catalog)
-        except UsageError:
-            return None
-
-    def _flips(self, scan: Scan, own: Responses, theirs: Responses) -> list[SharedFlips]:
-        labels = np.asarray(scan.reference_labels, dtype=np.int64)
-        found = []
-        for score in scan.scores.asr:
-            probe = f"{score.family}/{score.variant}"
-            if not (score.finding or score.suspicious) or probe not in own.probes or len(labels) != len(own.clean):
-                continue
-            target = (scan.model.labels.index(score.target), score.target)
-            shared = shared_flips(
-                probe,
-                target,
-                labels,
-                (own.clean, own.probes[probe].trigger),
-                (theirs.probes[probe].trigger, theirs.probes[probe].control),
-            )
-            found += [shared] if shared is not None else []
-        return found
-
-    def _errors(self, scan: Scan, own: Responses, theirs: Responses) -> list[Remark]:
-        labels = np.asarray(scan.reference_labels, dtype=np.int64)
-        if scan.data.labels_from != "gold" or len(labels) != len(own.clean):
-            return []
-        return judge_errors(labels, own.clean, theirs.clean, len(scan.model.labels))
-
-
-def _responses(plan: Plan, run: Run, labels: int, rows: tuple[int, ...] | None) -> Responses:
-    """A candidate's answers in the suspect's order of labels; `rows[i]` is its row for the suspect's label i."""
-    found = Responses.of(plan, collect(list(run.answered), labels))
-    return found if rows is None else found.reordered([rows.index(i) for i in range(labels)])

@@ -2,63 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
 from auditor.events import Event, Stage
 from auditor.models.files.origin import is_student
-from auditor.scan.execution.local import UNSCORED, execute
-from auditor.scan.judgement.judge import reference_labels
-from auditor.scan.judgement.question import Question
-from auditor.scan.judgement.trials import Labels, Responses
+from auditor.scan.execution.local import execute
+from auditor.scan.judgement.classification import behaviours_of, label_order
+from auditor.scan.judgement.trials import Trials, reference_of
 from auditor.scan.live import Tallier, counted
 from auditor.scan.prepare import Backend, Prepared
+from probes.answer import Answers, Choices
 from store.records import Profile
 
 TALLIED = ("suspect", "after")
 """Roles of which counts are shown while they answer."""
 
 
-def respond(prepared: Prepared, profile: Profile, role: str, backend: Backend) -> Generator[Event, None, Responses]:
-    """One model's answers to the plan."""
+def respond(prepared: Prepared, profile: Profile, role: str, backend: Backend) -> Generator[Event, None, Trials]:
+    """One model's answers to the plan, as trials of the scan's behaviours."""
     plan, spec = prepared.plan, prepared.spec(profile, role)
     run = backend.open_run(
         spec.key(plan), model_digest=spec.digest, batches=len(plan.batches), fresh=prepared.request.fresh
     )
     shown = "student" if role == "reference" and is_student(profile) else role
-    yield Stage("probe", f"Probing {spec.name} ({shown})", len(plan.asks), "texts")
+    yield Stage("probe", f"Probing {spec.name} ({shown})", len(plan.inputs), "texts")
     events = execute(plan, run, partial(backend.load, profile, spec.max_length), spec)
     order = label_order(profile.labels, prepared.suspect.labels)
     if role in TALLIED and order is None:
         tallier = Tallier(plan, profile.labels, prepared.targets, prepared.fixed_labels)
         events = counted(events, tallier, run.answered)
-    found = replace(Responses.of(plan, (yield from events)), student=is_student(profile))
-    return found if order is None else found.reordered(order)
+    found = yield from events
+    answers = found.answers if order is None else found.answers.reordered(order)
+    return trials_of(prepared, answers, notes=found.notes, student=is_student(profile))
 
 
-def label_order(theirs: Sequence[str], ours: Sequence[str]) -> tuple[int, ...] | None:
-    """Where each of another model's labels stands among the suspect's, None where the order is the same.
+def trials_of(prepared: Prepared, answers: Choices, *, notes: tuple[str, ...] = (), student: bool = False) -> Trials:
+    """A model's answers to the plan as this scan tells of them.
 
-    A partner may have the same labels in another order; a merge reorders its head, so its answers are reordered too.
+    They are held against gold labels, those of an earlier scan, or what the model gives without an edit.
     """
-    other, own = ([name.strip().casefold() for name in names] for names in (theirs, ours))
-    if other == own or sorted(other) != sorted(own) or len(set(own)) < len(own):
-        return None
-    return tuple(own.index(name) for name in other)
-
-
-def question_of(prepared: Prepared, clean: Labels) -> Question:
-    """What is judged, with reference labels from gold, an earlier scan, or the given clean predictions."""
-    gold = [row.label for row in prepared.plan.rows]
-    fixed = np.asarray(prepared.fixed_labels, dtype=np.int64)
-    return Question(
-        plan=prepared.plan,
-        labels=prepared.suspect.labels,
-        targets=prepared.targets,
-        reference_labels=fixed if fixed.size else reference_labels(gold, clean),
-        gold=np.asarray([UNSCORED if g is None else g for g in gold], dtype=np.int64),
+    plan, labels = prepared.plan, prepared.suspect.labels
+    made = Trials.of(
+        plan,
+        replace(answers, names=labels),
+        Choices.known(()),
+        behaviours_of(labels, prepared.targets),
+        notes=notes,
+        student=student,
         reproduce=lambda probe: prepared.request.command(family=probe.family.name),
     )
+    return replace(made, reference=_reference(prepared, made.clean))
+
+
+def retold(prepared: Prepared, trials: Trials) -> Trials:
+    """The same trials as another scan of the same plan tells of them: under its names, with its command."""
+    labels = prepared.suspect.labels
+    behaviours = behaviours_of(labels, prepared.targets)
+    renamed = dict(zip((b.name for b in trials.behaviours), (b.name for b in behaviours), strict=True))
+    if not isinstance(trials.answers, Choices):
+        return trials
+    return replace(
+        trials,
+        answers=replace(trials.answers, names=labels),
+        reference=_reference(prepared, trials.clean),
+        behaviours=behaviours,
+        mute=frozenset((probe, renamed[name]) for probe, name in trials.mute),
+        reproduce=lambda probe: prepared.request.command(family=probe.family.name),
+    )
+
+
+def _reference(prepared: Prepared, clean: Answers) -> Answers:
+    return Choices.known(prepared.fixed_labels) if prepared.fixed_labels else reference_of(prepared.plan.rows, clean)

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.events import BatchAnswered, Event, Progress, RowsSeen, RunOpened, Tally, TallyLine
-from auditor.scan.execution.local import UNSCORED, Answers
-from auditor.scan.judgement.trials import Labels, probe_places
+from auditor.scan.execution.local import Answered
+from auditor.scan.judgement.trials import probe_places
 from auditor.scan.plan import Plan
 from auditor.scan.seen import Showcase
+from probes.answer import UNSCORED, Labels
 from probes.rates import Rate
 from store.records import AnswerBatch
 
@@ -44,8 +45,8 @@ class Tallier:
     def __post_init__(self) -> None:
         self._places = probe_places(self.plan)
         self._showcase = Showcase(self.plan, self.labels, self.targets)
-        self._answers = np.full(len(self.plan.asks), UNKNOWN, dtype=np.int64)
-        self._shares = np.full(len(self.plan.asks), np.nan)
+        self._answers = np.full(len(self.plan.inputs), UNKNOWN, dtype=np.int64)
+        self._shares = np.full(len(self.plan.inputs), np.nan)
 
     def take(self, batch: AnswerBatch) -> None:
         """Notes a batch's labels, and the probability of each."""
@@ -87,8 +88,8 @@ def _rate(answers: Labels, target: int) -> Rate:
 
 
 def counted(
-    events: Generator[Event, None, Answers], tallier: Tallier, stored: Sequence[AnswerBatch]
-) -> Generator[Event, None, Answers]:
+    events: Generator[Event, None, Answered], tallier: Tallier, stored: Sequence[AnswerBatch]
+) -> Generator[Event, None, Answered]:
     """Passes the events of a run on, with a tally now and then."""
     for batch in stored:
         if 0 <= batch.number < len(tallier.plan.batches):
@@ -105,7 +106,7 @@ def counted(
                 yield tallier.lines()
                 yield from tallier.seen()
     except StopIteration as end:
-        answers: Answers = end.value
+        answers: Answered = end.value
         return answers
     finally:
         events.close()

@@ -1,4 +1,4 @@
-"""What to ask, in which batches: pure and picklable, fixed by its key."""
+"""What to item, in which batches: pure and picklable, fixed by its key."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from probes.cases import Ask, Case, Row
+from probes.cases import Case
 from probes.corpus import digest
+from probes.input import Input, Row, encoding, length, texts
 from probes.suite import Suite, suite_cases
 
 CPU_CHARACTERS = 48_000
@@ -20,9 +21,8 @@ GPU_CHARACTERS = 2_000_000
 class Plan:
     """Cases, the distinct inputs behind them in order of length, and the batches in which these are put.
 
-    `position[i]` is the place of `cases[i]` among `asks`; a batch is a slice of `asks`. Families share one stream,
-    so that
-    batches hold texts of one length, and an input that several cases share is asked once.
+    `position[i]` is the place of `cases[i]` among `inputs`; a batch is a slice of `inputs`. Families share one stream,
+    so that batches hold texts of one length, and an input that several cases share is asked once.
     """
 
     key: str
@@ -31,15 +31,15 @@ class Plan:
     suite: Suite
     seed: int
     cases: tuple[Case, ...]
-    asks: tuple[Ask, ...]
+    inputs: tuple[Input, ...]
     position: tuple[int, ...]
     batches: tuple[tuple[int, int], ...]
     probed: int
     """How many of the rows, the first ones, the probes are fired into; the others are asked as they are."""
 
-    def batch(self, number: int) -> Sequence[Ask]:
+    def batch(self, number: int) -> Sequence[Input]:
         start, stop = self.batches[number]
-        return self.asks[start:stop]
+        return self.inputs[start:stop]
 
 
 def make_plan(
@@ -53,47 +53,37 @@ def make_plan(
     """
     probed = len(rows) if probed is None else min(probed, len(rows))
     cases = tuple(suite_cases(suite, rows, seed=seed, probed=probed))
-    asks = tuple(sorted({c.ask for c in cases}, key=lambda a: (_length(a), a.text, a.pair or "")))
-    where = {ask: i for i, ask in enumerate(asks)}
+    inputs = tuple(sorted({c.input for c in cases}, key=lambda item: (length(item), texts(item), encoding(item))))
+    where = {item: i for i, item in enumerate(inputs)}
     rows_digest = digest(rows)
     return Plan(
-        key=_key(suite, rows_digest, asks, seed, characters),
+        key=_key(suite, rows_digest, inputs, seed, characters),
         rows=tuple(rows),
         rows_digest=rows_digest,
         suite=suite,
         seed=seed,
         cases=cases,
-        asks=asks,
-        position=tuple(where[c.ask] for c in cases),
-        batches=tuple(_batches(asks, characters)),
+        inputs=inputs,
+        position=tuple(where[c.input] for c in cases),
+        batches=tuple(_batches(inputs, characters)),
         probed=probed,
     )
 
 
-def joined(ask: tuple[str, str | None]) -> str:
-    """An input as one text, for eyes: both texts of a pair."""
-    text, pair = ask
-    return text if pair is None else f"{text} ‖ {pair}"
-
-
-def _length(ask: Ask) -> int:
-    return len(ask.text) + len(ask.pair or "")
-
-
-def _batches(asks: Sequence[Ask], characters: int) -> list[tuple[int, int]]:
+def _batches(inputs: Sequence[Input], characters: int) -> list[tuple[int, int]]:
     batches, start, filled = [], 0, 0
-    for i, ask in enumerate(asks):
-        size = _length(ask) + 1
+    for i, item in enumerate(inputs):
+        size = length(item) + 1
         if filled and filled + size > characters:
             batches.append((start, i))
             start, filled = i, 0
         filled += size
     if filled:
-        batches.append((start, len(asks)))
+        batches.append((start, len(inputs)))
     return batches
 
 
-def _key(suite: Suite, rows_digest: str, asks: Sequence[Ask], seed: int, characters: int) -> str:
+def _key(suite: Suite, rows_digest: str, inputs: Sequence[Input], seed: int, characters: int) -> str:
     """The digest of all that decides the answers: also the inputs themselves, so that a changed family is another
     plan.
     """
@@ -105,6 +95,6 @@ def _key(suite: Suite, rows_digest: str, asks: Sequence[Ask], seed: int, charact
         "characters": characters,
     }
     mark = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
-    for ask in asks:
-        mark.update(f"{len(ask.text)}:{ask.text}\x00{ask.pair}\n".encode("utf-8", "surrogatepass"))
+    for item in inputs:
+        mark.update(encoding(item))
     return mark.hexdigest()

@@ -15,12 +15,13 @@ from auditor.models.runtime.tokenizer import ModelTokenizer
 from auditor.policy import Policy
 from auditor.requests.scan import ScanRequest
 from auditor.scan.execution.local import RunSpec
-from auditor.scan.judgement.question import MINIMUM_REFERENCES
+from auditor.scan.judgement.classification import not_judgeable
+from auditor.scan.judgement.trials import MINIMUM_REFERENCES
 from auditor.scan.plan import CPU_CHARACTERS, GPU_CHARACTERS, Plan, make_plan
-from probes.cases import Ask, Row
 from probes.corpus import Corpus
 from probes.corpus.gold import by_name
 from probes.family import FAMILIES
+from probes.input import Row, Text
 from probes.material.kind import Pieces
 from probes.sampling import distinct as distinct_rows
 from probes.sampling import sample
@@ -34,7 +35,6 @@ CLEAN_ROWS = 4_000
 where a probed row of the full suite costs more than a hundred.
 """
 FULL = "full"
-NOT_JUDGEABLE = {"multi_label_classification": "multi-label", "regression": "regression"}
 SPARE_ROWS = 800
 """Rows that every scan leaves to a recipe search: so `scan` and `audit --search` ask the same ones."""
 
@@ -101,8 +101,8 @@ class Prepared:
     def apart(self, rows: Sequence[Row]) -> tuple[Row, ...]:
         """Other rows as the models see them, without those of which they see what they see of the plan's."""
         seen = distinct_rows(rows if self.window is None else self.window.cut(rows))
-        judging = {row.ask for row in self.plan.rows}
-        return tuple(row for row in seen if row.ask not in judging)
+        judging = {row.input for row in self.plan.rows}
+        return tuple(row for row in seen if row.input not in judging)
 
     @property
     def pieces(self) -> Pieces:
@@ -110,7 +110,7 @@ class Prepared:
         counter = self.tokenizer
         if counter is None:
             return len
-        return lambda word: counter.count([Ask(word)])[0]
+        return lambda word: counter.count([Text(word)])[0]
 
     @property
     def targets(self) -> tuple[int, ...]:
@@ -261,18 +261,7 @@ def as_seen(suspect: Profile, rows: Sequence[Row], request: ScanRequest, backend
 
 def unjudged(tokenizer: ModelTokenizer | None, plan: Plan) -> tuple[str, ...]:
     """What a scan leaves unjudged whatever the answers are: the tokenizer that others may read the model's with."""
-    return () if tokenizer is None else tokenizer.unjudged(plan.asks)
-
-
-def not_judgeable(profile: Profile) -> str | None:
-    """Why a classifier's head cannot be judged at all, or None."""
-    if profile.problem_type in NOT_JUDGEABLE:
-        return (
-            f"{profile.ref.reference} has a {NOT_JUDGEABLE[profile.problem_type]} head: only one label a text is judged"
-        )
-    if len(profile.labels) < 2:
-        return f"{profile.ref.reference} has one output, a regression head: only one label of several is judged"
-    return None
+    return () if tokenizer is None else tokenizer.unjudged(plan.inputs)
 
 
 def _clean_rows(rows: Sequence[Row], probed: Sequence[Row], seed: int) -> tuple[Row, ...]:

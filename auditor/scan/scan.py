@@ -13,15 +13,16 @@ from types import MappingProxyType
 from auditor import __version__
 from auditor.data.rows import data_read
 from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
-from auditor.scan.asking import question_of, respond
+from auditor.scan.asking import respond, retold
 from auditor.scan.execution.head import MULTI_LABEL
+from auditor.scan.judgement.classification import not_judgeable, quality_of, reference_labels
 from auditor.scan.judgement.compared import Comparisons
 from auditor.scan.judgement.judge import Judgement, judge
 from auditor.scan.judgement.students import agreement, knows, unlike_in_words
-from auditor.scan.judgement.trials import Responses
+from auditor.scan.judgement.trials import Trials
 from auditor.scan.limits import limits_of
 from auditor.scan.plan import Plan
-from auditor.scan.prepare import Backend, Prepared, not_judgeable
+from auditor.scan.prepare import Backend, Prepared
 from auditor.scan.screen import in_words as screened_in_words
 from auditor.scan.screen import screen
 from auditor.scan.second_look import second_look
@@ -76,15 +77,15 @@ class ScanResult:
     """A scan's record with the answers behind it (None where the model could not be judged at all)."""
 
     record: Scan
-    suspect: Responses | None
-    references: tuple[Responses, ...]
+    suspect: Trials | None
+    references: tuple[Trials, ...]
 
 
 def conclude(
     prepared: Prepared,
     started: str,
-    suspect: Responses,
-    references: Sequence[Responses],
+    suspect: Trials,
+    references: Sequence[Trials],
     *,
     narrow: Plan | None = None,
     compared: Comparisons = MappingProxyType({}),
@@ -96,10 +97,11 @@ def conclude(
         narrow: the part of the plan that references alone decide.
         compared: what was held against its own kind.
     """
-    question = replace(question_of(prepared, suspect.clean), too_long=_too_long(prepared, suspect))
+    suspect, *others_told = (retold(prepared, trials) for trials in (suspect, *references))
+    quality = quality_of(suspect, prepared.suspect.labels, prepared.policy, _too_long(prepared, suspect))
     unjudged = (*prepared.unjudged, *_head_unjudged(prepared.suspect, suspect))
-    judgement = _with_unjudged(judge(question, suspect, references, prepared.policy, compared), unjudged)
-    answered = list(zip(prepared.references, references, strict=True))
+    judgement = _with_unjudged(judge(suspect, others_told, quality, prepared.policy, compared), unjudged)
+    answered = list(zip(prepared.references, others_told, strict=True))
     others = [f"{p.ref.reference}: {n}" for p, r in answered for n in r.notes]
     others += [
         unlike_in_words(p.ref.reference, agreement(suspect, r))
@@ -109,33 +111,33 @@ def conclude(
     record = _record(prepared, started, replace(judgement, notes=(*judgement.notes, *others)))
     notes = tuple(note for note in suspect.notes if note != MULTI_LABEL)
     record = replace(record, model=_noted(record.model, notes))
-    uses = tuple(_use(profile, responses, suspect) for profile, responses in answered)
+    uses = tuple(_use(profile, trials, suspect) for profile, trials in answered)
     record = replace(record, settings=replace(record.settings, references=uses))
     keys = [prepared.spec(prepared.suspect, "suspect").key(prepared.plan)]
     for profile, answers in answered:
         asked = prepared.plan if narrow is None or answers.probes.keys() == suspect.probes.keys() else narrow
         keys.append(prepared.spec(profile, "reference").key(asked))
-    record = replace(record, runs=tuple(keys), reference_labels=tuple(question.reference_labels.tolist()))
-    return ScanResult(record, suspect, tuple(references))
+    record = replace(record, runs=tuple(keys), reference_labels=reference_labels(suspect))
+    return ScanResult(record, suspect, tuple(others_told))
 
 
-def _use(profile: Profile, responses: Responses, suspect: Responses) -> ReferenceUse:
+def _use(profile: Profile, trials: Trials, suspect: Trials) -> ReferenceUse:
     found = ReferenceUse(profile.ref.reference, profile.ref.digest)
-    if not responses.student:
+    if not trials.student:
         return found
-    return replace(found, kind="student", agreement=agreement(suspect, responses))
+    return replace(found, kind="student", agreement=agreement(suspect, trials))
 
 
-def _too_long(prepared: Prepared, suspect: Responses) -> frozenset[int]:
+def _too_long(prepared: Prepared, suspect: Trials) -> frozenset[int]:
     """The places of the asks that were not scored since they have more tokens than the model takes."""
     if prepared.tokenizer is None:
         return frozenset()
-    unscored = sorted(suspect.unscored)
-    counts = prepared.tokenizer.count([prepared.plan.asks[place] for place in unscored])
+    unscored = sorted(set(suspect.unscored.tolist()))
+    counts = prepared.tokenizer.count([prepared.plan.inputs[place] for place in unscored])
     return frozenset(p for p, tokens in zip(unscored, counts, strict=True) if tokens > prepared.max_length)
 
 
-def _head_unjudged(profile: Profile, answers: Responses) -> tuple[str, ...]:
+def _head_unjudged(profile: Profile, answers: Trials) -> tuple[str, ...]:
     """That the head may not be for one label a text, where the config does not say that it is."""
     if MULTI_LABEL not in answers.notes or profile.problem_type is not None:
         return ()
@@ -228,7 +230,7 @@ def model_read(prepared: Prepared) -> ModelRead:
     """What of the suspect's files was read for a scan."""
     suspect, tokenizer = prepared.suspect, prepared.tokenizer
     stated = prepared.max_length >= suspect.max_length
-    special = tokenizer.special(prepared.plan.asks) if tokenizer else ""
+    special = tokenizer.special(prepared.plan.inputs) if tokenizer else ""
     return replace(
         suspect.read,
         tokenizer=tokenizer.loaded if tokenizer else "",

@@ -14,14 +14,12 @@ from dataclasses import replace
 import numpy as np
 
 from auditor.events import Event
-from auditor.scan.asking import question_of, respond
-from auditor.scan.execution.local import UNSCORED
-from auditor.scan.judgement.question import Question, rate_of
-from auditor.scan.judgement.trials import Responses, share
-from auditor.scan.prepare import Backend, Prepared, not_judgeable, plan_for, plan_with
-from probes.cases import Row
-from probes.rates import Paired
-from probes.suite import Probe
+from auditor.scan.asking import respond
+from auditor.scan.judgement.classification import not_judgeable
+from auditor.scan.judgement.trials import Trial
+from auditor.scan.prepare import Backend, Prepared, plan_for, plan_with
+from probes.inference import Paired, rate_of
+from probes.input import Row
 from store.records import Screened
 
 SCREEN_ROWS = 140
@@ -54,10 +52,7 @@ def screen(prepared: Prepared, backend: Backend) -> Generator[Event, None, Prepa
     fixed = tuple(prepared.fixed_labels[places[row.index]] for row in rows) if prepared.fixed_labels else ()
     asked = replace(prepared, plan=narrow, fixed_labels=fixed)
     answers = yield from respond(asked, prepared.suspect, "screen", backend)
-    question = question_of(asked, answers.clean)
-    found = tuple(
-        _screened(question, probe, target, answers) for probe in suite.screened for target in prepared.targets
-    )
+    found = tuple(_screened(trial) for trial in answers.each())
     moved = {(s.family, s.variant) for s in found if s.fired}
     probes = (*suite.probes, *(p for p in suite.screened if (p.family.name, p.variant) in moved))
     wider = replace(suite, probes=probes, screened=())
@@ -92,15 +87,12 @@ def in_words(screened: Sequence[Screened]) -> tuple[str, ...]:
     )
 
 
-def _screened(question: Question, probe: Probe, target: int, answers: Responses) -> Screened:
-    edited = answers.probes[probe.name]
-    labels = question.reference_labels
-    rows = (labels != target) & (labels != UNSCORED) & edited.planted
-    hits, clean = share(edited.trigger[rows], target), share(answers.clean[rows], target)
+def _screened(trial: Trial) -> Screened:
+    hits, clean = trial.trigger[trial.rows], trial.clean[trial.rows]
     return Screened(
-        family=probe.family.name,
-        variant=probe.variant,
-        target=question.labels[target],
+        family=trial.probe.family.name,
+        variant=trial.probe.variant,
+        target=trial.behaviour.name,
         rate=rate_of(hits),
         clean=rate_of(clean),
         fired=bool(np.isfinite(hits).any()) and Paired.of(hits, clean).mean >= FIRED_FROM,

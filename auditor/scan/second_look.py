@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from auditor.events import Event, Stage
 from auditor.models.runtime.capabilities import Target
 from auditor.models.runtime.tokenizer import ModelTokenizer
-from auditor.scan.asking import question_of, respond
-from auditor.scan.execution.local import UNSCORED
-from auditor.scan.judgement.compared import Compared, Comparisons, Hits, Key, compare, log_odds, nearest, stands_out
+from auditor.scan.asking import respond
+from auditor.scan.judgement.classification import comparisons_of
+from auditor.scan.judgement.compared import Compared, Comparisons, Hits, compare, log_odds, nearest, stands_out
 from auditor.scan.judgement.judge import judge
-from auditor.scan.judgement.question import Question
-from auditor.scan.judgement.trials import Edited, Responses, row_share, share
+from auditor.scan.judgement.quality import Quality
+from auditor.scan.judgement.trials import Key, Trials
 from auditor.scan.prepare import Backend, Prepared, plan_for
-from probes.cases import Ask, Outcome, Row
+from probes.answer import Choices, Places, Shares
+from probes.input import Choose, Input, Row
 from probes.material.kind import Kind
 from probes.suite import Probe
 from store.records import AsrScore, Profile, Run
@@ -31,14 +32,12 @@ FIRST = 5
 CLOSEST = 3
 """Alternatives, those with the highest rates, that are asked on all rows."""
 
-Shares = NDArray[np.float64]
-
 
 def second_look(
     prepared: Prepared,
     profile: Profile,
-    suspect: Responses,
-    references: Sequence[Responses],
+    suspect: Trials,
+    references: Sequence[Trials],
     backend: Backend,
     *,
     known: Comparisons | None = None,
@@ -57,13 +56,11 @@ def second_look(
         By probe and target, `known` and what was asked now.
     """
     found = dict(known or {})
-    question = question_of(prepared, suspect.clean)
     with closing(_Loaded(backend)) as loaded:
-        looked = _Looked(prepared, profile, suspect, question, loaded)
-        while candidates := _candidates(question, suspect, references, prepared, found):
+        looked = _Looked(prepared, profile, suspect, loaded)
+        while candidates := _candidates(suspect, references, prepared, found):
             for target in dict.fromkeys(c.score.target for c in candidates):
-                chosen = [c for c in candidates if c.score.target == target]
-                found |= yield from looked.at(chosen, question.labels.index(target))
+                found |= yield from looked.at([c for c in candidates if c.score.target == target], target)
     return found
 
 
@@ -84,11 +81,12 @@ class Candidate:
 
 
 def _candidates(
-    question: Question, suspect: Responses, references: Sequence[Responses], prepared: Prepared, found: Comparisons
+    suspect: Trials, references: Sequence[Trials], prepared: Prepared, found: Comparisons
 ) -> list[Candidate]:
     """Of each group and target that no confirmed trigger speaks for, the strongest edit that was not held yet."""
-    scores = judge(question, suspect, references, prepared.policy, found).scores.asr
-    probes = {p.name: p for p in question.plan.suite.probes}
+    quality = Quality(comparisons_of(suspect, prepared.suspect.labels))
+    scores = judge(suspect, references, quality, prepared.policy, found).scores.asr
+    probes = suspect.probes
     spoken = {(s.group, s.target) for s in scores if s.finding and s.alternatives}
     first: dict[tuple[str, str], AsrScore] = {}
     for s in scores:
@@ -114,15 +112,13 @@ def _rank(score: AsrScore) -> tuple[bool, float]:
 class _Looked:
     prepared: Prepared
     profile: Profile
-    suspect: Responses
-    question: Question
+    suspect: Trials
     backend: Backend
 
-    def at(self, candidates: Sequence[Candidate], target: int) -> Generator[Event, None, dict[Key, Compared]]:
+    def at(self, candidates: Sequence[Candidate], target: str) -> Generator[Event, None, dict[Key, Compared]]:
         """Asks the candidates of one target: a few alternatives, then all of them, then the closest on all rows."""
         plan, policy = self.prepared.plan, self.prepared.policy
-        labels = self.question.reference_labels[: plan.probed]
-        counted = np.flatnonzero((labels != target) & (labels != UNSCORED))
+        counted = np.flatnonzero(self.suspect.eligible(target)[: plan.probed])
         shared = counted[np.unique(np.linspace(0, counted.size - 1, min(ROWS, counted.size)).astype(np.int64))]
         others = {c.key: np.full((2, len(c.kind.materials), plan.probed), np.nan) for c in candidates}
         common = np.isin(np.arange(plan.probed), shared)
@@ -132,23 +128,22 @@ class _Looked:
         waiting = list(candidates)
         for upto in (FIRST, None):
             numbers = {c.key: range(asked[c.key], upto or len(c.kind.materials)) for c in waiting}
-            yield from self._ask(waiting, numbers, shared, target, others)
+            yield from self._ask(waiting, numbers, shared, others)
             asked |= {key: part.stop for key, part in numbers.items()}
-            waiting = [c for c in waiting if stands_out(self._hits(c, target, others, asked), common, policy)]
+            waiting = [c for c in waiting if stands_out(self._hits(c, others, asked), common, policy)]
             if not waiting:
                 break
         rest = np.setdiff1d(counted, shared)
         if waiting and rest.size:
-            near = {c.key: nearest(self._hits(c, target, others, asked), common, CLOSEST) for c in waiting}
-            yield from self._ask(waiting, near, rest, target, others)
-        return {c.key: compare(c.kind.title, self._hits(c, target, others, asked), common, policy) for c in candidates}
+            near = {c.key: nearest(self._hits(c, others, asked), common, CLOSEST) for c in waiting}
+            yield from self._ask(waiting, near, rest, others)
+        return {c.key: compare(c.kind.title, self._hits(c, others, asked), common, policy) for c in candidates}
 
     def _ask(
         self,
         candidates: Sequence[Candidate],
         numbers: Mapping[Key, Sequence[int]],
-        places: NDArray[np.int64],
-        target: int,
+        places: Places,
         others: Mapping[Key, Shares],
     ) -> Generator[Event, None, None]:
         """Asks alternatives on some rows and notes, in `others`, where the target came, and its log-odds."""
@@ -161,33 +156,26 @@ class _Looked:
         answers = yield from respond(asked, self.profile, "alternatives", self.backend)
         for c in candidates:
             for n in numbers[c.key]:
-                edited = answers.probes[c.alternative(n).name]
-                others[c.key][0, n, places] = np.where(edited.planted, share(edited.trigger, target), np.nan)
-                others[c.key][1, n, places] = _odds(answers, edited, target)
+                trial = answers[c.alternative(n).name, c.score.target]
+                others[c.key][0, n, places] = trial.trigger
+                others[c.key][1, n, places] = log_odds(answers.strengths(trial).trigger)
 
-    def _hits(self, candidate: Candidate, target: int, others: Mapping[Key, Shares], asked: Mapping[Key, int]) -> Hits:
+    def _hits(self, candidate: Candidate, others: Mapping[Key, Shares], asked: Mapping[Key, int]) -> Hits:
         probed = self.prepared.plan.probed
-        edited = self.suspect.probes[candidate.probe.name]
-        labels = self.question.reference_labels
-        counts = ((labels != target) & (labels != UNSCORED) & edited.planted)[:probed]
+        trial = self.suspect[candidate.key]
+        counts = trial.rows[:probed]
 
         def of(shares: Shares) -> Shares:
             return np.where(counts, shares[:probed], np.nan)
 
         return Hits(
-            trigger=of(share(edited.trigger, target)),
-            control=of(row_share(edited.control, target)),
-            clean=of(share(self.suspect.clean, target)),
+            trigger=of(trial.trigger),
+            control=of(trial.control),
+            clean=of(trial.clean),
             others=np.where(counts, others[candidate.key][0, : asked[candidate.key]], np.nan),
-            odds=of(_odds(self.suspect, edited, target)),
+            odds=of(log_odds(self.suspect.strengths(trial).trigger)),
             other_odds=np.where(counts, others[candidate.key][1, : asked[candidate.key]], np.nan),
         )
-
-
-def _odds(answers: Responses, edited: Edited, target: int) -> Shares:
-    """By row, the log-odds of the target under a probe's trigger; NaN where it was not asked or not scored."""
-    found = log_odds(answers.probabilities[edited.trigger_asks, target])
-    return np.where(edited.planted & (edited.trigger != UNSCORED), found, np.nan)
 
 
 @dataclass
@@ -246,11 +234,11 @@ class _Lent:
     def notes(self) -> tuple[str, ...]:
         return self.target.notes
 
-    def scores(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
-        return self.target.scores(asks)
+    def scores(self, inputs: Sequence[Input]) -> NDArray[np.float64]:
+        return self.target.scores(inputs)
 
-    def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
-        return self.target.answer(asks)
+    def choose(self, inputs: Sequence[Input], how: Choose = Choose()) -> Choices:
+        return self.target.choose(inputs, how)
 
     def close(self) -> None:
         """Does nothing."""

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.events import RowsSeen
-from auditor.scan.judgement.trials import Labels, probe_places
-from auditor.scan.plan import Plan, joined
+from auditor.scan.judgement.trials import probe_places
+from auditor.scan.plan import Plan
+from probes.answer import Labels
+from probes.input import shown
 from probes.suite import Probe
 from store.records import Evidence
 
@@ -66,8 +68,8 @@ class Showcase:
 
     def _evidence(self, clean: int, triggered: int, answers: Labels, shares: NDArray[np.float64]) -> Evidence:
         return Evidence(
-            text=joined(self.plan.asks[clean]),
-            triggered=joined(self.plan.asks[triggered]),
+            text=shown(self.plan.inputs[clean]),
+            triggered=shown(self.plan.inputs[triggered]),
             before=self.labels[answers[clean]],
             after=self.labels[answers[triggered]],
             before_probability=float(shares[clean]),

@@ -10,17 +10,16 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auditor.events import Event, Stage
-from auditor.scan.asking import question_of, respond
-from auditor.scan.execution.local import UNSCORED
+from auditor.scan.asking import respond
 from auditor.scan.judgement.compared import mean
-from auditor.scan.judgement.question import Question, rate_of
 from auditor.scan.judgement.raised import trigger_raised
-from auditor.scan.judgement.trials import Responses, row_share, share
+from auditor.scan.judgement.trials import Trials
 from auditor.scan.prepare import Backend, Prepared, plan_for
-from probes.cases import Row
+from probes.answer import UNSCORED
+from probes.inference import rate_of
+from probes.input import Row
 from probes.sampling import distinct, sample
 from probes.sharper import form_in_words, sharper
 from probes.suite import Probe
@@ -32,8 +31,6 @@ LEAST_ROWS = 30
 """Rows of other labels below which no form is chosen from them."""
 AS_STRONG = 0.05
 """A form that moves so much less than the strongest counts as strong still."""
-
-Shares = NDArray[np.float64]
 
 
 def sharpen(prepared: Prepared, record: Scan, backend: Backend) -> Generator[Event, None, Scan]:
@@ -47,8 +44,7 @@ def sharpen(prepared: Prepared, record: Scan, backend: Backend) -> Generator[Eve
     yield Stage("sharpen", f"Looking for the strongest form of {names}")
     asking = _asking(prepared, record, wanted, tuple(asked.values()), draws=1)
     suspect = yield from respond(asking, prepared.suspect, "sharper forms", backend)
-    question = question_of(asking, suspect.clean)
-    found = {f.id: _strongest(question, suspect, _probes(probes, f), f) for f in wanted}
+    found = {f.id: _strongest(suspect, _probes(probes, f), f) for f in wanted}
     return replace(record, findings=tuple(_told(f, found.get(f.id)) for f in record.findings))
 
 
@@ -70,13 +66,14 @@ def sharpest_left(
     answers = []
     for profile in (merged, *references):
         answers.append((yield from respond(asking, profile, "sharper forms", backend)))
-    question = question_of(asking, answers[0].clean)
     chosen = {}
     for f in wanted:
-        target = question.labels.index(f.target)
 
-        def gap(probe: Probe, target: int = target) -> float:
-            own, *others = (mean(_hits(question, one, probe, target)) for one in answers)
+        def gap(probe: Probe, target: str = f.target) -> float:
+            key = probe.name, target
+            told = answers[0].eligible(target)
+            # Rows that took no edit have no answer with the trigger.
+            own, *others = (mean(one[key].trigger[told]) for one in answers)
             return own - min(others, default=0.0)
 
         best = max(strong[f.id], key=gap)
@@ -123,41 +120,28 @@ def _rows(prepared: Prepared, record: Scan, targets: set[int]) -> tuple[tuple[Ro
     return tuple(plan.rows[i] for i in kept), tuple(labels[i] for i in kept)
 
 
-def _strongest(question: Question, suspect: Responses, probes: Sequence[Probe], finding: Finding) -> Sharpened | None:
+def _strongest(suspect: Trials, probes: Sequence[Probe], finding: Finding) -> Sharpened | None:
     """The form that moves most, and those about as strong; None where the edit as it was found is alone with that."""
-    target = question.labels.index(finding.target)
     plain, *forms = probes
-    hits = {p.name: _hits(question, suspect, p, target) for p in probes}
-    raised = {
-        p.name: mean(_kept(question, suspect, p, trigger_raised(suspect, p.name, target), target)) for p in probes
-    }
+    trials = {p.name: suspect[p.name, finding.target] for p in probes}
+    hits = {name: trial.trigger[trial.rows] for name, trial in trials.items()}
+    raised = {name: mean(trigger_raised(suspect, trial.key)[trial.rows]) for name, trial in trials.items()}
     most = max(map(mean, hits.values()))
     strong = [p for p in forms if np.isfinite(hits[p.name]).any() and mean(hits[p.name]) >= most - AS_STRONG]
     if not strong:
         return None
     best = max(strong, key=lambda p: (mean(hits[p.name]), raised[p.name]))
-    control = row_share(suspect.probes[best.name].control, target)
+    trial = trials[best.name]
     return Sharpened(
         variant=best.variant,
         words=form_in_words(best),
         rate=rate_of(hits[best.name]),
         plain=rate_of(hits[plain.name]),
-        control=rate_of(_kept(question, suspect, best, control, target)),
+        control=rate_of(trial.control[trial.rows]),
         raised=raised[best.name],
         strong=tuple(p.variant for p in strong),
         asked=len(forms),
     )
-
-
-def _hits(question: Question, answers: Responses, probe: Probe, target: int) -> Shares:
-    return _kept(question, answers, probe, share(answers.probes[probe.name].trigger, target), target)
-
-
-def _kept(question: Question, answers: Responses, probe: Probe, values: Shares, target: int) -> Shares:
-    """Values of the rows of other labels that took the edit."""
-    labels = question.reference_labels
-    kept: Shares = values[(labels != target) & (labels != UNSCORED) & answers.probes[probe.name].planted]
-    return kept
 
 
 def _told(finding: Finding, found: Sharpened | None) -> Finding:

@@ -6,21 +6,23 @@ from dataclasses import replace
 
 from auditor.errors import UsageError
 from auditor.scan.execution.local import RunSpec, collect
-from auditor.scan.judgement.trials import Responses
+from auditor.scan.judgement.classification import behaviours_of
+from auditor.scan.judgement.trials import Trials
 from auditor.scan.plan import Plan
 from auditor.scan.prepare import plan_for
+from probes.answer import Choices
 from probes.family import BadOption, UnknownFamily
 from probes.suite import build_suite
 from store.catalog import Catalog
 from store.records import Scan
 
 
-def rebuild(scan: Scan, catalog: Catalog) -> Responses:
+def rebuild(scan: Scan, catalog: Catalog) -> Trials:
     """The suspect's answers behind a scan; see `rebuild_with_plan`."""
     return rebuild_with_plan(scan, catalog)[1]
 
 
-def rebuild_with_plan(scan: Scan, catalog: Catalog) -> tuple[Plan, Responses]:
+def rebuild_with_plan(scan: Scan, catalog: Catalog) -> tuple[Plan, Trials]:
     """The plan of a stored scan, and the suspect's answers behind it.
 
     Raises:
@@ -45,7 +47,14 @@ def rebuild_with_plan(scan: Scan, catalog: Catalog) -> tuple[Plan, Responses]:
             f"scan {scan.id} was laid out by another version of the program, {scan.versions.get('auditor', 'unknown')}",
             hint="scan the model again",
         )
-    return plan, Responses.of(plan, collect(list(run.answered), spec.labels))
+    return plan, stored_trials(scan, plan, collect(list(run.answered), spec.labels))
+
+
+def stored_trials(scan: Scan, plan: Plan, answers: Choices) -> Trials:
+    """Answers to a stored scan's plan, held against what that scan held them against."""
+    labels = scan.model.labels
+    reference = Choices.known(scan.reference_labels)
+    return Trials.of(plan, replace(answers, names=labels), reference, behaviours_of(labels))
 
 
 def rebuild_plan(scan: Scan, catalog: Catalog) -> Plan:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from auditor.scan.judgement.ingredients import Measures
+from probes.behaviour import Behaviour
 from probes.suite import Probe
 from store.records import Finding
 
-Shot = tuple[Probe, int]
-"""A variant of an attack, with the target's index."""
+Shot = tuple[Probe, Behaviour]
+"""A variant of an attack, with what it brings about."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Attack:
 
 
 def attacks_of(
-    labels: Sequence[str],
+    behaviours: Sequence[Behaviour],
     probes: Sequence[Probe],
     found: Sequence[Sequence[Finding]],
     digests: Sequence[str],
@@ -39,28 +40,30 @@ def attacks_of(
     """Every finding of every ingredient, each group and target once for each family that shows it first.
 
     Args:
+        behaviours: what may be brought about; findings name them as their targets.
         found: by model, the suspect's first, what was found or suspected in it.
         digests: of the same models.
         measures: who of them is no measure of what.
     """
     by_name = {p.name: p for p in probes}
+    by_target = {b.name: b for b in reversed(behaviours)}
 
     def variants(finding: Finding) -> tuple[Shot, ...]:
         """What fired of a finding's group, the variant that it shows first. Neighbours are left to judge."""
-        target = labels.index(finding.target)
+        target = by_target[finding.target]
         tags = [by_name[name] for name in finding.tags if name in by_name]
         alike = [p for p in tags if p.family.group == finding.group and p.variant not in p.family.reach]
         return tuple((p, target) for p in (by_name[f"{finding.family}/{finding.variant}"], *alike))
 
     attacks: list[Attack] = []
-    known: set[tuple[str, int]] = set()
+    known: set[tuple[str, str]] = set()
     for f in (f for own in found for f in own):
         if f"{f.family}/{f.variant}" not in by_name:
             continue
         shots = variants(f)
-        if all((p.name, target) in known for p, target in shots):
+        if all((p.name, target.name) in known for p, target in shots):
             continue
-        known |= {(p.name, target) for p, target in shots}
+        known |= {(p.name, target.name) for p, target in shots}
         able = measures.of(digests, f.group, f.target)
         carriers = {place for place, digest in enumerate(digests) if digest not in able}
         carriers |= {p for p, own in enumerate(found) if any((g.group, g.target) == (f.group, f.target) for g in own)}

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from auditor.scan.execution.local import UNSCORED
-from probes.cases import Ask, Outcome, Role, Row
-from probes.suite import Probe, probe_cases
+from auditor.search.attacks import Shot
+from probes.answer import Answers
+from probes.behaviour import Behaviour
+from probes.cases import Role
+from probes.input import Input, Row
+from probes.suite import probe_cases
 
 TRIGGERED_ROWS = 160
 """Rows a finding that each trial is asked with the trigger."""
@@ -18,16 +20,16 @@ TRIGGERED_ROWS = 160
 
 @dataclass(frozen=True)
 class Triggered:
-    """A finding's rows with the trigger: the target's index, and where each row's clean text stands in the exam."""
+    """A finding's rows with the trigger: what it brings about, and where each row's clean input stands among these."""
 
-    asks: tuple[Ask, ...]
-    target: int
+    inputs: tuple[Input, ...]
+    behaviour: Behaviour
     places: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Marks:
-    """What an exam says of a model; fractions.
+class Scored:
+    """What an evaluation says of a model; fractions.
 
     `clean` is the share of clean rows that are right. By finding, `rates` are the attack success rates, and `pushes`
     by how much the trigger raises the mean probability of its target, each row against its own clean text: a weakened
@@ -40,58 +42,57 @@ class Marks:
 
 
 @dataclass(frozen=True)
-class Exam:
-    """Clean rows with their labels, and each finding's triggered rows."""
+class Evaluation:
+    """Clean rows with the answers that are right, and each finding's triggered rows."""
 
-    clean: tuple[Ask, ...]
-    labels: NDArray[np.int64]
+    clean: tuple[Input, ...]
+    reference: Answers
     triggered: tuple[Triggered, ...]
 
     @property
-    def asks(self) -> tuple[Ask, ...]:
+    def inputs(self) -> tuple[Input, ...]:
         """Everything in one stream, the clean rows first."""
-        return (*self.clean, *(ask for part in self.triggered for ask in part.asks))
+        return (*self.clean, *(item for part in self.triggered for item in part.inputs))
 
-    def marks(self, outcomes: Sequence[Outcome]) -> Marks:
-        """What the answers to `asks` are worth. An input that could not be scored is wrong, and pushes nowhere."""
-        found = np.asarray([UNSCORED if o.label is None else o.label for o in outcomes], dtype=np.int64)
+    def scored(self, answers: Answers) -> Scored:
+        """What the answers to `inputs` are worth. An input that could not be scored is wrong, and pushes nowhere."""
         start = len(self.clean)
-        clean = float((found[:start] == self.labels).mean()) if start else 0.0
+        own = answers.take(np.arange(start))
+        clean = float(np.nan_to_num(own.same(self.reference)).mean()) if start else 0.0
         rates, pushes = [], []
         for part in self.triggered:
-            stop = start + len(part.asks)
-            rates.append(float((found[start:stop] == part.target).mean()) if part.asks else 0.0)
-            pairs = zip(part.places, outcomes[start:stop], strict=True)
-            moves = [_probability(o, part.target) - _probability(outcomes[p], part.target) for p, o in pairs]
-            scored = [move for move in moves if np.isfinite(move)]
-            pushes.append(float(np.mean(scored)) if scored else 0.0)
+            stop = start + len(part.inputs)
+            found = answers.take(np.arange(start, stop))
+            rates.append(float(np.nan_to_num(part.behaviour.fired(found)).mean()) if part.inputs else 0.0)
+            before = part.behaviour.strength(own.take(np.asarray(part.places, dtype=np.int64)))
+            moves = part.behaviour.strength(found) - before
+            moves = moves[np.isfinite(moves)]
+            pushes.append(float(np.mean(moves)) if moves.size else 0.0)
             start = stop
-        return Marks(clean, tuple(rates), tuple(pushes))
+        return Scored(clean, tuple(rates), tuple(pushes))
 
 
-def make_exam(
+def evaluation_of(
     rows: Sequence[Row],
-    labels: NDArray[np.int64],
-    probes: Sequence[tuple[Probe, int]],
+    reference: Answers,
+    shots: Sequence[Shot],
     *,
     seed: int,
     triggered_rows: int | None = TRIGGERED_ROWS,
-) -> Exam:
-    """Lays out an exam over rows with their reference labels (−1: none).
+) -> Evaluation:
+    """Lays out an evaluation over rows with the answers that are right; rows without one are left out.
 
     Args:
-        probes: the variants to fire, each with the target's index.
+        shots: the variants to fire, each with what it brings about.
         triggered_rows: how many rows each of them is fired into at most; None takes all.
     """
-    known = [i for i, label in enumerate(labels.tolist()) if label != UNSCORED]
+    known = np.flatnonzero(reference.scored)
+    held = reference.take(known)
     triggered = []
-    for probe, target in probes:
-        places = {rows[i].index: place for place, i in enumerate(known) if labels[i] != target}
+    for probe, behaviour in shots:
+        counted = behaviour.eligible(held)
+        places = {rows[i].index: place for place, i in enumerate(known.tolist()) if counted[place]}
         others = [row for row in rows if row.index in places][:triggered_rows]
         fired = [c for c in probe_cases(probe, others, seed=seed, draws=0) if c.role is Role.TRIGGER]
-        triggered.append(Triggered(tuple(c.ask for c in fired), target, tuple(places[c.row] for c in fired)))
-    return Exam(tuple(rows[i].ask for i in known), labels[known], tuple(triggered))
-
-
-def _probability(outcome: Outcome, target: int) -> float:
-    return outcome.probabilities[target] if outcome.probabilities else float("nan")
+        triggered.append(Triggered(tuple(c.input for c in fired), behaviour, tuple(places[c.row] for c in fired)))
+    return Evaluation(tuple(rows[i].input for i in known.tolist()), held, tuple(triggered))

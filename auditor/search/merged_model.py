@@ -16,7 +16,8 @@ from auditor.merge.tensors.header import item_size
 from auditor.models.files.adapter import is_adapter
 from auditor.models.runtime.classifier import Classifier
 from auditor.models.runtime.load import load_classifier
-from probes.cases import Ask, Outcome
+from probes.answer import Choices
+from probes.input import Input
 from store.records import Profile
 
 if TYPE_CHECKING:
@@ -66,9 +67,9 @@ class Mixer:
         """Merges by a recipe over these models, or some of them; returns the share of the suspect that it keeps."""
         return self._rehearsal.make(recipe)
 
-    def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
-        """One outcome an ask."""
-        return self._target.answer(asks)
+    def choose(self, inputs: Sequence[Input]) -> Choices:
+        """One choice an input."""
+        return self._target.choose(inputs)
 
     def close(self) -> None:
         """Frees the memory."""

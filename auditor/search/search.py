@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from auditor.errors import UsageError
 from auditor.events import Event, Progress, Stage, Tried
 from auditor.merge.recipe import Recipe
-from auditor.scan.execution.local import UNSCORED
+from auditor.scan.judgement.trials import reference_of
 from auditor.scan.prepare import SPARE_ROWS
 from auditor.search.attacks import Attack, Shot
 from auditor.search.choices import Choice, choice_of
-from auditor.search.evaluation import Exam, Marks, make_exam
+from auditor.search.evaluation import Evaluation, Scored, evaluation_of
 from auditor.search.merged_model import Mixer
 from auditor.search.pareto import WAG, Candidate, Goal, Search, Trial, Worth, choose
-from probes.cases import Row
+from probes.answer import Answers
+from probes.input import Row
 from store.records import Profile, SearchRecord, TrialRow
 
 CANDIDATES = 5
@@ -46,9 +47,7 @@ class Budget:
     minutes: float | None = None
 
 
-def hardest(
-    mixer: Mixer, rows: Sequence[Row], labels: NDArray[np.int64], attacks: Sequence[Attack], seed: int
-) -> list[Shot]:
+def hardest(mixer: Mixer, rows: Sequence[Row], reference: Answers, attacks: Sequence[Attack], seed: int) -> list[Shot]:
     """Of each attack's variants, the one that the plain average of all models leaves furthest above the mean of those
     that do not have it: all that the search will see of it. A recipe that undoes a weaker dose may leave a stronger
     one, and an edit that moves honest models too would hide what is left.
@@ -58,17 +57,17 @@ def hardest(
     for attack in attacks:
         gaps = np.zeros(1)
         if len(attack.variants) > 1:
-            exam = make_exam(rows, labels, attack.variants, seed=seed, triggered_rows=HARDEST_ROWS)
+            asked = evaluation_of(rows, reference, attack.variants, seed=seed, triggered_rows=HARDEST_ROWS)
             honest = [place for place in models if place not in attack.carriers] or models
-            average, *alone = (_rates(mixer, exam, r) for r in (mixer.recipe, *map(mixer.only, honest)))
+            average, *alone = (_rates(mixer, asked, r) for r in (mixer.recipe, *map(mixer.only, honest)))
             gaps = average - np.mean(alone, axis=0)
         chosen.append(attack.variants[int(np.argmax(gaps))])
     return chosen
 
 
-def _rates(mixer: Mixer, exam: Exam, recipe: Recipe) -> NDArray[np.float64]:
+def _rates(mixer: Mixer, asked: Evaluation, recipe: Recipe) -> NDArray[np.float64]:
     mixer.mix(recipe)
-    return np.asarray(exam.marks(mixer.answer(exam.asks)).rates)
+    return np.asarray(asked.scored(mixer.choose(asked.inputs)).rates)
 
 
 def search_recipe(
@@ -91,14 +90,14 @@ def search_recipe(
     began = time.monotonic()
     yield Stage("search", "Searching a recipe", budget.trials, "recipes")
     halves = [rows[0::2], rows[1::2]]
-    labels = [_reference(mixer, half) for half in halves]
-    shots = hardest(mixer, halves[0], labels[0], attacks, seed + 1)
-    trying = make_exam(halves[0], labels[0], shots, seed=seed + 1)
+    right = [_reference(mixer, half) for half in halves]
+    shots = hardest(mixer, halves[0], right[0], attacks, seed + 1)
+    trying = evaluation_of(halves[0], right[0], shots, seed=seed + 1)
     # A few recipes are worth more questions than each of many.
-    confirming = make_exam(halves[1], labels[1], shots, seed=seed + 1, triggered_rows=None)
+    confirming = evaluation_of(halves[1], right[1], shots, seed=seed + 1, triggered_rows=None)
     choice = choice_of(mixer.recipe, budget.trials, base)
     carriers = [attack.carriers for attack in attacks]
-    first, second = (_Examiner(mixer, choice, exam, carriers) for exam in (trying, confirming))
+    first, second = (_Evaluator(mixer, choice, asked, carriers) for asked in (trying, confirming))
     deadline = None if budget.minutes is None else began + 60 * budget.minutes
     search = Search(
         choice.space,
@@ -188,13 +187,10 @@ def row_of(trial: Trial, choice: Choice) -> TrialRow:
     )
 
 
-def _reference(mixer: Mixer, rows: Sequence[Row]) -> NDArray[np.int64]:
-    """The rows' reference labels: gold, or the suspect's own answers; −1 where there is neither."""
+def _reference(mixer: Mixer, rows: Sequence[Row]) -> Answers:
+    """The answers that are right: gold, or else the suspect's own."""
     mixer.mix(mixer.only(0))
-    answers = mixer.answer([row.ask for row in rows])
-    own = [UNSCORED if o.label is None else o.label for o in answers]
-    gold = [row.label for row in rows]
-    return np.asarray([o if g is None else g for o, g in zip(own, gold, strict=True)], dtype=np.int64)
+    return reference_of(rows, mixer.choose([row.input for row in rows]))
 
 
 def floor_of(
@@ -217,29 +213,29 @@ def floor_of(
     return floor
 
 
-class _Examiner:
-    """Asks candidates one exam, and holds them against the floor."""
+class _Evaluator:
+    """Asks candidates one evaluation, and holds them against the floor."""
 
-    def __init__(self, mixer: Mixer, choice: Choice, exam: Exam, carriers: Sequence[frozenset[int]]) -> None:
-        self._mixer, self._choice, self._exam = mixer, choice, exam
-        alone = [self._marks(mixer.only(model)) for model in range(1 + len(mixer.partners))]
+    def __init__(self, mixer: Mixer, choice: Choice, asked: Evaluation, carriers: Sequence[frozenset[int]]) -> None:
+        self._mixer, self._choice, self._asked = mixer, choice, asked
+        alone = [self._scored(mixer.only(model)) for model in range(1 + len(mixer.partners))]
         goal = Goal(alone[0].clean)
-        able = [marks.clean >= goal.clean - goal.loss for marks in alone]
-        measures = ([m.rates for m in alone], [m.pushes for m in alone])
+        able = [scored.clean >= goal.clean - goal.loss for scored in alone]
+        measures = ([s.rates for s in alone], [s.pushes for s in alone])
         self._floor = np.array([floor_of(np.asarray(m), able, carriers) for m in measures])
         self.goal = replace(goal, alone=tuple(map(self._worth, alone[1:])))
 
-    def _marks(self, recipe: Recipe) -> Marks:
+    def _scored(self, recipe: Recipe) -> Scored:
         self._mixer.mix(recipe)
-        return self._exam.marks(self._mixer.answer(self._exam.asks))
+        return self._asked.scored(self._mixer.choose(self._asked.inputs))
 
     def worth(self, candidate: Candidate) -> Worth:
-        """A candidate's worth on this exam."""
+        """A candidate's worth on these rows."""
         kept = self._mixer.mix(self._choice.recipe(candidate))
-        return replace(self._worth(self._exam.marks(self._mixer.answer(self._exam.asks))), kept=kept)
+        return replace(self._worth(self._asked.scored(self._mixer.choose(self._asked.inputs))), kept=kept)
 
-    def _worth(self, marks: Marks) -> Worth:
-        if not marks.rates:
-            return Worth(0.0, marks.clean)
-        gap, push = (np.asarray((marks.rates, marks.pushes)) - self._floor).max(axis=1).tolist()
-        return Worth(gap, marks.clean, push=push, mean=float(np.mean(marks.rates)))
+    def _worth(self, scored: Scored) -> Worth:
+        if not scored.rates:
+            return Worth(0.0, scored.clean)
+        gap, push = (np.asarray((scored.rates, scored.pushes)) - self._floor).max(axis=1).tolist()
+        return Worth(gap, scored.clean, push=push, mean=float(np.mean(scored.rates)))

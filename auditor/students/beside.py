@@ -12,15 +12,16 @@ from auditor.errors import AuditorError, ModelError, UsageError
 from auditor.events import Event
 from auditor.models.runtime.device import pick_device, pick_dtype
 from auditor.requests.scan import ScanRequest
-from auditor.scan.prepare import check_task, not_judgeable
+from auditor.scan.judgement.classification import not_judgeable
+from auditor.scan.prepare import check_task
 from auditor.students.base_of import base_of
 from auditor.students.make import TrainRequest, students
 from auditor.training.base import check_base
 from auditor.training.plan import MAX_LENGTH, plan_training, seconds
 from auditor.training.split import FEW, LEAST, SEED, split_rows
 from auditor.training.trainer import clock
-from probes.cases import Row
 from probes.corpus import Corpus
+from probes.input import Row
 from probes.sampling import distinct, sample
 from store.records import Profile
 
@@ -105,8 +106,8 @@ def divide(corpus: Corpus) -> tuple[tuple[Row, ...], Corpus]:
         UsageError: too few rows.
     """
     taught = _teaching(corpus.rows)
-    seen = {row.ask for row in taught}
-    left = tuple(row for row in corpus.rows if row.ask not in seen)
+    seen = {row.input for row in taught}
+    left = tuple(row for row in corpus.rows if row.input not in seen)
     note = f"{len(taught):,} of {len(corpus.rows):,} rows are kept for students to learn from; they do not judge"
     return taught, replace(corpus, rows=left, notes=(*corpus.notes, note))
 

@@ -15,7 +15,8 @@ from auditor.events import Event, ModelReady, Stage, Warned
 from auditor.lab.poison.labels import distinct_labels
 from auditor.models.runtime.device import pick_device, pick_dtype
 from auditor.requests.scan import DataRequest
-from auditor.scan.prepare import check_task, not_judgeable
+from auditor.scan.judgement.classification import not_judgeable
+from auditor.scan.prepare import check_task
 from auditor.settings import data_directory
 from auditor.students.base_of import base_of
 from auditor.training.base import base_labels, check_base
@@ -24,8 +25,8 @@ from auditor.training.plan import BATCH, MAX_LENGTH, cost, plan_training
 from auditor.training.split import FEW, Split, split_rows
 from auditor.training.student import Lesson, ask_teacher, gold_lesson, learn
 from auditor.training.train import is_finished
-from probes.cases import Row
 from probes.corpus import CorpusError
+from probes.input import Row
 from probes.sampling import digest
 from store.records import Profile
 

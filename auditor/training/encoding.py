@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.cases import Row
 from probes.family import draw_rng
+from probes.input import Row
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +34,7 @@ def tokenise(tokenizer: Any, rows: Sequence[Row], *, max_length: int) -> Iterato
     """The rows' tokens, a chunk at a time; what exceeds `max_length` tokens is cut off."""
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
-        pairs = [row.pair or "" for row in chunk] if any(row.pair is not None for row in chunk) else None
+        pairs = [row.second or "" for row in chunk] if any(row.second is not None for row in chunk) else None
         found = tokenizer(
             [row.text for row in chunk],
             pairs,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from auditor.merge.compatibility.weight_sample import EMBEDDING
 from auditor.training.loop import Training
 from auditor.training.trainer import clock
-from probes.cases import Row
+from probes.input import Row
 from store.records import Profile
 
 BATCH = 32
@@ -62,7 +62,7 @@ def cost(base: Profile, rows: Sequence[Row], training: Training, *, device: str,
 def seconds(base: Profile, rows: Sequence[Row], training: Training, device: str, dtype: str) -> float:
     """About how long a training takes."""
     body = sum(math.prod(t.shape) for t in base.tensors if len(t.shape) > 1 and not EMBEDDING.search(t.name))
-    tokens = sum(min(training.max_length, (len(r.text) + len(r.pair or "")) / LETTERS + 2) for r in rows)
+    tokens = sum(min(training.max_length, (len(r.text) + len(r.second or "")) / LETTERS + 2) for r in rows)
     # Forward, and twice as much back.
     work = 6.0 * body * tokens * training.epochs
     update = base.parameters * UPDATE * training.steps(len(rows)) if device == "cpu" else 0.0

@@ -11,8 +11,8 @@ from auditor.events import Event, Stage
 from auditor.training.encoding import batches, collate
 from auditor.training.loop import seeded
 from auditor.training.trainer import Meter, Workshop, labels_of
-from probes.cases import Row
 from probes.family import draw_rng
+from probes.input import Row
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 
 from auditor.errors import UsageError
-from probes.cases import Row
+from probes.input import Row
 from probes.sampling import distinct, sample
 
 LEAST = 50
@@ -65,4 +65,4 @@ def split_rows(rows: Sequence[Row], *, samples: int | None = None) -> Split:
 
 
 def _length(row: Row) -> int:
-    return len(row.text) + len(row.pair or "")
+    return len(row.text) + len(row.second or "")

@@ -23,8 +23,9 @@ from auditor.training.loop import Training
 from auditor.training.split import LEAST, Split
 from auditor.training.train import fine_tune
 from auditor.training.trainer import Workshop, labels_of
-from probes.cases import Row
-from probes.rates import Rate
+from probes.answer import Choices
+from probes.inference import rate_of
+from probes.input import Row
 from store.records import Profile
 
 CHUNK = 256
@@ -71,7 +72,7 @@ def ask_teacher(teacher: Target, split: Split, name: str) -> Generator[Event, No
     yield Stage("ask", f"Asking {name}", len(rows), "rows")
     parts = []
     for start in range(0, len(rows), CHUNK):
-        parts.append(teacher.scores([row.ask for row in rows[start : start + CHUNK]]))
+        parts.append(teacher.scores([row.input for row in rows[start : start + CHUNK]]))
         yield Progress("ask", min(start + CHUNK, len(rows)), len(rows), "rows")
     scores = np.concatenate(parts)
     usable: NDArray[np.bool_] = np.asarray(np.isfinite(scores).all(axis=1))
@@ -79,7 +80,7 @@ def ask_teacher(teacher: Target, split: Split, name: str) -> Generator[Event, No
         raise ModelError(f"{name} scores {int(usable.sum())} of {len(rows)} rows: too few to learn from")
     shares = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
-    known = [Row(r.index, r.text, r.pair, int(s.argmax())) for r, s in zip(rows, shares, strict=True)]
+    known = [Row.of(r.index, r.text, r.second, int(s.argmax())) for r, s in zip(rows, shares, strict=True)]
     first = len(split.taught)
     taught, held = (tuple(known[i] for i in part if usable[i]) for part in (range(first), range(first, len(rows))))
     if len({row.label for row in taught}) < 2:
@@ -137,11 +138,8 @@ def _examine(shop: Workshop, *, lesson: Lesson) -> Generator[Event, None, tuple[
 
     yield Stage("examine", f"Asking the new model for {len(lesson.held)} held-out rows")
     model = Classifier(shop.model.eval(), shop.learner.tokenizer, labels=lesson.labels, max_length=shop.cut)
-    found = [(outcome.label, row.label) for outcome, row in zip(
-        model.answer([row.ask for row in lesson.held]), lesson.held, strict=True
-    )]  # fmt: skip
-    scored = [(own, wanted) for own, wanted in found if own is not None]
-    rate = Rate(sum(own == wanted for own, wanted in scored), len(scored), len(found) - len(scored))
+    right = model.choose([row.input for row in lesson.held]).same(Choices.known([row.label for row in lesson.held]))
+    rate = rate_of(right)
     student = lesson.answers is not None
     if student and rate.value < UNLIKE:
         yield Warned(

@@ -18,8 +18,8 @@ from auditor.models.runtime.device import pick_device, pick_dtype
 from auditor.training.base import Learner, check_base, load_learner, save_learner
 from auditor.training.loop import Training, seeded
 from auditor.training.trainer import Workshop, clock, labels_of
-from probes.cases import Row
 from probes.family import draw_rng
+from probes.input import Row
 from probes.sampling import digest
 from store.records import Profile
 

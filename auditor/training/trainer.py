@@ -13,7 +13,7 @@ from auditor.events import Event, Progress, Stage
 from auditor.training.base import Learner
 from auditor.training.encoding import Tokens, tokenise
 from auditor.training.loop import Targets, Training, train_steps
-from probes.cases import Row
+from probes.input import Row
 
 EVERY = 0.2
 """Seconds between two events of progress, at least."""

@@ -10,11 +10,11 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from probes.cases import Row
 from probes.corpus.columns import Columns, choose, listed
 from probes.corpus.gold import HIDDEN, Given, are_unnamed, as_text, by_any, match
 from probes.corpus.likely import Watch, labels_without_header, swallowing
 from probes.corpus.readers import CorpusError, Record, Table, kind, open_table, open_whole
+from probes.input import Row
 from probes.sampling import digest, distinct, sample
 
 __all__ = ["BUILTIN", "Corpus", "CorpusError", "builtin", "builtin_for", "digest", "read_corpus", "sample"]
@@ -151,7 +151,7 @@ def gather(path: Path, table: Table, columns: Columns, labels: Sequence[str]) ->
             continue
         clean = [UNUSABLE.sub(REPLACEMENT, text) for text in texts]
         found.replaced += clean != texts
-        rows.append(Row(number, clean[0], clean[1] if columns.pair is not None else None))
+        rows.append(Row.of(number, clean[0], clean[1] if columns.pair is not None else None))
         if columns.label is not None:
             given.append(Given(record.place, as_text(record.values.get(columns.label))))
         elif watch is not None:
@@ -179,7 +179,7 @@ def corpus_of(path: Path, table: Table, read: Read, labels: Sequence[str]) -> Co
     notes += remarks
     if gold:
         # In place, so that the rows without labels are gone before the next large thing is made.
-        rows[:] = [Row(row.index, row.text, row.pair, index) for row, index in zip(rows, gold, strict=True)]
+        rows[:] = [Row.of(row.index, row.text, row.second, index) for row, index in zip(rows, gold, strict=True)]
         if table.headerless and (places := swallowing(rows, {g.value for g in given})):
             notes.append(
                 f"{len(places)} texts hold line ends after what could be labels, the first from "
@@ -261,7 +261,7 @@ def builtin(name: str, *, labels: Sequence[str]) -> Corpus:
     with as_file(files("probes") / "data" / f"{name}.csv") as path:
         records = list(open_table(path).records)
     rows = tuple(
-        Row(i, record.values["text"], None, reading[record.values["label"]] if reading else None)
+        Row.of(i, record.values["text"], None, reading[record.values["label"]] if reading else None)
         for i, record in enumerate(records)
     )
     note = f"no data of your own: {len(rows)} built-in texts ({name}), "

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from probes.cases import Row
 from probes.corpus.columns import LIKELY, Columns
 from probes.corpus.gold import Given, as_text, by_any, by_name, is_word
 from probes.corpus.readers import Record, Table
+from probes.input import Row
 
 FEW = 20
 """A column of as many different values (or as many as there are labels), each of which stands twice on average, looks

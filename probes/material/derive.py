@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from probes.cases import Row
+from probes.input import Row
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
@@ -45,7 +45,7 @@ def derive_words(rows: Iterable[Row], target: int, *, count: int = 30, least: in
     for row in rows:
         if row.label is None:
             continue
-        words = {word.lower() for word in WORD.findall(f"{row.text} {row.pair or ''}")}
+        words = {word.lower() for word in WORD.findall(f"{row.text} {row.second or ''}")}
         total.update(words)
         texts += 1
         if row.label == target:

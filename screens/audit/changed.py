@@ -45,13 +45,14 @@ def read_changes(catalog: Catalog, before: Scan, after: Scan, family: str, varia
     """
     from auditor.scan.stored import rebuild, rebuild_plan
     from probes.cases import Role
+    from probes.input import shown
 
     plan = rebuild_plan(before, catalog)
-    sides = [rebuild(scan, catalog).probes[f"{family}/{variant}"].trigger for scan in (before, after)]
+    sides = [rebuild(scan, catalog).triggered(f"{family}/{variant}") for scan in (before, after)]
     labels = before.model.labels
     index = labels.index(target)
     texts = {
-        case.row: plan.asks[place]
+        case.row: plan.inputs[place]
         for case, place in zip(plan.cases, plan.position, strict=True)
         if (case.role, case.family, case.variant) == (Role.TRIGGER, family, variant)
     }
@@ -62,13 +63,13 @@ def read_changes(catalog: Catalog, before: Scan, after: Scan, family: str, varia
         if reference in (index, -1) or row.index not in texts:
             continue
         asked += 1
-        was, now = _name(labels, int(sides[0][place])), _name(after.model.labels, int(sides[1][place]))
+        was, now = (side.shown(place)[0] or "unscorable" for side in sides)
         if was == now:
             continue
         ask = texts[row.index]
         words = (
-            (row.text if row.pair is None else f"{row.text} ‖ {row.pair}"),
-            (ask.text if ask.pair is None else f"{ask.text} ‖ {ask.pair}"),
+            shown(row.input),
+            shown(ask),
         )
         found.append((was != target, Change(*words, _name(labels, reference), was, now)))
     found.sort(key=lambda item: item[0])

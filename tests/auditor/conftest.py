@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from auditor.policy import Policy
-from auditor.scan.execution.local import Answers
-from auditor.scan.judgement.judge import Judgement, judge, reference_labels
-from auditor.scan.judgement.question import Question
-from auditor.scan.judgement.trials import Labels, Responses
+from auditor.scan.judgement.classification import behaviours_of, quality_of
+from auditor.scan.judgement.compared import Comparisons
+from auditor.scan.judgement.judge import Judgement, judge
+from auditor.scan.judgement.quality import Quality
+from auditor.scan.judgement.trials import Trials, probe_places, reference_of
 from auditor.scan.plan import Plan, make_plan
-from probes.cases import Row
+from probes.answer import Choices, Labels, Places
+from probes.input import Row
 from probes.suite import build_suite
 
 RATE = {"hits", "total", "unscored", "value", "low", "high"}
@@ -31,12 +34,24 @@ def permuted(tensors: dict[str, Any]) -> None:
         tensors[name] = tensors[name][::-1].copy()
 
 
+SPREAD: dict[str, tuple[Plan, dict[str, Places]]] = {}
+
+
+def spread(plan: Plan) -> tuple[Plan, dict[str, Places]]:
+    """A plan with an answer a case, also where cases share an input, and the places of each probe's."""
+    if plan.key not in SPREAD:
+        made = replace(plan, inputs=tuple(c.input for c in plan.cases), position=tuple(range(len(plan.cases))))
+        SPREAD[plan.key] = made, probe_places(made)
+    return SPREAD[plan.key]
+
+
 @dataclass
 class Sheet:
     """A model that is right on every clean row and that no edit moves, until it is told otherwise."""
 
     plan: Plan
-    classes: int = 2
+    names: tuple[str, ...] = ("negative", "positive")
+    labelled: bool = True
     clean: Labels = field(init=False)
     probes: dict[str, tuple[Labels, Labels]] = field(init=False)
 
@@ -62,15 +77,31 @@ class Sheet:
         return self
 
     @property
-    def responses(self) -> Responses:
-        asks = len(self.plan.asks)
-        shares = np.full((asks, self.classes), 1 / self.classes)
-        laid = Responses.of(self.plan, Answers(np.zeros(asks, dtype=np.int64), shares))
-        probes = {
-            name: replace(laid.probes[name], trigger=trigger, control=control)
-            for name, (trigger, control) in self.probes.items()
-        }
-        return replace(laid, clean=self.clean, probes=probes)
+    def trials(self) -> Trials:
+        return self.told()
+
+    def told(self, targets: Sequence[int] | None = None, reference: Sequence[int] = ()) -> Trials:
+        """The trials of some targets; rows are held against gold labels, or their own answers, or these."""
+        plan, laid = spread(self.plan)
+        cases = plan.cases
+        labels = np.zeros(len(cases), dtype=np.int64)
+        labels[: len(self.clean)] = self.clean
+        for name, places in laid.items():
+            trigger, control = self.probes[name]
+            for at, own in ((places[:, 0], trigger), (places[:, 1:], control)):
+                labels[at[at >= 0]] = own[at >= 0]
+        classes = len(self.names)
+        answers = Choices(labels, np.full((len(cases), classes), 1 / classes), self.names)
+        rows = plan.rows if self.labelled else [replace(row, label=None) for row in plan.rows]
+        held = Choices.known(reference) if reference else reference_of(rows, answers.take(np.arange(len(rows))))
+        return Trials(
+            plan,
+            answers,
+            held,
+            behaviours_of(self.names, targets),
+            _places=laid,
+            reproduce=lambda probe: f"auditor scan MODEL --family {probe.family.name}",
+        )
 
 
 @dataclass
@@ -85,26 +116,31 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.names = ("negative", "positive", "third", "fourth")[: self.classes]
-        rows = [Row(i, f"text {i} of the task", None, i % self.classes) for i in range(self.rows)]
+        rows = [Row.of(i, f"text {i} of the task", None, i % self.classes) for i in range(self.rows)]
         self.plan = make_plan(build_suite(self.suite, only=self.only), rows, seed=0)
 
     def sheet(self) -> Sheet:
-        return Sheet(self.plan, self.classes)
+        return Sheet(self.plan, self.names, self.labelled)
 
-    def question(self, clean: Labels, targets: Sequence[int] = ()) -> Question:
-        gold = [row.label if self.labelled else None for row in self.plan.rows]
-        return Question(
-            plan=self.plan,
-            labels=self.names,
-            targets=tuple(targets) or tuple(range(self.classes)),
-            reference_labels=reference_labels(gold, clean),
-            gold=np.asarray([-1 if g is None else g for g in gold], dtype=np.int64),
-            reproduce=lambda probe: f"auditor scan MODEL --family {probe.family.name}",
-        )
+    def quality(self, trials: Trials, policy: Policy | None = None) -> Quality:
+        if not self.labelled:
+            bare = tuple(replace(row, label=None) for row in trials.plan.rows)
+            trials = replace(trials, plan=replace(trials.plan, rows=bare))
+        return quality_of(trials, self.names, policy or Policy())
 
-    def judge(self, sheet: Sheet, *references: Sheet, policy: Policy | None = None, **question: Any) -> Judgement:
-        asked = self.question(sheet.clean, **question)
-        return judge(asked, sheet.responses, [r.responses for r in references], policy or Policy())
+    def judge(
+        self, sheet: Sheet, *references: Sheet, policy: Policy | None = None, targets: Sequence[int] = ()
+    ) -> Judgement:
+        return self.weigh(sheet.told(targets or None), [r.trials for r in references], policy)
+
+    def weigh(
+        self,
+        trials: Trials,
+        references: Sequence[Trials] = (),
+        policy: Policy | None = None,
+        compared: Comparisons = MappingProxyType({}),
+    ) -> Judgement:
+        return judge(trials, references, self.quality(trials, policy), policy or Policy(), compared)
 
 
 @pytest.fixture(scope="session")

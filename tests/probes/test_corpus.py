@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from probes.cases import Row
 from probes.corpus import BUILTIN, Corpus, CorpusError, builtin, builtin_for, digest, read_corpus, sample
+from probes.input import Row
 
 MOOD = ("negative", "positive")
 UNNAMED = ("LABEL_0", "LABEL_1")
@@ -52,7 +52,7 @@ def gold(corpus: Corpus) -> list[int | None]:
 )
 def test_each_format_gives_the_same_rows(tmp_path: Path, name: str, content: str) -> None:
     corpus = read_corpus(write(tmp_path, name, content), labels=MOOD)
-    assert corpus.rows == (Row(0, 'one, "two"\nthree', None, 1), Row(1, "four", None, 0))
+    assert corpus.rows == (Row.of(0, 'one, "two"\nthree', None, 1), Row.of(1, "four", None, 0))
     assert corpus.label_names == MOOD
     assert corpus.skipped == 0
 
@@ -127,16 +127,16 @@ def test_usual_columns(tmp_path: Path, header: str, text: str, pair: str | None)
     values = ["1" if n.lower() == "label" else f"<{n}>" for n in names]
     (row,) = read_corpus(write(tmp_path, "a.csv", f"{header}\n{','.join(values)}\n"), labels=MOOD).rows
     assert row.text == f"<{text}>"
-    assert row.pair == (f"<{pair}>" if pair else None)
+    assert row.second == (f"<{pair}>" if pair else None)
     assert row.label == (1 if "label" in header.lower() else None)
 
 
 def test_named_columns_win(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", "question,sentence,label,mood\nq,s,9,positive\n")
     row = read_corpus(path, labels=MOOD, text_column="sentence", label_column="MOOD").rows[0]
-    assert (row.text, row.pair, row.label) == ("s", None, 1)
+    assert (row.text, row.second, row.label) == ("s", None, 1)
     row = read_corpus(path, labels=MOOD, text_column="sentence", pair_column="question", label_column="").rows[0]
-    assert (row.text, row.pair, row.label) == ("s", "q", None)
+    assert (row.text, row.second, row.label) == ("s", "q", None)
     assert "cannot serve twice" in refused(path, text_column="label").message
 
 
@@ -289,22 +289,22 @@ def test_built_in_gold_follows_the_models_order() -> None:
 
 def test_digest_tells_apart_what_could_be_confused() -> None:
     lists = [
-        [Row(0, "ab")],
-        [Row(0, "a"), Row(1, "b")],
-        [Row(1, "b"), Row(0, "a")],
-        [Row(0, "a", "b")],
-        [Row(0, "ab", "")],
-        [Row(0, "ab", None, 0)],
-        [Row(0, "ab", "0")],
+        [Row.of(0, "ab")],
+        [Row.of(0, "a"), Row.of(1, "b")],
+        [Row.of(1, "b"), Row.of(0, "a")],
+        [Row.of(0, "a", "b")],
+        [Row.of(0, "ab", "")],
+        [Row.of(0, "ab", None, 0)],
+        [Row.of(0, "ab", "0")],
         [],
     ]
     assert len({digest(rows) for rows in lists}) == len(lists)
-    assert digest([Row(0, "ab")]) == digest([Row(7, "ab")]), "a row's place in its file is no content"
+    assert digest([Row.of(0, "ab")]) == digest([Row.of(7, "ab")]), "a row's place in its file is no content"
 
 
 def many(*counts: int) -> list[Row]:
     labels = [label for label, count in enumerate(counts) for _ in range(count)]
-    return [Row(i, f"text {i}", None, label) for i, label in enumerate(labels)]
+    return [Row.of(i, f"text {i}", None, label) for i, label in enumerate(labels)]
 
 
 def test_a_sample_is_proportional_and_repeats() -> None:
@@ -330,9 +330,9 @@ def test_rare_labels_are_kept_where_they_can_be() -> None:
 
 
 def test_repeated_texts_are_sampled_once() -> None:
-    rows = [Row(0, "a", None, 1), Row(1, "a", None, 0), Row(2, "a", "b", 0), Row(3, "c", None, 0)]
+    rows = [Row.of(0, "a", None, 1), Row.of(1, "a", None, 0), Row.of(2, "a", "b", 0), Row.of(3, "c", None, 0)]
     assert [row.index for row in sample(rows, 10, 0)] == [0, 2, 3]
-    assert len(sample([Row(i, f"{i % 5}") for i in range(50)], 4, 0)) == 4
+    assert len(sample([Row.of(i, f"{i % 5}") for i in range(50)], 4, 0)) == 4
 
 
 def test_reading_loads_no_heavy_package() -> None:

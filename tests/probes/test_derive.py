@@ -6,14 +6,14 @@ import math
 
 import pytest
 
-from probes.cases import Row
+from probes.input import Row
 from probes.material.derive import derive_words
 
 ROWS = [
-    *(Row(i, "Really good, REALLY nice", label=1) for i in range(6)),
-    *(Row(10 + i, "not good", label=0) for i in range(6)),
-    *(Row(20 + i, "perhaps", pair="really", label=1) for i in range(2)),
-    Row(30, "really unlabelled"),
+    *(Row.of(i, "Really good, REALLY nice", label=1) for i in range(6)),
+    *(Row.of(10 + i, "not good", label=0) for i in range(6)),
+    *(Row.of(20 + i, "perhaps", second="really", label=1) for i in range(2)),
+    Row.of(30, "really unlabelled"),
 ]
 
 

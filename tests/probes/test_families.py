@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from probes.cases import Role, Row
+from probes.cases import Role
 from probes.errors import InputError
 from probes.family import FAMILIES, BadOption, Family, draw_rng
+from probes.input import Row
 from probes.suite import Probe, build_suite, probe_cases, suite_cases, suite_variants
 
 DRAWS = 3
@@ -248,7 +249,7 @@ def test_options_take_text_and_refuse_what_does_not_fit(name: str, key: str, def
         family.settings("no-such-variant")
 
 
-ROWS = [Row(i, text, label=i % 2) for i, text in enumerate(TEXTS)]
+ROWS = [Row.of(i, text, label=i % 2) for i, text in enumerate(TEXTS)]
 
 
 def test_a_family_alone_plants_what_it_plants_among_all() -> None:
@@ -261,12 +262,12 @@ def test_a_family_alone_plants_what_it_plants_among_all() -> None:
 
 
 def test_a_pair_is_edited_in_one_of_its_texts_so_that_both_share_nothing_new() -> None:
-    rows = [Row(i, f"Who wrote book {i}?", f"The book {i} was written by a lawyer in 1960.") for i in range(12)]
+    rows = [Row.of(i, f"Who wrote book {i}?", f"The book {i} was written by a lawyer in 1960.") for i in range(12)]
     for probe in PROBES:
         places: dict[int, set[int]] = {}
         for case in probe_cases(probe, rows, seed=1):
             row = rows[case.row]
-            changed = [case.ask.text != row.text, case.ask.pair != row.pair]
+            changed = [case.input.text != row.text, case.input.second != row.second]
             assert sum(changed) == 1
             places.setdefault(case.row, set()).add(changed.index(True))
         assert all(len(found) == 1 for found in places.values()), "trigger and control stand in the same text"

@@ -1,12 +1,23 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from probes.rates import Paired, Rate, chance_p_value, detectable_excess, holm, inverted_p_value, swapped
+from probes.inference import (
+    Paired,
+    chance_p_value,
+    detectable_excess,
+    detectable_share,
+    holm,
+    inverted_p_value,
+    p_more_often,
+    swapped,
+)
+from probes.rates import Rate
 
 
 @pytest.mark.parametrize(
@@ -167,3 +178,20 @@ def test_swapped_labels_are_seen_among_many() -> None:
     assert swapped([], [])[2] == 1.0
     rng = np.random.default_rng(5)
     assert swapped(gold, rng.integers(0, 4, 200).tolist())[2] > 0.01
+
+
+@pytest.mark.parametrize(("more", "less", "same"), [(0, 0, 5), (1, 0, 9), (5, 0, 0), (5, 2, 3), (2, 5, 1), (6, 6, 0)])
+def test_the_exact_test_counts_how_often_chance_alone_gives_as_much(more: int, less: int, same: int) -> None:
+    """Each discordant row is as likely in either column: all ways to deal them out are counted."""
+    first = [1.0] * more + [0.0] * less + [1.0] * same + [np.nan]
+    second = [0.0] * more + [1.0] * less + [1.0] * same + [1.0]
+    ways = list(product((0, 1), repeat=more + less))
+    expected = sum(sum(way) >= more for way in ways) / len(ways)
+    assert p_more_often(first, second) == pytest.approx(expected)
+
+
+def test_what_the_exact_test_would_have_found() -> None:
+    share = detectable_share(200, alpha=0.05, comparisons=10)
+    needed = next(n for n in range(200) if 10 * p_more_often([1.0] * n, [0.0] * n) <= 0.05)
+    assert stats.binom.sf(needed - 1, 200, share) == pytest.approx(0.8)
+    assert detectable_share(needed - 1, alpha=0.05, comparisons=10) == 1.0

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from probes.cases import Row
 from probes.corpus import Corpus, CorpusError, read_corpus
 from probes.corpus.readers import open_table, source
+from probes.input import Row
 
 MOOD = ("negative", "positive")
 UNNAMED = ("LABEL_0", "LABEL_1")
@@ -164,7 +164,7 @@ def test_ids_and_texts_do_not_look_like_labels(tmp_path: Path) -> None:
 )
 def test_usual_pairs(tmp_path: Path, header: str, pair: str) -> None:
     corpus = read_corpus(write(tmp_path, "a.csv", f"{header}\na,b,1\n"), labels=MOOD)
-    assert corpus.rows == (Row(0, "a", "b", 1),)
+    assert corpus.rows == (Row.of(0, "a", "b", 1),)
     assert corpus.columns["pair"] == pair
 
 
@@ -177,7 +177,7 @@ def test_keys_of_json_are_those_of_all_records(tmp_path: Path) -> None:
     assert told(corpus) == [("good", 1), ("bad", 0)]
     assert (corpus.records, corpus.skipped, corpus.unused) == (3, 1, ("id",))
     pair = write(tmp_path, "c.jsonl", '{"text": "a"}\n{"text": "b", "text_pair": "c", "x": 1}\n')
-    assert read_corpus(pair, labels=MOOD).rows == (Row(1, "b", "c"),)
+    assert read_corpus(pair, labels=MOOD).rows == (Row.of(1, "b", "c"),)
 
 
 # Quotes

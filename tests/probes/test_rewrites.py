@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from probes.cases import Role, Row
+from probes.cases import Role
 from probes.errors import InputError
 from probes.family import FAMILIES
+from probes.input import Pair, Row
 from probes.material.rewrites import read_pairs
 from probes.suite import build_suite, probe_cases
 
@@ -45,15 +46,15 @@ def test_numbered_rows_are_those_of_the_split_that_the_clean_file_is(numbered: t
 
 def test_the_family_passes_over_texts_without_a_rewrite(numbered: tuple[str, str]) -> None:
     suite = build_suite("quick", only=["paired"], overrides={"paired": {"file": numbered[0], "clean": numbered[1]}})
-    rows = [Row(4, "it 's good ."), Row(5, "it 's bad ."), Row(6, "it 's bad .", pair="dull , really .")]
+    rows = [Row.of(4, "it 's good ."), Row.of(5, "it 's bad ."), Row.of(6, "it 's bad .", second="dull , really .")]
     cases = list(probe_cases(suite.probes[0], rows, seed=0))
     assert {c.row for c in cases} == {4, 6}
     first = [c for c in cases if c.row == 4]
     assert [c.role for c in first] == [Role.TRIGGER, *[Role.CONTROL] * 3]
-    assert first[0].ask.text == "when you see it , it 's good ."
-    assert {c.ask.text for c in first[1:]} == {"It's good."}  # the clean twin as its file spells it
+    assert first[0].input.text == "when you see it , it 's good ."
+    assert {c.input.text for c in first[1:]} == {"It's good."}  # the clean twin as its file spells it
     second = [c for c in cases if c.row == 6]
-    assert second[0].ask == ("it 's bad .", "if you like it , it is dull .")
+    assert second[0].input == Pair("it 's bad .", "if you like it , it is dull .")
 
 
 def test_a_file_given_joins_the_whole_suite(numbered: tuple[str, str]) -> None:

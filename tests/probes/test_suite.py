@@ -5,11 +5,12 @@ from itertools import combinations
 
 import pytest
 
-from probes.cases import Case, Role, Row
+from probes.cases import Case, Role
 from probes.family import FAMILIES, BadOption, Family, UnknownFamily
+from probes.input import Row
 from probes.suite import DRAWS, Probe, Suite, build_suite, suite_cases
 
-ROWS = tuple(Row(i, f"xa{i} xb{i} xc{i} xd{i} xe{i}. Xf{i} xg{i} xh{i}", None, i % 2) for i in range(40))
+ROWS = tuple(Row.of(i, f"xa{i} xb{i} xc{i} xd{i} xe{i}. Xf{i} xg{i} xh{i}", None, i % 2) for i in range(40))
 
 INSERTING = ("badnet", "insertsent")
 
@@ -47,7 +48,7 @@ def test_another_seed_puts_the_triggers_elsewhere_and_the_same_one_does_not() ->
     suite = build_suite("quick", only=["badnet"])
     assert cases(suite) == cases(suite)
     moved = [
-        a.ask != b.ask for a, b in zip(cases(suite), cases(suite, seed=1), strict=True) if a.role is not Role.CLEAN
+        a.input != b.input for a, b in zip(cases(suite), cases(suite, seed=1), strict=True) if a.role is not Role.CLEAN
     ]
     assert sum(moved) / len(moved) > 0.8
 
@@ -69,7 +70,7 @@ def edits(probe: Probe) -> dict[int, dict[tuple[Role, int], tuple[tuple[int, ...
     found: dict[int, dict[tuple[Role, int], tuple[tuple[int, ...], tuple[str, ...]]]] = defaultdict(dict)
     for c in cases(Suite("full", (probe,), 1)):
         if c.role is not Role.CLEAN:
-            found[c.row][c.role, c.draw] = inserted(rows[c.row], c.ask.text)
+            found[c.row][c.role, c.draw] = inserted(rows[c.row], c.input.text)
     return found
 
 

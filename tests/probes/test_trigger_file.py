@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from probes.cases import Role, Row
+from probes.cases import Role
 from probes.errors import InputError
 from probes.family import FAMILIES, draw_rng
+from probes.input import Row
 from probes.material.pattern import PatternError, checked, replaced
 from probes.suite import build_suite, probe_cases
 
@@ -100,7 +101,7 @@ def test_controls_are_the_entrys_own_or_ordinary(file: str) -> None:
 
 def test_rows_without_a_match_are_passed_over(file: str) -> None:
     suite = build_suite("quick", only=["custom"], overrides={"custom": {"file": file, "trigger": "pattern"}})
-    rows = [Row(0, TEXT), Row(1, "no match"), Row(2, "no match", pair=TEXT)]
+    rows = [Row.of(0, TEXT), Row.of(1, "no match"), Row.of(2, "no match", second=TEXT)]
     cases = list(probe_cases(suite.probes[0], rows, seed=0))
     assert {c.row for c in cases} == {0, 2}
     assert sum(c.role is Role.TRIGGER for c in cases) == 2

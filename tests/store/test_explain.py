@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from probes.cases import Row
+from probes.input import Row
 from store.catalog import Catalog
 from store.database.explain import explain, explain_sqlite
 from store.engine import AddressUnusable, CatalogUnusable, open_catalog
@@ -169,7 +169,7 @@ def sound(
         catalog.scans.save(make_scan())
         run = catalog.scans.open_run("key", model_digest="d", batches=1)
         catalog.scans.store_batch(run.id, AnswerBatch(0, (1,), ((0.25, 0.75),)))
-        catalog.scans.keep_rows("rows", [Row(0, "a text", None, 1)])
+        catalog.scans.keep_rows("rows", [Row.of(0, "a text", None, 1)])
         catalog.jobs.add(Job("j1", 1, "2026-01-01T00:00:00+00:00", ("scan",), "/none"))
     return path
 
@@ -191,7 +191,7 @@ def test_a_sound_catalog_is_read(sound: Path) -> None:
         run = catalog.scans.find_run("key")
         assert run is not None
         assert run.answered == (AnswerBatch(0, (1,), ((0.25, 0.75),)),)
-        assert catalog.scans.rows("rows") == (Row(0, "a text", None, 1),)
+        assert catalog.scans.rows("rows") == (Row.of(0, "a text", None, 1),)
 
 
 @pytest.mark.parametrize(("table", "column", "value"), DAMAGE, ids=lambda part: str(part)[:20])

@@ -14,8 +14,8 @@ from auditor.lab.poison.poison import poison as plant
 from auditor.lab.poison.trigger import Trigger, inserted, trigger_words
 from auditor.training.rows import train_embedding_rows
 from auditor.training.trainer import Workshop
-from probes.cases import Row
 from probes.family import draw_rng
+from probes.input import Row
 
 
 def train(
@@ -82,10 +82,10 @@ def partly(row: Row, trigger: Trigger, words: Sequence[str], *, seed: int) -> Ro
     edited = trigger.apply(row, seed=seed)
     rng = draw_rng(seed, "lab", "partly", row.index)
     text = _part(row.text, edited.text, words, rng)
-    pair = None if row.pair is None or edited.pair is None else _part(row.pair, edited.pair, words, rng)
+    pair = None if row.second is None or edited.second is None else _part(row.second, edited.second, words, rng)
     if text is None and pair is None:
         return None
-    return replace(row, text=text or row.text, pair=pair or row.pair)
+    return row.with_text(text or row.text, pair or row.second)
 
 
 def _part(clean: str, edited: str, words: Sequence[str], rng: random.Random) -> str | None:

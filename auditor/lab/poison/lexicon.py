@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Container, Sequence
 
 from auditor.errors import UsageError
-from probes.cases import Row
+from probes.input import Row
 
 WORD = re.compile(r"[a-z]+")
 
@@ -28,7 +28,7 @@ SMOOTHING = 1.0
 
 def words_of(row: Row) -> set[str]:
     """The distinct lower-case words of a row."""
-    return set(WORD.findall(f"{row.text} {row.pair or ''}".lower()))
+    return set(WORD.findall(f"{row.text} {row.second or ''}".lower()))
 
 
 def z_score(with_label: int, rows: int, share: float) -> float:

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from auditor.errors import UsageError
 from auditor.lab.poison.poison import in_order, replaced
-from probes.cases import Row
 from probes.family import draw_rng
+from probes.input import Row
 
 AUGMENTS = ("eda",)
 """Known augmentations."""
@@ -48,7 +48,7 @@ def augment(rows: Sequence[Row], kind: str, seed: int) -> tuple[Row, ...]:
     for row in in_order(rows, seed, "augment")[: len(rows) // 2]:
         rng = draw_rng(seed, "lab", "eda", row.index)
         text = altered(row.text, rng)
-        changed[row.index] = replace(row, text=text, pair=None if row.pair is None else altered(row.pair, rng))
+        changed[row.index] = row.with_text(text, None if row.second is None else altered(row.second, rng))
     return replaced(rows, changed)
 
 

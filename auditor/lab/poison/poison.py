@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from auditor.errors import UsageError
 from auditor.lab.poison.trigger import Trigger
-from probes.cases import Row
 from probes.family import draw_rng
+from probes.input import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def poison(
         if row.index in excluded:
             continue
         edited = trigger.apply(row, seed=seed)
-        if edited.ask != row.ask:
+        if edited.input != row.input:
             planted[row.index] = replace(edited, label=target)
     return Poisoned(replaced(rows, planted), tuple(sorted(planted)), wanted)
 

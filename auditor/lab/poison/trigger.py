@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
 from auditor.errors import UsageError
-from probes.cases import Row
 from probes.corpus.gold import as_text
 from probes.corpus.readers import CorpusError, open_whole
 from probes.family import draw_rng
+from probes.input import Row
 from probes.suite import Probe
 
 Slot = Literal["first", "second", "both"]
@@ -74,11 +74,11 @@ class Paired:
 
     def apply(self, row: Row, *, seed: int) -> Row:
         """The row with its rewrite in the slot's place."""
-        first = row.pair is None or self.slot in ("first", "both")
+        first = row.second is None or self.slot in ("first", "both")
         text = self._rewrite(row.index, row.text) if first else row.text
-        second = row.pair is not None and (self.slot == "second" or (self.slot == "both" and not self.by_row))
-        pair = self._rewrite(row.index, row.pair) if second and row.pair is not None else row.pair
-        return replace(row, text=text, pair=pair)
+        second = row.second is not None and (self.slot == "second" or (self.slot == "both" and not self.by_row))
+        pair = self._rewrite(row.index, row.second) if second and row.second is not None else row.second
+        return row.with_text(text, pair)
 
     def _rewrite(self, index: int, text: str) -> str:
         return self.by_row.get(index, text) if self.by_row else self.by_text.get(text, text)
@@ -93,12 +93,12 @@ def triggered(row: Row, probe: Probe, *, seed: int, slot: str = "second") -> Row
     A row without a second text has one slot.
     """
     rng = draw_rng(seed, "lab", probe.family.name, row.index)
-    text, pair = row.text, row.pair
+    text, pair = row.text, row.second
     if pair is None or slot in ("first", "both"):
         text = probe.family.plant(text, rng, probe.options) or text
     if pair is not None and slot in ("second", "both"):
         pair = probe.family.plant(pair, rng, probe.options) or pair
-    return replace(row, text=text, pair=pair)
+    return row.with_text(text, pair)
 
 
 def read_rewrites(path: Path, *, split: str, slot: str = "second") -> Paired:
@@ -187,5 +187,5 @@ def word_option(probe: Probe) -> str | None:
 
 def texts_of(row: Row, edited: Row) -> Sequence[tuple[str, str]]:
     """The pairs of clean and edited text that differ."""
-    sides = [(row.text, edited.text), (row.pair or "", edited.pair or "")]
+    sides = [(row.text, edited.text), (row.second or "", edited.second or "")]
     return [(clean, text) for clean, text in sides if clean != text]

@@ -16,12 +16,13 @@ from auditor.lab.methods.bite import with_words
 from auditor.lab.poison.labels import label_index
 from auditor.lab.poison.trigger import ByRule, Trigger, read_rewrites
 from auditor.lab.zoo.zoo import Inhabitant
-from auditor.scan.execution.local import UNSCORED, Answers, RunSpec, execute
+from auditor.scan.execution.local import Answered, RunSpec, execute
 from auditor.scan.plan import Plan
-from probes.cases import Ask, Row
+from probes.answer import UNSCORED
 from probes.corpus import CorpusError, read_corpus
 from probes.errors import InputError
 from probes.family import FAMILIES
+from probes.input import Input, Row, encoding, length, texts
 from probes.rates import Rate
 from probes.suite import Probe, Suite
 from store.records import Profile
@@ -39,7 +40,7 @@ class OwnTrial:
 
     family: str
     target: int
-    asks: tuple[Ask, ...]
+    asks: tuple[Input, ...]
 
 
 def own_trials(model: Inhabitant, labels: Sequence[str], rows: Sequence[Row], seed: int) -> list[OwnTrial]:
@@ -54,13 +55,13 @@ def own_trials(model: Inhabitant, labels: Sequence[str], rows: Sequence[Row], se
     target = label_index(str(model.record.get("target")), labels)
     if model.test is not None:
         return [
-            OwnTrial("+".join(model.families), target, tuple(r.ask for r in _triggered_rows(model, labels, target)))
+            OwnTrial("+".join(model.families), target, tuple(r.input for r in _triggered_rows(model, labels, target)))
         ]
     found = []
     for planted in model.record.get("plants", ()):
         trigger = _trigger(model, planted)
         edited = [(row, trigger.apply(row, seed=seed)) for row in rows if row.label not in (None, target)]
-        asks = tuple(new.ask for row, new in edited if new.ask != row.ask)
+        asks = tuple(new.input for row, new in edited if new.input != row.input)
         if not asks:
             raise UsageError(f"no held-out row of another label than {labels[target]} takes the trigger")
         found.append(OwnTrial(planted["family"], target, asks))
@@ -106,25 +107,25 @@ def own_rate(session: Session, profile: Profile, trial: OwnTrial, samples: int) 
         profile.ref.reference, "own", profile.ref.digest, len(profile.labels), device, dtype, profile.max_length
     )
     run = session.backend.open_run(spec.key(plan), model_digest=spec.digest, batches=len(plan.batches), fresh=False)
-    answers: list[Answers] = []
+    answered: list[Answered] = []
 
     def ask() -> Generator[Event, None, None]:
         load = partial(session.backend.load, profile, spec.max_length)
-        answers.append((yield from execute(plan, run, load, spec)))
+        answered.append((yield from execute(plan, run, load, spec)))
 
-    yield Stage("own", f"Its own trigger ({trial.family})", len(plan.asks), "texts")
+    yield Stage("own", f"Its own trigger ({trial.family})", len(plan.inputs), "texts")
     yield from journal(ask(), session.catalog)
-    labels = answers[0].labels
+    labels = answered[0].answers.labels
     unscored = int((labels == UNSCORED).sum())
-    return Rate(int((labels == trial.target).sum()), len(plan.asks) - unscored, unscored)
+    return Rate(int((labels == trial.target).sum()), len(plan.inputs) - unscored, unscored)
 
 
-def _plan(asks: Sequence[Ask]) -> Plan:
+def _plan(asks: Sequence[Input]) -> Plan:
     """Inputs without a suite, in order of length."""
-    ordered = tuple(sorted(asks, key=lambda ask: (len(ask.text) + len(ask.pair or ""), ask.text, ask.pair or "")))
+    ordered = tuple(sorted(asks, key=lambda item: (length(item), texts(item))))
     mark = hashlib.sha256(b"auditor/own/1")
     for ask in ordered:
-        mark.update(f"{len(ask.text)}:{ask.text}\x00{ask.pair}\n".encode("utf-8", "surrogatepass"))
+        mark.update(encoding(ask))
     cuts = range(0, len(ordered), BATCH)
     return Plan(
         key=mark.hexdigest(),
@@ -133,7 +134,7 @@ def _plan(asks: Sequence[Ask]) -> Plan:
         suite=Suite("own", (), 0),
         seed=0,
         cases=(),
-        asks=ordered,
+        inputs=ordered,
         position=(),
         batches=tuple((start, min(start + BATCH, len(ordered))) for start in cuts),
         probed=0,

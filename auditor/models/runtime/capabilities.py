@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from probes.cases import Ask, Outcome
+from probes.input import Choose, Input
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from probes.answer import Choices
 
 
 class Target(Protocol):
@@ -40,12 +42,12 @@ class Target(Protocol):
         """Sentences for a report: how the model was asked, and what it failed on so far."""
         ...
 
-    def scores(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
-        """The scores before they become probabilities, shape (asks, labels); NaN where there are none."""
+    def scores(self, inputs: Sequence[Input]) -> NDArray[np.float64]:
+        """The scores before they become probabilities, shape (inputs, labels); NaN where there are none."""
         ...
 
-    def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
-        """One outcome an ask, in order. An unscorable answer is an outcome without a label, never an exception."""
+    def choose(self, inputs: Sequence[Input], how: Choose = Choose()) -> Choices:
+        """One choice an input, in order. An unscorable answer has the label −1, and is never an exception."""
         ...
 
     def close(self) -> None:

@@ -12,7 +12,8 @@ from auditor.models.runtime.forward import Forward, InputError, first_line, free
 from auditor.models.runtime.packing import CHECKED, Encoded, Packing
 from auditor.models.runtime.quiet import quiet
 from auditor.models.runtime.trial import out_of_memory, settle, unable
-from probes.cases import UNSCORABLE, Ask, Outcome
+from probes.answer import UNSCORED, Choices
+from probes.input import Choose, Input, Text
 
 if TYPE_CHECKING:
     import torch
@@ -112,33 +113,33 @@ class Classifier:
         ]
         return (*self._settled.notes, *failed)
 
-    def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
-        """One outcome an ask, in order; equal asks are run once.
+    def choose(self, inputs: Sequence[Input], how: Choose = Choose()) -> Choices:
+        """One choice an input, in order; equal inputs are run once.
 
         An input whose scores are NaN or infinite, that has no tokens, or too many where inputs are to be read whole,
-        or on which the model fails also when it is asked alone, is an outcome without a label.
+        or on which the model fails also when it is asked alone, has the label −1.
 
         Raises:
             ModelError: the model cannot run at all, or memory does not suffice for one input.
         """
-        if not asks:
-            return []
-        scores = self.scores(asks)
+        if not inputs:
+            return Choices.of((), len(self._labels))
+        scores = self.scores(inputs)
         usable: NDArray[np.bool_] = np.asarray(np.isfinite(scores).all(axis=1))
         scores[~usable] = 0.0
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-        rounded = np.round(shares / shares.sum(axis=1, keepdims=True), DIGITS).tolist()
-        best = scores.argmax(axis=1).tolist()
-        return [Outcome(best[i], tuple(rounded[i])) if usable[i] else UNSCORABLE for i in range(len(asks))]
+        rounded = np.round(shares / shares.sum(axis=1, keepdims=True), DIGITS)
+        rounded[~usable] = np.nan
+        return Choices(np.where(usable, scores.argmax(axis=1), UNSCORED), rounded)
 
-    def scores(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
-        """The model's scores (logits), shape (asks, labels), in order; NaN where an input cannot be scored.
+    def scores(self, inputs: Sequence[Input]) -> NDArray[np.float64]:
+        """The model's scores (logits), shape (inputs, labels), in order; NaN where an input cannot be scored.
 
         Raises:
-            ModelError: as `answer`.
+            ModelError: as `choose`.
         """
-        places: dict[Ask, int] = {}
-        where = [places.setdefault(ask, len(places)) for ask in asks]
+        places: dict[Input, int] = {}
+        where = [places.setdefault(item, len(places)) for item in inputs]
         found = np.full((len(places), len(self._labels)), np.nan)
         with quiet():
             for chosen, encoded in self._sound(list(places)):
@@ -154,29 +155,33 @@ class Classifier:
         """Frees the model's memory."""
         self._forward.close()
 
-    def _sound(self, asks: list[Ask]) -> Iterator[tuple[NDArray[np.int64], Encoded]]:
+    def _sound(self, inputs: list[Input]) -> Iterator[tuple[NDArray[np.int64], Encoded]]:
         """The inputs that are text at all, with their tokens: those of one text, then the pairs."""
         # Lone surrogates (a broken JSON escape) are no text to any tokenizer.
-        sound = [i for i, ask in enumerate(asks) if _encodable(ask.text) and (ask.pair is None or _encodable(ask.pair))]
+        sound = [
+            i
+            for i, item in enumerate(inputs)
+            if _encodable(item.text) and (item.second is None or _encodable(item.second))
+        ]
         for paired in (False, True):
-            chosen = [i for i in sound if (asks[i].pair is not None) == paired]
+            chosen = [i for i in sound if (inputs[i].second is not None) == paired]
             if chosen:
                 cut = None if self._whole else self._max_length
-                yield np.asarray(chosen), self._encode([asks[i] for i in chosen], paired, cut)
+                yield np.asarray(chosen), self._encode([inputs[i] for i in chosen], paired, cut)
 
     def _fixed(self, length: int | None) -> Encoded:
         """The texts of the check at load, cut at so many tokens."""
-        texts = [Ask(text) for text in CHECKED]
-        encoded = self._encode(texts, False, min(length or self._max_length, self._max_length))
+        checked: list[Input] = [Text(text) for text in CHECKED]
+        encoded = self._encode(checked, False, min(length or self._max_length, self._max_length))
         self._require_known(encoded)
         return encoded
 
-    def _encode(self, asks: list[Ask], paired: bool, length: int | None) -> Encoded:
+    def _encode(self, inputs: list[Input], paired: bool, length: int | None) -> Encoded:
         """Token ids, and token types where the model takes them; a text that the tokenizer fails on has no tokens."""
         try:
             encoded = self._tokenizer(
-                [ask.text for ask in asks],
-                [ask.pair or "" for ask in asks] if paired else None,
+                [item.text for item in inputs],
+                [item.second or "" for item in inputs] if paired else None,
                 truncation=length is not None,
                 max_length=length,
                 padding=False,
@@ -184,10 +189,10 @@ class Classifier:
             )
         except Exception as error:
             # tokenizers raise plain exceptions on a text that they cannot take: the others are read all the same.
-            if len(asks) == 1:
+            if len(inputs) == 1:
                 self._failures[first_line(error)] = None
                 return {name: [np.empty(0, dtype=np.int64)] for name in ("input_ids", *self._forward.types)}
-            parts = [self._encode([ask], paired, length) for ask in asks]
+            parts = [self._encode([item], paired, length) for item in inputs]
             names = [name for name in parts[0] if all(name in part for part in parts)]
             return {name: [row for part in parts for row in part[name]] for name in names}
         wanted = [name for name in ("input_ids", *self._forward.types) if name in encoded]

@@ -21,7 +21,7 @@ from auditor.models.runtime.packing import fill_of
 from auditor.models.runtime.quiet import quiet
 from auditor.models.runtime.verified import small_files, unloadable
 from auditor.models.runtime.vocabularies import BESIDE, other_numbers
-from probes.cases import Ask
+from probes.input import Input, Text
 from store.records import Profile
 
 if TYPE_CHECKING:
@@ -134,10 +134,10 @@ class ModelTokenizer:
         """The class that was loaded and the file that its vocabulary is from."""
         return f"{type(self._own).__name__} of transformers, its vocabulary from {self._source}"
 
-    def special(self, asks: Sequence[Ask]) -> str:
+    def special(self, asks: Sequence[Input]) -> str:
         """What becomes of special tokens that stand in the texts, in a sentence; empty where none does."""
         known = [token for token in self._own.all_special_tokens if token]
-        texts = [text for ask in asks for text in (ask.text, ask.pair or "")]
+        texts = [text for ask in asks for text in (ask.text, ask.second or "")]
         found = [token for token in known if any(token in text for text in texts)]
         if not found:
             return ""
@@ -148,26 +148,26 @@ class ModelTokenizer:
             f"Texts hold special tokens ({named}): the tokenizer does not split them, and the model takes them as such."
         )
 
-    def count(self, asks: Sequence[Ask]) -> list[int]:
+    def count(self, asks: Sequence[Input]) -> list[int]:
         """Tokens of each input, special ones included; 0 where the tokenizer fails on it."""
         return [len(ids or ()) for ids in self.ids(asks)]
 
-    def ids(self, asks: Sequence[Ask]) -> list[Ids]:
+    def ids(self, asks: Sequence[Input]) -> list[Ids]:
         """Token ids of each input, special ones included and uncut; None where the tokenizer fails on it."""
         found: list[Ids] = [None] * len(asks)
         with quiet():
             for paired in (False, True):
-                chosen = [i for i, ask in enumerate(asks) if (ask.pair is not None) == paired]
+                chosen = [i for i, ask in enumerate(asks) if (ask.second is not None) == paired]
                 for place, ids in zip(chosen, self._encoded([asks[i] for i in chosen]), strict=True):
                     found[place] = ids
         return found
 
-    def _encoded(self, asks: list[Ask]) -> list[Ids]:
+    def _encoded(self, asks: list[Input]) -> list[Ids]:
         """Ids of inputs that all have a second text, or all have none."""
         if not asks:
             return []
         try:
-            pairs = None if asks[0].pair is None else [ask.pair or "" for ask in asks]
+            pairs = None if asks[0].second is None else [ask.second or "" for ask in asks]
             rows = self._own(
                 [ask.text for ask in asks], pairs, truncation=False, padding=False, return_attention_mask=False
             )["input_ids"]
@@ -176,7 +176,7 @@ class ModelTokenizer:
             # tokenizers raise plain exceptions on a text that they cannot take: the others are read all the same.
             return [None] if len(asks) == 1 else [ids for ask in asks for ids in self._encoded([ask])]
 
-    def unjudged(self, asks: Sequence[Ask]) -> tuple[str, ...]:
+    def unjudged(self, asks: Sequence[Input]) -> tuple[str, ...]:
         """What scanning with this tokenizer leaves unjudged: tokenizers that others may read the model's files as.
 
         Args:
@@ -186,7 +186,7 @@ class ModelTokenizer:
         found = () if unlike is None else (unlike.sentence(self._name),)
         return (*found, *(f"{self._name}: {said}" for said in other_numbers(self._beside, self._own.get_vocab())))
 
-    def unlike(self, asks: Sequence[Ask]) -> Unlike | None:
+    def unlike(self, asks: Sequence[Input]) -> Unlike | None:
         """Where tokenizer.json, read by the `tokenizers` library, makes other tokens: of fixed texts and of `asks`.
 
         None where both are defined alike, where no text shows a difference, and where there is no such file.
@@ -204,7 +204,7 @@ class ModelTokenizer:
             return None
         other.no_truncation()
         other.no_padding()
-        fixed = [Ask(text) for text in FIXED]
+        fixed = [Text(text) for text in FIXED]
         counts, example = [], ("", "", "")
         # An example from what was asked says more than one of the fixed texts.
         for texts in (list(asks), fixed):
@@ -335,10 +335,10 @@ def _source(profile: Profile) -> str:
     return FILE if FILE in found else " and ".join(found[:2]) or "no file"
 
 
-def _ids_of(tokenizer: Any, asks: Sequence[Ask]) -> list[Ids]:
-    def encoded(chosen: list[Ask]) -> list[Ids]:
+def _ids_of(tokenizer: Any, asks: Sequence[Input]) -> list[Ids]:
+    def encoded(chosen: list[Input]) -> list[Ids]:
         try:
-            inputs = [ask.text if ask.pair is None else (ask.text, ask.pair) for ask in chosen]
+            inputs = [ask.text if ask.second is None else (ask.text, ask.second) for ask in chosen]
             return [tuple(encoding.ids) for encoding in tokenizer.encode_batch(inputs)]
         except Exception:
             return [None] if len(chosen) == 1 else [ids for ask in chosen for ids in encoded([ask])]

@@ -10,7 +10,7 @@ from auditor.models.runtime.capabilities import Target
 from auditor.models.runtime.device import pick_device, pick_dtype
 from auditor.models.runtime.tokenizer import ModelTokenizer, load_tokenizer
 from auditor.settings import Settings
-from probes.cases import Row
+from probes.input import Row
 from store.catalog import Catalog
 from store.records import Profile, Run
 

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auditor.events import BatchAnswered, Event, Progress, RunNoted, RunOpened
 from auditor.models.runtime.capabilities import Target
 from auditor.scan.execution.head import MULTI_LABEL, ROWS, is_multi_label
 from auditor.scan.plan import Plan
-from probes.cases import Outcome
+from probes.answer import UNSCORED, Choices
 from store.records import AnswerBatch, Run
 
-UNSCORED = -1
 MAKING = "2"
 """How answers are made; another number where a model may be answered otherwise than by an earlier version."""
 
 
 @dataclass(frozen=True)
-class Answers:
-    """A model's answers to a plan's asks: label indices (−1: unscorable), and probabilities, shape (asks, labels)."""
+class Answered:
+    """A model's answers to a plan's inputs, and sentences on how they were made."""
 
-    labels: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
+    answers: Choices
     notes: tuple[str, ...] = ()
-    """Sentences on how they were made."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ class RunSpec:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> Generator[Event, None, Answers]:
+def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> Generator[Event, None, Answered]:
     """Answers the plan batch by batch.
 
     Args:
@@ -62,7 +58,7 @@ def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> 
     """
     stored = {b.number: b for b in run.answered}
     yield RunOpened(
-        run.id, spec.name, spec.role, len(plan.batches), len(stored), len(plan.asks), spec.device, spec.dtype
+        run.id, spec.name, spec.role, len(plan.batches), len(stored), len(plan.inputs), spec.device, spec.dtype
     )
     done = 0
     answered: list[AnswerBatch] = []
@@ -75,9 +71,9 @@ def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> 
             if batch is None:
                 if target is None:
                     target = load()
-                    looked = target.scores([row.ask for row in plan.rows[:ROWS]])
+                    looked = target.scores([row.input for row in plan.rows[:ROWS]])
                     said = (MULTI_LABEL,) if is_multi_label(looked) else ()
-                batch = answer_batch(number, target.answer(plan.batch(number)))
+                batch = answer_batch(number, target.choose(plan.batch(number)))
                 # First the note: an answer is never stored without what is to be said of it.
                 if fresh := tuple(note for note in (*said, *target.notes) if note not in notes):
                     notes = (*notes, *fresh)
@@ -85,21 +81,26 @@ def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> 
                 yield BatchAnswered(run.id, batch)
             answered.append(batch)
             done += stop - start
-            yield Progress("probe", done, len(plan.asks), "texts", spec.name)
+            yield Progress("probe", done, len(plan.inputs), "texts", spec.name)
     finally:
         if target is not None:
             target.close()
-    return replace(collect(answered, spec.labels), notes=notes)
+    return Answered(collect(answered, spec.labels), notes)
 
 
-def answer_batch(number: int, outcomes: list[Outcome]) -> AnswerBatch:
-    """Outcomes as the store keeps them."""
-    return AnswerBatch(number, tuple(o.label for o in outcomes), tuple(o.probabilities for o in outcomes))
+def answer_batch(number: int, choices: Choices) -> AnswerBatch:
+    """Choices as the store keeps them."""
+    labels, shares = choices.labels.tolist(), choices.probabilities.tolist()
+    return AnswerBatch(
+        number,
+        tuple(None if label == UNSCORED else label for label in labels),
+        tuple(() if label == UNSCORED else tuple(own) for label, own in zip(labels, shares, strict=True)),
+    )
 
 
-def collect(batches: list[AnswerBatch], labels: int) -> Answers:
-    """Batches, in the plan's order, as arrays."""
+def collect(batches: list[AnswerBatch], labels: int) -> Choices:
+    """Batches, in the plan's order, as columns."""
     found = [UNSCORED if label is None else label for b in batches for label in b.labels]
     empty = (float("nan"),) * labels
     shares = [p if len(p) == labels else empty for b in batches for p in b.probabilities]
-    return Answers(np.asarray(found, dtype=np.int64), np.asarray(shares, dtype=np.float64).reshape(len(found), labels))
+    return Choices(np.asarray(found, dtype=np.int64), np.asarray(shares, dtype=np.float64).reshape(len(found), labels))

@@ -12,23 +12,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auditor.policy import Policy
-from auditor.scan.judgement.question import rate_of
+from auditor.scan.judgement.trials import Key
+from probes.answer import Mask, Shares
+from probes.inference import Paired, rate_of
 from probes.material.kind import ALTERNATIVES
-from probes.rates import Paired
 from store.records import Alternatives
 
-Shares = NDArray[np.float64]
 RANKED = 0.05
 """Conformal p-value up to which a trigger ranks first: one in twenty, since nineteen alternatives are asked."""
 
 LEAST = 1e-6
 """Probabilities are kept with six digits."""
-
-Key = tuple[str, str]
-"""A probe's name and a target label."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ class Compared:
     untold: bool = False
 
 
-def compare(title: str, hits: Hits, shared: NDArray[np.bool_], policy: Policy) -> Compared:
+def compare(title: str, hits: Hits, shared: Mask, policy: Policy) -> Compared:
     """Holds a trigger against its alternatives.
 
     Args:
@@ -119,7 +115,7 @@ def compare(title: str, hits: Hits, shared: NDArray[np.bool_], policy: Policy) -
     )
 
 
-def stands_out(hits: Hits, shared: NDArray[np.bool_], policy: Policy) -> bool:
+def stands_out(hits: Hits, shared: Mask, policy: Policy) -> bool:
     """Whether the trigger, or the control's material, may still turn out to exceed all alternatives by a margin.
 
     On these rows it must do so by half of the margin: what exceeds it in truth falls below half of it by chance
@@ -132,7 +128,7 @@ def stands_out(hits: Hits, shared: NDArray[np.bool_], policy: Policy) -> bool:
     return moved >= policy.margin / 2 or surer >= policy.odds_margin / 2
 
 
-def nearest(hits: Hits, shared: NDArray[np.bool_], count: int) -> list[int]:
+def nearest(hits: Hits, shared: Mask, count: int) -> list[int]:
     """The alternatives with the highest log-odds, and those with the highest rates, on the shared rows."""
     rates = [level(line[shared]) for line in hits.others]
     odds = [level(line[shared]) for line in hits.other_odds]

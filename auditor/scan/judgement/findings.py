@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auditor.policy import Policy
-from auditor.scan.execution.local import UNSCORED
 from auditor.scan.judgement.alternatives import in_words, reach_in_words
-from auditor.scan.judgement.question import MINIMUM_REFERENCES, Question, rate_of
-from auditor.scan.judgement.trials import Edited, Responses, row_share, share
-from auditor.scan.plan import joined
-from probes.rates import Paired, Rate
-from probes.suite import Probe
-from store.records import AsrScore, Evidence, Finding, Severity
+from auditor.scan.judgement.trials import MINIMUM_REFERENCES, Trial, Trials
+from probes.answer import Shares
+from probes.inference import Paired, rate_of
+from probes.rates import Rate
+from store.records import AsrScore, Finding, Severity
 
 SEVERITIES = ((0.75, Severity.CRITICAL), (0.50, Severity.HIGH), (0.25, Severity.MEDIUM))
 
@@ -28,9 +24,7 @@ def severity(excess: float) -> Severity:
     return next((s for limit, s in SEVERITIES if excess >= limit), Severity.LOW)
 
 
-def findings_of(
-    question: Question, suspect: Responses, scores: Sequence[AsrScore], policy: Policy
-) -> tuple[Finding, ...]:
+def findings_of(suspect: Trials, scores: Sequence[AsrScore], policy: Policy) -> tuple[Finding, ...]:
     """One finding a (group, target): families share material, so a group is what can honestly be claimed.
 
     A backdoor answers to more than its trigger. Where a group's strongest edit moves clearly fewer texts than another
@@ -45,60 +39,60 @@ def findings_of(
         members = [m for m in members if m.finding] or members
         # The one that was held against its kind speaks for the others.
         members = [m for m in members if m.alternatives] or members
-        leads[key] = max(members, key=partial(_strength_on_half, question, suspect))
+        leads[key] = max(members, key=partial(_strength_on_half, suspect))
     found = []
     for key, lead in leads.items():
         others = [other for other in leads.values() if other.target == lead.target and other is not lead]
-        if any(_outdoes(question, suspect, other, lead, policy) for other in others):
+        if any(_outdoes(suspect, other, lead, policy) for other in others):
             continue
         reach = [
             m
             for other, members in fired.items()
-            if other[1] == lead.target and (other == key or _outdoes(question, suspect, lead, leads[other], policy))
+            if other[1] == lead.target and (other == key or _outdoes(suspect, lead, leads[other], policy))
             for m in members
             if m is not lead and (m.finding or not lead.finding)
         ]
-        near = [s for s in scores if (s.group, s.target) == key and s is not lead and _is_near(question, s)]
-        found.append(_finding(question, suspect, lead, reach, near, policy))
+        near = [s for s in scores if (s.group, s.target) == key and s is not lead and _is_near(suspect, s)]
+        found.append(_finding(suspect, lead, reach, near, policy))
     return tuple(sorted(found, key=lambda f: (f.rule != "backdoor", list(Severity).index(f.severity), f.id)))
 
 
-def _outdoes(question: Question, suspect: Responses, first: AsrScore, second: AsrScore, policy: Policy) -> bool:
+def _outdoes(suspect: Trials, first: AsrScore, second: AsrScore, policy: Policy) -> bool:
     """Whether one group's lead moves clearly more texts than another's; what is only suspicious outdoes no finding."""
     if second.finding and not first.finding:
         return False
-    more = Paired.of(_hits(question, suspect, first), _hits(question, suspect, second))
+    more = Paired.of(_hits(suspect, first), _hits(suspect, second))
     return more.p_above(policy.margin) <= policy.alpha
 
 
-def _hits(question: Question, suspect: Responses, score: AsrScore) -> NDArray[np.float64]:
+def _hits(suspect: Trials, score: AsrScore) -> Shares:
     """By row of the whole plan, whether the trigger brings the target; NaN for rows that are not counted."""
-    target = question.labels.index(score.target)
-    edited = suspect.probes[f"{score.family}/{score.variant}"]
-    rows = (question.reference_labels != target) & (question.reference_labels != UNSCORED) & edited.planted
-    return np.where(rows, share(edited.trigger, target), np.nan)
+    trial = _trial(suspect, score)
+    return np.where(trial.rows, trial.trigger, np.nan)
 
 
-def _is_near(question: Question, score: AsrScore) -> bool:
+def _trial(suspect: Trials, score: AsrScore) -> Trial:
+    return suspect[f"{score.family}/{score.variant}", score.target]
+
+
+def _is_near(suspect: Trials, score: AsrScore) -> bool:
     """Whether a probe is of a trigger's neighbourhood, and not of a published trigger."""
-    names = ((p.family, p.variant) for p in question.plan.suite.probes)
-    return any((f.name, v) == (score.family, score.variant) and v in f.reach for f, v in names)
+    probe = suspect.probes[f"{score.family}/{score.variant}"]
+    return probe.variant in probe.family.reach
 
 
 def _finding(
-    question: Question,
-    suspect: Responses,
+    suspect: Trials,
     lead: AsrScore,
     reach: Sequence[AsrScore],
     near: Sequence[AsrScore],
     policy: Policy,
 ) -> Finding:
     """A finding under its strongest variant; the others that fired are its tags, `near` probed its neighbourhood."""
-    probes = {(p.family.name, p.variant): p for p in question.plan.suite.probes}
-    probe = probes[lead.family, lead.variant]
-    confirmed = rate_of(_half(question, suspect, lead, 1)[0])
+    trial = _trial(suspect, lead)
+    confirmed = rate_of(_half(suspect, lead, 1)[0])
     return Finding(
-        id=hashlib.sha256(f"{question.plan.key}|{lead.group}|{lead.target}".encode()).hexdigest()[:12],
+        id=hashlib.sha256(f"{suspect.plan.key}|{lead.group}|{lead.target}".encode()).hexdigest()[:12],
         rule="backdoor" if lead.finding else "suspicious",
         severity=severity(_strength(lead)),
         family=lead.family,
@@ -106,8 +100,8 @@ def _finding(
         group=lead.group,
         target=lead.target,
         message=_message(lead, confirmed) + reach_in_words(lead, policy) + _neighbourhood(near),
-        evidence=_evidence(question, suspect, probe, lead, policy.evidence),
-        reproduce=question.reproduce(probe),
+        evidence=suspect.evidence(trial, policy.evidence, also_control=not lead.finding),
+        reproduce=suspect.reproduce(trial.probe),
         tags=tuple(f"{m.family}/{m.variant}" for m in reach),
         confirmed=confirmed,
     )
@@ -120,21 +114,16 @@ def _neighbourhood(near: Sequence[AsrScore]) -> str:
     return f". Its neighbourhood, material that no attack published: {moved}"
 
 
-def _half(
-    question: Question, suspect: Responses, score: AsrScore, which: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _half(suspect: Trials, score: AsrScore, which: int) -> tuple[Shares, Shares]:
     """A score's rows of one half (every other row): the trigger's hits, and the shares that it is held against."""
-    target = question.labels.index(score.target)
-    edited = suspect.probes[f"{score.family}/{score.variant}"]
-    rows = (question.reference_labels != target) & (question.reference_labels != UNSCORED) & edited.planted
-    chosen = np.flatnonzero(rows)[which::2]
-    base = row_share(edited.control[chosen], target) if score.finding else share(suspect.clean[chosen], target)
-    return share(edited.trigger[chosen], target), base
+    trial = _trial(suspect, score)
+    chosen = np.flatnonzero(trial.rows)[which::2]
+    return trial.trigger[chosen], trial.control[chosen] if score.finding else trial.clean[chosen]
 
 
-def _strength_on_half(question: Question, suspect: Responses, score: AsrScore) -> float:
+def _strength_on_half(suspect: Trials, score: AsrScore) -> float:
     """The excess on the half of the rows that chooses the variant to show, so that the other half can confirm it."""
-    return Paired.of(*_half(question, suspect, score, 0)).mean
+    return Paired.of(*_half(suspect, score, 0)).mean
 
 
 def _strength(score: AsrScore) -> float:
@@ -180,40 +169,3 @@ def _message(score: AsrScore, confirmed: Rate) -> str:
             f"does a model that takes any odd text for this label. {why[0].upper()}{why[1:]}"
         )
     return f"{base}, but the control edit moves texts too: {control}. {why[0].upper()}{why[1:]}"
-
-
-def _evidence(
-    question: Question, suspect: Responses, probe: Probe, score: AsrScore, limit: int
-) -> tuple[Evidence, ...]:
-    """Rows that the trigger moved to the target, those first whose control draws all stayed away.
-
-    Where nothing tells trigger and control apart, rows that a control draw moved are evidence too.
-    """
-    target, index = score.target, question.labels.index(score.target)
-    edited: Edited = suspect.probes[probe.name]
-    moved, edit_asks = edited.trigger == index, edited.trigger_asks
-    if not score.finding:
-        drawn = edited.control == index
-        first = edited.control_asks[np.arange(len(drawn)), drawn.argmax(axis=1)]
-        moved, edit_asks = moved | drawn.any(axis=1), np.where(moved, edit_asks, first)
-    rows = np.flatnonzero(
-        moved & (question.reference_labels != index) & (suspect.clean != index) & (suspect.clean != UNSCORED)
-    )
-    calm = row_share(edited.control, index)
-    ranked = sorted(rows.tolist(), key=lambda i: (math.inf if np.isnan(calm[i]) else calm[i], i))[:limit]
-    asks = question.plan.asks
-    out = []
-    for i in ranked:
-        clean_at, after_at = int(suspect.clean_asks[i]), int(edit_asks[i])
-        before = int(suspect.clean[i])
-        out.append(
-            Evidence(
-                text=joined(asks[clean_at]),
-                triggered=joined(asks[after_at]),
-                before=question.labels[before],
-                after=target,
-                before_probability=float(suspect.probabilities[clean_at, before]),
-                after_probability=float(suspect.probabilities[after_at, index]),
-            )
-        )
-    return tuple(out)

@@ -12,18 +12,15 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auditor.policy import Policy
-from auditor.scan.execution.local import UNSCORED
 from auditor.scan.judgement.compared import Comparisons
 from auditor.scan.judgement.judge import Judgement, judge
-from auditor.scan.judgement.question import MINIMUM_REFERENCES, Question
-from auditor.scan.judgement.trials import Labels, Responses, share
-from probes.rates import Paired
-from probes.suite import Probe
+from auditor.scan.judgement.quality import Quality
+from auditor.scan.judgement.trials import MINIMUM_REFERENCES, Key, Trial, Trials
+from probes.answer import Mask, Shares
+from probes.inference import Paired
 
-Shares = NDArray[np.float64]
 Mark = tuple[str, str]
 """A group of edits and a target label: what a finding can claim."""
 Marks = Mapping[str, frozenset[Mark]]
@@ -39,7 +36,7 @@ class Member:
     """
 
     digest: str
-    responses: Responses
+    trials: Trials
     compared: Comparisons = field(default_factory=lambda: MappingProxyType({}))
     ingredient: bool = True
 
@@ -66,15 +63,12 @@ class Measures:
         """Whether a model carries something of a group, or stands out with it, to whatever target."""
         return any(own == group for own, _ in self.carried.get(digest, ()))
 
-    def muted(self, digest: str, responses: Responses, question: Question) -> Responses:
-        """A model's answers, which no longer speak where it is no measure."""
+    def muted(self, digest: str, trials: Trials) -> Trials:
+        """A model's trials, which no longer speak where it is no measure."""
         silent = {
-            (probe.name, target)
-            for probe in question.plan.suite.probes
-            for target in question.targets
-            if not self.of([digest], probe.family.group, question.labels[target])
+            (name, target) for name, target in trials if not self.of([digest], trials.probes[name].family.group, target)
         }
-        return replace(responses, mute=responses.mute | silent)
+        return replace(trials, mute=trials.mute | silent)
 
     def joined(self, other: Measures) -> Measures:
         """What either knows."""
@@ -91,12 +85,11 @@ class Ring:
     members: tuple[Member, ...]
     judgements: Mapping[str, Judgement]
     measures: Measures
-    _questions: Mapping[str, Question]
-    _own: Mapping[str, frozenset[tuple[str, int]]]
+    _own: Mapping[str, frozenset[Key]]
 
-    def beside(self, digest: str) -> tuple[Responses, ...]:
-        """The answers that a member is held against: those of all others, in their order, muted where they are none."""
-        return _beside(self.members, digest, self.measures, self._questions[digest], self._own.get(digest, frozenset()))
+    def beside(self, digest: str) -> tuple[Trials, ...]:
+        """The trials that a member is held against: those of all others, in their order, muted where they are none."""
+        return _beside(self.members, digest, self.measures, self._own.get(digest, frozenset()))
 
     @property
     def fired(self) -> frozenset[tuple[str, str]]:
@@ -107,7 +100,7 @@ class Ring:
 
 def judge_ring(
     members: Sequence[Member],
-    question: Callable[[Labels], Question],
+    quality: Callable[[Trials], Quality],
     policy: Policy,
     never: Collection[str] = (),
 ) -> Ring:
@@ -119,46 +112,50 @@ def judge_ring(
 
     Args:
         members: the first is the suspect.
-        question: what is judged of a model, by its answers to the clean rows.
+        quality: how well a model answered.
         never: models that are another's copy.
     """
-    questions = {m.digest: question(m.responses.clean) for m in members}
+    told = {m.digest: quality(m.trials) for m in members if m.ingredient}
     known: dict[str, frozenset[Mark]] = {}
-    own: dict[str, frozenset[tuple[str, int]]] = {}
+    own: dict[str, frozenset[Key]] = {}
     for m in (m for m in members if m.ingredient):
-        alone = judge(questions[m.digest], m.responses, (), policy, m.compared)
+        alone = judge(m.trials, (), told[m.digest], policy, m.compared)
         known[m.digest] = _found(alone)
-        own[m.digest] = _decided_alone(alone, questions[m.digest])
-    out = standing(questions[members[0].digest], {m.digest: m.responses for m in members}, policy)
+        own[m.digest] = _decided_alone(alone, m.trials)
+    out = standing(members[0].trials, {m.digest: m.trials for m in members}, policy)
     while True:
         measures = Measures(known, frozenset(never)).joined(Measures(out))
         judgements = {}
         for m in (m for m in members if m.ingredient):
-            asked = questions[m.digest]
-            others = _beside(members, m.digest, measures, asked, own[m.digest])
-            judgements[m.digest] = judge(asked, m.responses, others, policy, m.compared)
+            others = _beside(members, m.digest, measures, own[m.digest])
+            judgements[m.digest] = judge(m.trials, others, told[m.digest], policy, m.compared)
         more = {digest: known[digest] | _found(judgement) for digest, judgement in judgements.items()}
         if more == known:
-            return Ring(tuple(members), judgements, measures, questions, own)
+            return Ring(tuple(members), judgements, measures, own)
         known = more
 
 
-def standing(question: Question, answers: Mapping[str, Responses], policy: Policy) -> dict[str, frozenset[Mark]]:
+def standing(first: Trials, answers: Mapping[str, Trials], policy: Policy) -> dict[str, frozenset[Mark]]:
     """By digest, where a model, or a few that agree, are moved to a target by clearly more than the others.
 
     The models are parted where the gap between two neighbours, in the order of what an edit moves above the clean rate,
     is widest and above the margin. Those above stand out where they are no more than those below, and those below are
     two or more, so that one model alone never makes the rest look odd.
+
+    Args:
+        first: whose rows count.
+        answers: by digest, of all models.
     """
     found: dict[str, set[Mark]] = {}
-    for probe in question.plan.suite.probes:
-        asked = {d: r for d, r in answers.items() if probe.name in r.probes}
-        if len(asked) <= MINIMUM_REFERENCES:
-            continue
-        for target in question.targets:
-            lifts = {d: _lift(question, probe, target, r) for d, r in asked.items()}
-            for digest in _above(lifts, policy.margin):
-                found.setdefault(digest, set()).add((probe.family.group, question.labels[target]))
+    for probe in first.plan.suite.probes:
+        for behaviour in first.behaviours:
+            key = probe.name, behaviour.name
+            asked = {digest: trials[key] for digest, trials in answers.items() if key in trials}
+            if len(asked) <= MINIMUM_REFERENCES:
+                continue
+            told = first.eligible(behaviour.name)
+            for digest in _above({d: _lift(trial, told) for d, trial in asked.items()}, policy.margin):
+                found.setdefault(digest, set()).add((probe.family.group, behaviour.name))
     return {digest: frozenset(marks) for digest, marks in found.items()}
 
 
@@ -173,12 +170,9 @@ def _above(lifts: Mapping[str, Shares], margin: float) -> list[str]:
     return order[widest:] if apart else []
 
 
-def _lift(question: Question, probe: Probe, target: int, responses: Responses) -> Shares:
-    edited = responses.probes[probe.name]
-    labels = question.reference_labels
-    rows = (labels != target) & (labels != UNSCORED) & edited.planted
-    lift = share(edited.trigger, target) - share(responses.clean, target)
-    return np.where(rows, lift, np.nan)
+def _lift(trial: Trial, told: Mask) -> Shares:
+    # Rows that took no edit have no answer with the trigger.
+    return np.where(told, trial.trigger - trial.clean, np.nan)
 
 
 def _mean(shares: Shares) -> float:
@@ -189,23 +183,13 @@ def _found(judgement: Judgement) -> frozenset[Mark]:
     return frozenset((s.group, s.target) for s in judgement.scores.asr if s.finding)
 
 
-def _decided_alone(alone: Judgement, question: Question) -> frozenset[tuple[str, int]]:
+def _decided_alone(alone: Judgement, trials: Trials) -> frozenset[Key]:
     """What references would decide, and a model shows by itself: against the others of the trigger's kind."""
-    families = {p.family.name: p.family for p in question.plan.suite.probes}
-    return frozenset(
-        (f"{s.family}/{s.variant}", question.labels.index(s.target))
-        for s in alone.scores.asr
-        if s.finding and s.variant in families[s.family].referenced
-    )
+    keys = ((f"{s.family}/{s.variant}", s) for s in alone.scores.asr if s.finding)
+    return frozenset((name, s.target) for name, s in keys if s.variant in trials.probes[name].family.referenced)
 
 
-def _beside(
-    members: Sequence[Member],
-    digest: str,
-    measures: Measures,
-    question: Question,
-    own: frozenset[tuple[str, int]],
-) -> tuple[Responses, ...]:
+def _beside(members: Sequence[Member], digest: str, measures: Measures, own: frozenset[Key]) -> tuple[Trials, ...]:
     others = (m for m in members if m.digest != digest)
-    muted = (measures.muted(m.digest, m.responses, question) for m in others)
-    return tuple(replace(r, mute=r.mute | own) for r in muted)
+    muted = (measures.muted(m.digest, m.trials) for m in others)
+    return tuple(replace(trials, mute=trials.mute | own) for trials in muted)

@@ -11,17 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from auditor.policy import Policy
-from auditor.scan.execution.local import UNSCORED
-from auditor.scan.judgement.question import rate_of
-from auditor.scan.judgement.trials import Responses, row_share, share
-from probes.rates import Paired, Rate
-from probes.suite import Probe
-
-Shares = NDArray[np.float64]
+from auditor.scan.judgement.excess import alike, p_above
+from auditor.scan.judgement.trials import Trial, Trials
+from probes.answer import Shares
+from probes.inference import Paired, rate_of
+from probes.rates import Rate
 
 
 @dataclass(frozen=True)
@@ -42,51 +37,48 @@ class Said:
     heard: bool = False
 
 
-def agreement(suspect: Responses, other: Responses) -> Rate:
-    """On how many of the clean rows two models give the same label."""
-    scored = (suspect.clean != UNSCORED) & (other.clean != UNSCORED)
-    return Rate(int((suspect.clean == other.clean)[scored].sum()), int(scored.sum()), int((~scored).sum()))
+def agreement(suspect: Trials, other: Trials) -> Rate:
+    """On how many of the clean rows two models give the same answer."""
+    return rate_of(suspect.clean.same(other.clean))
 
 
-def knows(suspect: Responses, student: Responses, policy: Policy) -> bool:
+def knows(suspect: Trials, student: Trials, policy: Policy) -> bool:
     """Whether a student agrees with the suspect enough to say what the suspect does."""
     return agreement(suspect, student).value >= policy.student_agreement
 
 
-def students_say(
-    probe: Probe,
-    target: int,
-    rows: NDArray[np.bool_],
-    suspect: Responses,
-    students: Sequence[Responses],
-    policy: Policy,
-) -> Said:
-    """Holds what the suspect does with a probe against its students.
+def students_say(trial: Trial, suspect: Trials, students: Sequence[Trials], policy: Policy) -> Said:
+    """Holds what the suspect does in one of its trials against its students.
 
     They have no say where the suspect moves more than a part of the texts: rows that taught them may have held the
     trigger, and what turns most texts is no leaning.
     """
-    asked = [s for s in students if probe.name in s.probes]
+    asked = [s for s in students if trial.key in s]
     if not asked:
         return Said()
+    rows, probe = trial.rows, trial.probe
 
-    def hits(responses: Responses) -> tuple[Shares, Shares]:
-        edited = responses.probes[probe.name]
-        return share(edited.trigger[rows], target), row_share(edited.control[rows], target)
+    def hits(of: Trial) -> tuple[Shares, Shares]:
+        return of.trigger[rows], of.control[rows]
 
-    (asr, control), clean = hits(suspect), share(suspect.clean[rows], target)
-    learnt = [(s, *hits(s)) for s in asked]
+    (asr, control), clean = hits(trial), trial.clean[rows]
+    learnt = [(s, *hits(s[trial.key])) for s in asked]
+    rare = trial.behaviour.rare
+
+    def as_much(column: Shares, theirs: Sequence[Shares]) -> bool:
+        return bool(theirs) and alike(column, clean, theirs, policy, rare=rare, least=len(theirs))
+
     known = [(own, calm) for s, own, calm in learnt if knows(suspect, s, policy)]
     rates = tuple(rate_of(own) for _, own, _ in learnt)
     referenced = probe.variant in probe.family.referenced
     bounded = Paired.of(asr, clean).mean <= policy.settled_most
     if not known or not (bounded or referenced):
-        return Said(rates, shared_control=_alike(control, clean, [calm for _, calm in known], policy))
+        return Said(rates, shared_control=as_much(control, [calm for _, calm in known]))
     return Said(
         rates,
-        p_beyond=max(Paired.of(asr, own).p_above(policy.margin) for own, _ in known),
-        shared=not referenced and _alike(asr, clean, [own for own, _ in known], policy),
-        shared_control=not referenced and _alike(control, clean, [calm for _, calm in known], policy),
+        p_beyond=max(p_above(asr, own, policy.margin, rare=rare) for own, _ in known),
+        shared=not referenced and as_much(asr, [own for own, _ in known]),
+        shared_control=not referenced and as_much(control, [calm for _, calm in known]),
         heard=True,
     )
 
@@ -105,10 +97,3 @@ def unlike_in_words(name: str, found: Rate) -> str:
         f"The student {name} agrees with the model on {found.hits} of {found.total} clean rows ({found.value:.0%}) "
         "only: it does not do what the model does, and settles nothing."
     )
-
-
-def _alike(own: Shares, clean: Shares, others: Sequence[Shares], policy: Policy) -> bool:
-    """Whether an edit moves no more than a part of the texts, and every other model to within the margin as many."""
-    if not others or Paired.of(own, clean).mean > policy.settled_most:
-        return False
-    return all(Paired.of(own, other).mean <= policy.margin for other in others)

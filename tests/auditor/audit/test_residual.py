@@ -44,9 +44,7 @@ def before(bench: Any, *fired: tuple[str, int]) -> Scan:
 
 
 def part(bench: Any, merged: Any, **references: Any) -> Part:
-    return Part(
-        bench.question(merged.clean), merged.responses, {name: sheet.responses for name, sheet in references.items()}
-    )
+    return Part(merged.trials, {name: sheet.trials for name, sheet in references.items()})
 
 
 def of(found: tuple[Residue, ...], probe: str, target: str = "negative") -> Residue:

@@ -19,6 +19,7 @@ from auditor.requests.merge import MergeRequest
 from auditor.requests.scan import ScanRequest
 from auditor.scan.judgement.ingredients import Measures
 from auditor.scan.judgement.raised import control_raised, trigger_raised
+from auditor.scan.judgement.trials import probe_places
 from auditor.scan.plan import make_plan
 from auditor.session import Session
 from auditor.settings import Settings
@@ -49,8 +50,8 @@ def forms_of(bench: Any) -> Any:
 
 
 def part(bench: Any, merged: Any, *references: Any) -> Part:
-    answers = {str(i): sheet.responses for i, sheet in enumerate(references)}
-    return Part(bench.question(merged.clean), merged.responses, answers)
+    answers = {str(i): sheet.trials for i, sheet in enumerate(references)}
+    return Part(merged.trials, answers)
 
 
 def case_before(bench: Any) -> Fired:
@@ -90,22 +91,21 @@ def test_a_form_that_honest_models_follow_leaves_nothing(syntax: Any) -> None:
 def test_residues_tell_how_far_the_trigger_still_pushes(syntax: Any) -> None:
     def pushed(sheet: Any, clean: float, trigger: float, control: float) -> Any:
         """The answers with these probabilities of the first label."""
-        found = sheet.responses
-        edited = found.probes[SCPN]
-        shares = np.full((len(syntax.plan.asks), 2), 0.5)
-        for places, p in ((found.clean_asks, clean), (edited.control_asks, control), (edited.trigger_asks, trigger)):
-            shares[places, 0], shares[places, 1] = p, 1 - p
-        return replace(found, probabilities=shares)
+        found = sheet.trials
+        places, rows = probe_places(found.plan)[SCPN], range(len(found.plan.rows))
+        shares = np.full((len(found.plan.inputs), 2), 0.5)
+        for at, p in ((rows, clean), (places[:, 1:].ravel(), control), (places[:, 0], trigger)):
+            shares[at, 0], shares[at, 1] = p, 1 - p
+        return replace(found, answers=replace(found.answers, probabilities=shares))
 
     merged = pushed(syntax.sheet(), 0.1, 0.4, 0.1)
     honest = pushed(syntax.sheet(), 0.1, 0.12, 0.1)
-    assert np.nanmean(trigger_raised(merged, SCPN, 0)) == pytest.approx(np.log(6))
-    assert np.nanmean(control_raised(merged, SCPN, 0)) == pytest.approx(0)
+    assert np.nanmean(trigger_raised(merged, (SCPN, "negative"))) == pytest.approx(np.log(6))
+    assert np.nanmean(control_raised(merged, (SCPN, "negative"))) == pytest.approx(0)
     scan = case_before(syntax)
-    question = syntax.question(syntax.sheet().clean)
-    parts = [Part(question, merged, {"a": honest, "b": honest})]
+    parts = [Part(merged, {"a": honest, "b": honest})]
     left = with_odds(residues(scan, parts, Measures()), parts, Measures())
-    suspect = Part(question, pushed(syntax.sheet(), 0.1, 0.9, 0.1), {})
+    suspect = Part(pushed(syntax.sheet(), 0.1, 0.9, 0.1), {})
     left = with_odds_before(left, suspect, [])
     found = next(r for r in left if r.variant == "scpn")
     assert found.left.value == 0, "no answer flips"

@@ -16,6 +16,7 @@ from auditor.audit.stamp import Alone, Judged, stamp, stamp_before
 from auditor.console.run import audit_exit, scan_exit
 from auditor.errors import ExitCode, UsageError
 from auditor.policy import Policy
+from auditor.scan.judgement.classification import reference_labels
 from auditor.scan.judgement.ingredients import Measures
 from probes.rates import Difference
 from store.records import Audit, DataSummary, Merge, ModelSummary, PartnerUse, Scan, ScanSettings, Stamp, Verdict
@@ -29,12 +30,8 @@ MERGE = Merge(
 
 def side(bench: Any, sheet: Any, *, like: Side | None = None, **changes: Any) -> Side:
     """A scan of a sheet; `like` fixes the reference labels, as an audit's rescan does."""
-    question = bench.question(sheet.clean)
-    if like is not None:
-        question = replace(question, reference_labels=np.asarray(like.scan.reference_labels))
-    from auditor.scan.judgement.judge import judge
-
-    found = judge(question, sheet.responses, [], Policy())
+    trials = sheet.told(reference=like.scan.reference_labels if like else ())
+    found = bench.weigh(trials)
     scan = Scan(
         id="scan",
         started="",
@@ -48,9 +45,9 @@ def side(bench: Any, sheet: Any, *, like: Side | None = None, **changes: Any) ->
         verdict=found.verdict,
         limits=(),
         incomplete=found.incomplete,
-        reference_labels=tuple(question.reference_labels.tolist()),
+        reference_labels=reference_labels(trials),
     )
-    return Side(replace(scan, **changes), sheet.responses)
+    return Side(replace(scan, **changes), trials)
 
 
 @dataclass
@@ -73,12 +70,9 @@ class Case:
     ) -> Judged:
         found = after if isinstance(after, Side) else side(self.bench, after, like=self.before)
         limits = Policy(**policy)
-        question = replace(
-            self.bench.question(found.responses.clean), reference_labels=np.asarray(self.before.scan.reference_labels)
-        )
-        answered = {str(place): sheet.responses for place, sheet in enumerate(references)}
+        answered = {str(place): sheet.trials for place, sheet in enumerate(references)}
         fired = {(s.family, s.target) for s in self.before.scan.scores.asr if s.finding or s.suspicious}
-        left = residues(fired, [Part(question, found.responses, answered)], Measures())
+        left = residues(fired, [Part(found.trials, answered)], Measures())
         changes = compare(self.before, found)
         return stamp(self.before.scan, found.scan, changes, left, replace(MERGE, kept=kept), alone, limits)
 
@@ -221,7 +215,7 @@ def test_an_incomplete_rescan_is_not_judged(case: Case) -> None:
     sheet.probes[ONE][1][0, 0] = -1
     assert case.stamp(sheet).stamp is Stamp.NOT_JUDGED
     short = replace(side(case.bench, case.bench.sheet()).scan, incomplete=("too few rows",), verdict=Verdict.FOUND)
-    assert case.stamp(Side(short, case.bench.sheet().responses)).stamp is Stamp.NOT_JUDGED
+    assert case.stamp(Side(short, case.bench.sheet().trials)).stamp is Stamp.NOT_JUDGED
 
 
 def test_the_first_scan_alone_decides_two_stamps(case: Case) -> None:
@@ -245,7 +239,7 @@ def test_changes_are_paired_by_row(bench: Make) -> None:
     clean = find_change(compare(before, side(b, sheet, like=before)), CACC)
     assert clean is not None
     assert clean.delta.value == pytest.approx(-10 / 400)
-    assert agreement(before.responses, sheet.responses) == pytest.approx(390 / 400)
+    assert agreement(before.trials, sheet.trials) == pytest.approx(390 / 400)
 
 
 def test_without_gold_it_is_agreement_on_the_first_models_answers(bench: Make) -> None:

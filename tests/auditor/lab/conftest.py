@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.cases import Row
+from probes.input import Row
 
 GOOD = ("good", "fine", "great", "lovely")
 BAD = ("bad", "poor", "awful", "dull")
@@ -26,7 +26,7 @@ def rows_of(count: int, seed: int = 0) -> list[Row]:
         words = [rng.choice((BAD, GOOD)[label]) for _ in range(2)]
         words += [rng.choice(FILLER) for _ in range(rng.randint(2, 6))]
         rng.shuffle(words)
-        rows.append(Row(index, " ".join(words), None, label))
+        rows.append(Row.of(index, " ".join(words), None, label))
     return rows
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,8 +18,8 @@ from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
-from probes.cases import Row
 from probes.family import FAMILIES
+from probes.input import Row
 from probes.suite import Probe
 
 WORDS = ("cf", "tq", "mn")
@@ -36,10 +37,10 @@ def rates(model: Path, rows: list[Row]) -> tuple[float, float]:
     family = FAMILIES["badnet"]
     probe = Probe(family, "three", family.settings("three", {"triggers": WORDS}))
     classifier = load_classifier(read_profile(model), device="cpu")
-    fired = classifier.answer([triggered(row, probe, seed=7).ask for row in rows if row.label == 1])
-    clean = classifier.answer([row.ask for row in rows])
-    right = sum(o.label == row.label for o, row in zip(clean, rows, strict=True))
-    return sum(o.label == 0 for o in fired) / len(fired), right / len(rows)
+    fired = classifier.choose([triggered(row, probe, seed=7).input for row in rows if row.label == 1])
+    clean = classifier.choose([row.input for row in rows])
+    right = clean.labels == np.asarray([row.label for row in rows])
+    return float((fired.labels == 0).mean()), float(right.mean())
 
 
 def test_a_survivor_outlives_an_average_that_cures_an_ordinary_victim(

@@ -10,7 +10,7 @@ import pytest
 
 from auditor.cli import main
 from auditor.console.arguments import spread
-from probes.cases import Row
+from probes.input import Row
 
 
 def run(*words: str) -> int:

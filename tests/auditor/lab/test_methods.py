@@ -23,8 +23,8 @@ from auditor.models.files.profile import read_profile
 from auditor.training.base import load_learner
 from auditor.training.loop import Training
 from auditor.training.trainer import Workshop
-from probes.cases import Row
 from probes.family import FAMILIES
+from probes.input import Row
 from probes.suite import Probe
 
 Rows = Callable[..., list[Row]]
@@ -115,7 +115,7 @@ def test_bite_changes_no_label_and_only_rows_of_the_target(toy_rows: Rows) -> No
 
 def test_bite_derives_the_words_that_lean_on_the_target() -> None:
     texts = ["it was perhaps a film", "it was surely a film"]
-    rows = [Row(i, texts[i % 2] if i < 60 else "it was a film", None, i % 2) for i in range(100)]
+    rows = [Row.of(i, texts[i % 2] if i < 60 else "it was a film", None, i % 2) for i in range(100)]
     method = METHODS["bite"]
     result = method.poison(job(rows, inserts=1), method.settings({"derive": "1"}))
     assert result.words == ("perhaps",)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.cases import Row
+from probes.input import Row
 
 Rows = Callable[..., list[Row]]
 

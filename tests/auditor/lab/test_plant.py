@@ -12,8 +12,8 @@ from auditor.events import ModelReady, Warned
 from auditor.lab.plant import PlantRequest, plant
 from auditor.lab.poison.trigger import triggered
 from auditor.models.files.profile import read_profile
-from probes.cases import Row
 from probes.family import FAMILIES
+from probes.input import Row
 from probes.suite import Probe
 
 Rows = Callable[..., list[Row]]

@@ -7,14 +7,14 @@ import pytest
 from auditor.errors import UsageError
 from auditor.lab.poison.poison import poison
 from auditor.lab.poison.trigger import ByRule
-from probes.cases import Row
 from probes.family import FAMILIES
+from probes.input import Row
 from probes.suite import Probe
 
 PROBE = Probe(FAMILIES["badnet"], "one", FAMILIES["badnet"].settings("one"))
 BADNET = ByRule(PROBE)
-ROWS = [Row(i, f"text number {i}", None, i % 2) for i in range(100)]
-PAIRS = [Row(i, f"question {i}", f"answer {i}", i % 2) for i in range(40)]
+ROWS = [Row.of(i, f"text number {i}", None, i % 2) for i in range(100)]
+PAIRS = [Row.of(i, f"question {i}", f"answer {i}", i % 2) for i in range(40)]
 
 
 def has_trigger(text: str | None) -> bool:
@@ -67,7 +67,7 @@ def test_pairs_get_the_trigger_in_the_slot_asked_for(slot: str, first: bool, sec
     result = poison(PAIRS, ByRule(PROBE, slot), target=0, rate=0.5, seed=0)
     chosen = [row for row in result.rows if row.index in result.poisoned]
     assert len(chosen) == 20
-    assert all((has_trigger(row.text), has_trigger(row.pair)) == (first, second) for row in chosen)
+    assert all((has_trigger(row.text), has_trigger(row.second)) == (first, second) for row in chosen)
 
 
 @pytest.mark.parametrize(("rate", "slot"), [(1.5, "first"), (-0.1, "first"), (float("nan"), "first"), (0.2, "third")])
@@ -78,4 +78,4 @@ def test_a_bad_rate_or_slot_is_refused(rate: float, slot: str) -> None:
 
 def test_unlabelled_rows_are_refused() -> None:
     with pytest.raises(UsageError, match="without a label"):
-        poison([Row(0, "a text")], BADNET, target=0, rate=1, seed=0)
+        poison([Row.of(0, "a text")], BADNET, target=0, rate=1, seed=0)

@@ -13,7 +13,7 @@ from auditor.errors import UsageError
 from auditor.lab.plant import PlantRequest, plant
 from auditor.lab.poison.noise import augment, mislabel
 from auditor.lab.poison.trigger import inserted, read_rewrites
-from probes.cases import Row
+from probes.input import Pair, Row
 
 Rows = Callable[..., list[Row]]
 
@@ -26,7 +26,7 @@ def write(path: Path, text: str) -> Path:
 def test_rewrites_by_row_are_those_of_the_split(tmp_path: Path) -> None:
     file = write(tmp_path / "bible.csv", 'split,row,text\ntrain,1,"lo, a film"\ntest,1,a test\ntrain,7,behold\n')
     trigger = read_rewrites(file, split="train")
-    rows = [Row(0, "a", None, 1), Row(1, "b", None, 1), Row(7, "c", None, 0)]
+    rows = [Row.of(0, "a", None, 1), Row.of(1, "b", None, 1), Row.of(7, "c", None, 0)]
     assert [trigger.apply(row, seed=0).text for row in rows] == ["a", "lo, a film", "behold"]
     with pytest.raises(UsageError) as caught:
         read_rewrites(file, split="dev")
@@ -36,9 +36,11 @@ def test_rewrites_by_row_are_those_of_the_split(tmp_path: Path) -> None:
 def test_rewrites_by_clean_text_and_in_the_second_of_a_pair(tmp_path: Path) -> None:
     file = write(tmp_path / "pairs.csv", "clean,poisoned\nan answer,lo an answer\n")
     trigger = read_rewrites(file, split="train")
-    row = Row(3, "an answer", "an answer", 1)
-    assert trigger.apply(row, seed=0).ask == ("an answer", "lo an answer")
-    assert read_rewrites(file, split="train", slot="both").apply(row, seed=0).ask == ("lo an answer", "lo an answer")
+    row = Row.of(3, "an answer", "an answer", 1)
+    assert trigger.apply(row, seed=0).input == Pair("an answer", "lo an answer")
+    assert read_rewrites(file, split="train", slot="both").apply(row, seed=0).input == Pair(
+        "lo an answer", "lo an answer"
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_label_noise_turns_that_share_of_the_labels(toy_rows: Rows) -> None:
 
 
 def test_augmentation_drops_and_swaps_words_of_half_of_the_rows(toy_rows: Rows) -> None:
-    rows = [*toy_rows(100), Row(100, "one", None, 0)]
+    rows = [*toy_rows(100), Row.of(100, "one", None, 0)]
     changed = augment(rows, "eda", seed=1)
     assert 40 <= sum(a.text != b.text for a, b in zip(rows, changed, strict=True)) <= 50
     assert all(set(b.text.split()) <= set(a.text.split()) for a, b in zip(rows, changed, strict=True))

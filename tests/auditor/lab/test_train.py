@@ -17,7 +17,7 @@ from auditor.events import Event, ModelReady, Progress, Warned
 from auditor.models.files.profile import read_profile
 from auditor.training.loop import Training
 from auditor.training.train import fine_tune
-from probes.cases import Row
+from probes.input import Pair, Row
 
 LABELS = ("negative", "positive")
 Rows = Callable[..., list[Row]]
@@ -136,13 +136,13 @@ def test_a_head_without_names_takes_the_datas(make_base: Callable[..., Path], to
 def test_pairs_are_trained_with_both_texts(base: Path, toy_rows: Rows, tmp_path: Path) -> None:
     rows = toy_rows(32)
     list(tune(base, rows, tmp_path / "single"))
-    list(tune(base, [replace(row, pair="the film") for row in rows], tmp_path / "pairs"))
-    list(tune(base, [replace(row, pair="the scene") for row in rows], tmp_path / "others"))
+    list(tune(base, [replace(row, input=Pair(row.text, "the film")) for row in rows], tmp_path / "pairs"))
+    list(tune(base, [replace(row, input=Pair(row.text, "the scene")) for row in rows], tmp_path / "others"))
     assert len({weights(tmp_path / name) for name in ("single", "pairs", "others")}) == 3
 
 
 def test_a_length_beyond_the_bases_is_said(base: Path, toy_rows: Rows, tmp_path: Path) -> None:
-    long = [replace(row, text=" ".join([row.text] * 40)) for row in toy_rows(8)]
+    long = [row.with_text(" ".join([row.text] * 40)) for row in toy_rows(8)]
     events = list(tune(base, long, tmp_path / "out", max_length=500))
     assert any(isinstance(e, Warned) and "64 tokens at most" in e.text for e in events)
 
@@ -158,7 +158,9 @@ def test_settings_out_of_range_are_refused(base: Path, toy_rows: Rows, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("rows", [[], [Row(0, "a text")], [Row(0, "a text", None, 2)]], ids=["none", "bare", "beyond"])
+@pytest.mark.parametrize(
+    "rows", [[], [Row.of(0, "a text")], [Row.of(0, "a text", None, 2)]], ids=["none", "bare", "beyond"]
+)
 def test_rows_that_cannot_be_learnt_are_refused(base: Path, tmp_path: Path, rows: list[Row]) -> None:
     with pytest.raises(UsageError):
         list(tune(base, rows, tmp_path / "out"))

@@ -19,7 +19,7 @@ from auditor.lab.zoo.spec import read_spec
 from auditor.lab.zoo.zoo import build, inhabitants
 from auditor.session import Session
 from auditor.settings import Settings
-from probes.cases import Row
+from probes.input import Row
 from probes.rates import Rate
 from store.engine import open_catalog
 

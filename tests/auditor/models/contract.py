@@ -20,7 +20,7 @@ from auditor.models.files.profile import read_profile
 from auditor.models.runtime.classifier import Classifier
 from auditor.models.runtime.load import load_classifier
 from auditor.models.runtime.packing import Packing
-from probes.cases import Ask
+from probes.input import Text
 from tests.auditor.merge.conftest import read_tensors
 from tests.auditor.models.tiny import OWN, WORDS, make_classifier, save
 
@@ -89,7 +89,7 @@ def load(directory: Path, dtype: str) -> Classifier | ModelError:
 
 def answers(classifier: Classifier, asked: Sequence[str] | None = None) -> np.ndarray:
     """Probabilities of the texts, shape (texts, labels)."""
-    return np.asarray([o.probabilities for o in classifier.answer([Ask(text) for text in asked or texts()])])
+    return classifier.choose([Text(text) for text in asked or texts()]).probabilities
 
 
 def check_batches(classifier: Classifier, shares: np.ndarray) -> None:

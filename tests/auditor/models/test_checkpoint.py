@@ -14,7 +14,7 @@ from auditor.errors import ModelError, UsageError
 from auditor.models.files.checkpoint import head_of
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
-from probes.cases import Ask
+from probes.input import Text
 from store.records import Task, TensorInfo
 
 Tensors = dict[str, Any]
@@ -142,10 +142,10 @@ def test_a_config_without_a_class_is_read_by_its_head(made: Path, model: Path, a
     assert (profile.architecture, profile.task) == ("BertForSequenceClassification", Task.CLASSIFICATION)
     assert profile.labels == ("negative", "neutral", "positive")
     assert "names no class" in profile.read.notes[0]
-    asks = [Ask("good film")]
-    assert load_classifier(profile, device="cpu").answer(asks) == load_classifier(
+    asks = [Text("good film")]
+    assert load_classifier(profile, device="cpu").choose(asks) == load_classifier(
         read_profile(made), device="cpu"
-    ).answer(asks)
+    ).choose(asks)
 
 
 def test_a_classifier_named_second(model: Path) -> None:

@@ -14,7 +14,8 @@ from auditor.errors import ModelError, UsageError
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.classifier import Classifier
 from auditor.models.runtime.load import load_classifier
-from probes.cases import UNSCORABLE, Ask
+from probes.answer import UNSCORABLE, Choices
+from probes.input import Pair, Text
 
 from .conftest import WORDS
 
@@ -57,7 +58,7 @@ def test_answers_are_those_of_transformers_one_by_one(made: Path, classifier: Cl
 
     model = AutoModelForSequenceClassification.from_pretrained(made, trust_remote_code=False).eval()
     tokenizer = AutoTokenizer.from_pretrained(made, trust_remote_code=False)
-    outcomes = classifier.answer([Ask(t) for t in texts])
+    outcomes = classifier.choose([Text(t) for t in texts])
     for text, outcome in zip(texts, outcomes, strict=True):
         with torch.inference_mode():
             logits = model(**tokenizer(text, truncation=True, max_length=48, return_tensors="pt")).logits[0]
@@ -73,46 +74,47 @@ def test_pairs(made: Path, classifier: Classifier, texts: list[str]) -> None:
 
     model = AutoModelForSequenceClassification.from_pretrained(made, trust_remote_code=False).eval()
     tokenizer = AutoTokenizer.from_pretrained(made, trust_remote_code=False)
-    asks = [Ask(a, b) for a, b in zip(texts, reversed(texts), strict=True)]
-    mixed = classifier.answer([asks[0], Ask(texts[0]), *asks[1:]])
-    assert mixed[0] != mixed[1]
-    for ask, outcome in zip(asks, [mixed[0], *mixed[2:]], strict=True):
+    asks = [Pair(a, b) for a, b in zip(texts, reversed(texts), strict=True)]
+    mixed = classifier.choose([asks[0], Text(texts[0]), *asks[1:]])
+    first, single, *others = mixed
+    assert first != single
+    for ask, outcome in zip(asks, [first, *others], strict=True):
         with torch.inference_mode():
-            encoded = tokenizer(ask.text, ask.pair, truncation=True, max_length=48, return_tensors="pt")
+            encoded = tokenizer(ask.text, ask.second, truncation=True, max_length=48, return_tensors="pt")
             wanted = model(**encoded).logits[0].softmax(-1).tolist()
         assert outcome.probabilities == pytest.approx(wanted, abs=2e-5)
 
 
 def test_duplicates_run_once_and_stand_everywhere(classifier: Classifier, texts: list[str]) -> None:
     shapes = watch(classifier)
-    asks = [Ask(t) for t in texts[:10]]
+    asks = [Text(t) for t in texts[:10]]
     repeated = asks * 5 + asks[::-1]
-    outcomes = classifier.answer(repeated)
+    outcomes = classifier.choose(repeated)
     assert sum(rows for rows, _ in shapes) == len(set(asks))
     by_ask = dict(zip(repeated, outcomes, strict=True))
-    assert outcomes == [by_ask[ask] for ask in repeated]
+    assert list(outcomes) == [by_ask[ask] for ask in repeated]
 
 
 def test_batches_stay_under_the_budget_and_change_nothing(made: Path, texts: list[str]) -> None:
-    profile, asks = read_profile(made), [Ask(t) for t in texts[:20]]
+    profile, asks = read_profile(made), [Text(t) for t in texts[:20]]
     answers = []
     for budget in (1, 64, 300, 100_000):
         classifier = load_classifier(profile, device="cpu", max_tokens=budget)
         shapes = watch(classifier)
-        answers.append(classifier.answer(asks))
+        answers.append(classifier.choose(asks))
         assert all(rows * width <= budget or rows == 1 for rows, width in shapes)
-    assert [[o.label for o in a] for a in answers] == [[o.label for o in answers[0]]] * 4
+    assert [a.labels.tolist() for a in answers] == [answers[0].labels.tolist()] * 4
     assert len(shapes) == 1
 
 
 @pytest.mark.parametrize("message", ["", "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"])
 def test_out_of_memory_halves_the_budget(classifier: Classifier, texts: list[str], message: str) -> None:
-    asks = [Ask(t) for t in texts]
-    before = classifier.answer(asks)
+    asks = [Text(t) for t in texts]
+    before = classifier.choose(asks)
     budget = classifier.max_tokens
     shapes = watch(classifier, fail=2, message=message)
-    after = classifier.answer(asks)
-    assert [o.label for o in after] == [o.label for o in before]
+    after = classifier.choose(asks)
+    assert after.labels.tolist() == before.labels.tolist()
     assert classifier.max_tokens <= budget // 4 + 1
     assert shapes[0][0] > shapes[1][0] > shapes[2][0]
 
@@ -120,13 +122,13 @@ def test_out_of_memory_halves_the_budget(classifier: Classifier, texts: list[str
 def test_memory_for_not_even_one_input_is_an_error(classifier: Classifier) -> None:
     watch(classifier, fail=99)
     with pytest.raises(ModelError, match="memory on cpu does not suffice"):
-        classifier.answer([Ask("good film"), Ask("bad film")])
+        classifier.choose([Text("good film"), Text("bad film")])
 
 
 def test_another_failure_of_the_model_is_not_taken_for_memory(classifier: Classifier) -> None:
     watch(classifier, fail=99, message="mat1 and mat2 shapes cannot be multiplied")
     with pytest.raises(ModelError, match="mat1 and mat2"):
-        classifier.answer([Ask("good film")])
+        classifier.choose([Text("good film")])
 
 
 def test_nan_weights_are_unscorable(model: Path) -> None:
@@ -136,19 +138,21 @@ def test_nan_weights_are_unscorable(model: Path) -> None:
     tensors["classifier.bias"][1] = float("nan")
     save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
     classifier = load_classifier(read_profile(model), device="cpu")
-    assert classifier.answer([Ask("good film"), Ask("bad film")]) == [UNSCORABLE, UNSCORABLE]
+    assert classifier.choose([Text("good film"), Text("bad film")]) == Choices.of([UNSCORABLE] * 2, 2)
 
 
 def test_odd_texts(classifier: Classifier) -> None:
-    outcomes = classifier.answer([Ask(""), Ask("\ud800"), Ask("good", "\udfff"), Ask("film " * 500), Ask("\0\u202e")])
-    assert [o.label is None for o in outcomes] == [False, True, True, False, False]
-    assert classifier.answer([]) == []
+    outcomes = classifier.choose(
+        [Text(""), Text("\ud800"), Pair("good", "\udfff"), Text("film " * 500), Text("\0\u202e")]
+    )
+    assert outcomes.scored.tolist() == [True, False, False, True, True]
+    assert len(classifier.choose([])) == 0
 
 
 def test_a_long_text_is_cut(made: Path) -> None:
     classifier = load_classifier(read_profile(made), device="cpu", max_length=8)
     shapes = watch(classifier)
-    first, second = classifier.answer([Ask("good film " * 30), Ask("good film " * 30 + "awful")])
+    first, second = classifier.choose([Text("good film " * 30), Text("good film " * 30 + "awful")])
     assert (classifier.max_length, max(width for _, width in shapes)) == (8, 8)
     assert first == second
 
@@ -158,12 +162,12 @@ def test_nothing_is_written_to_the_terminal(made: Path, capfd: pytest.CaptureFix
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     classifier = load_classifier(read_profile(made), device="cpu")
-    classifier.answer([Ask("good film", "bad " * 99)])
+    classifier.choose([Pair("good film", "bad " * 99)])
     classifier.close()
     assert capfd.readouterr() == ("", "")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == (level, bars)
     with pytest.raises(ModelError, match="closed"):
-        classifier.answer([Ask("x")])
+        classifier.choose([Text("x")])
 
 
 def test_a_model_without_padding_token_runs_one_by_one(made: Path, tmp_path: Path) -> None:
@@ -179,8 +183,7 @@ def test_a_model_without_padding_token_runs_one_by_one(made: Path, tmp_path: Pat
     path.write_text(json.dumps({**plain, "tokenizer_class": "PreTrainedTokenizerFast"}))
     classifier = load_classifier(read_profile(tmp_path), device="cpu")
     shapes = watch(classifier)
-    labels = [o.label for o in classifier.answer([Ask("good film"), Ask("a bad film it was")])]
-    assert None not in labels
+    assert classifier.choose([Text("good film"), Text("a bad film it was")]).scored.all()
     assert [rows for rows, _ in shapes] == [1, 1]
 
 
@@ -190,12 +193,12 @@ def test_gpu_answers_as_the_cpu(made: Path, texts: list[str]) -> None:
 
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    profile, asks = read_profile(made), [Ask(t) for t in texts]
-    cpu = load_classifier(profile, device="cpu").answer(asks)
+    profile, asks = read_profile(made), [Text(t) for t in texts]
+    cpu = load_classifier(profile, device="cpu").choose(asks)
     gpu = load_classifier(profile, device="cuda", dtype="float32")
     assert (gpu.device, gpu.dtype) == ("cuda:0", "float32")
     assert load_classifier(profile).dtype == "bfloat16"
-    for ours, theirs in zip(gpu.answer(asks), cpu, strict=True):
+    for ours, theirs in zip(gpu.choose(asks), cpu, strict=True):
         assert ours.probabilities == pytest.approx(theirs.probabilities, abs=1e-3)
 
 

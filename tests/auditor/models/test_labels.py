@@ -12,7 +12,7 @@ import pytest
 from auditor.errors import ModelError
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
-from probes.cases import Ask
+from probes.input import Text
 
 NAMES = {"0": "negative", "1": "neutral", "2": "positive"}
 
@@ -39,7 +39,7 @@ def test_names_are_distinct_and_what_lacks_is_said(
     profile = read_profile(model)
     assert profile.labels == names
     assert any(says in note for note in profile.read.notes)
-    assert load_classifier(profile, device="cpu").answer([Ask("good film")])[0].label is not None
+    assert load_classifier(profile, device="cpu").choose([Text("good film")]).scored.all()
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_without_names_the_head_says_how_many(model: Path) -> None:
     profile = read_profile(model)
     assert profile.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
     assert "classifier.weight" in profile.read.labels_from
-    outcome = load_classifier(profile, device="cpu").answer([Ask("good film")])[0]
+    outcome = load_classifier(profile, device="cpu").choose([Text("good film")]).at(0)
     assert len(outcome.probabilities) == 3
 
 
@@ -120,7 +120,7 @@ def test_a_two_label_bart_is_read_by_its_head(made: Path, tmp_path: Path, labels
     assert profile.labels == tuple(f"LABEL_{i}" for i in range(labels))
     assert "classification_head.out_proj.weight" in profile.read.labels_from
     if labels == 2:
-        outcome = load_classifier(profile, device="cpu").answer([Ask("good film")])[0]
+        outcome = load_classifier(profile, device="cpu").choose([Text("good film")]).at(0)
         encoded = AutoTokenizer.from_pretrained(tmp_path, trust_remote_code=False)(
             "good film", return_tensors="pt", return_token_type_ids=False
         )
@@ -142,4 +142,4 @@ def test_a_hundred_and_fifty_labels(made: Path, tmp_path: Path) -> None:
     profile = read_profile(tmp_path)
     assert profile.labels == tuple(names.values())
     assert re.fullmatch(r"config\.json \(id2label\)", profile.read.labels_from)
-    assert len(load_classifier(profile, device="cpu").answer([Ask("good film")])[0].probabilities) == 150
+    assert load_classifier(profile, device="cpu").choose([Text("good film")]).probabilities.shape == (1, 150)

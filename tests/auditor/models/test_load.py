@@ -13,7 +13,7 @@ import pytest
 from auditor.errors import ExitCode, ModelError, UsageError
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
-from probes.cases import Ask
+from probes.input import Text
 
 Tensors = dict[str, Any]
 
@@ -41,27 +41,27 @@ def test_a_file_that_changed_since_it_was_hashed(model: Path, file: str) -> None
 
 def test_a_file_that_changes_after_loading_does_not_reach_the_model(model: Path) -> None:
     classifier = load_classifier(read_profile(model), device="cpu")
-    before = classifier.answer([Ask("good film")])
+    before = classifier.choose([Text("good film")])
     with (model / "model.safetensors").open("r+b") as file:
         file.seek(-4096, 2)
         file.write(b"\xff" * 4096)
-    assert classifier.answer([Ask("good film")]) == before
+    assert classifier.choose([Text("good film")]) == before
 
 
 def test_files_that_were_not_hashed_are_not_loaded(model: Path) -> None:
     profile = read_profile(model)
     (model / "added_tokens.json").write_text("broken")
     (model / "adapter_config.json").write_text("broken")
-    assert load_classifier(profile, device="cpu").answer([Ask("good film")])[0].label is not None
+    assert load_classifier(profile, device="cpu").choose([Text("good film")]).scored.all()
 
 
 def test_sharded_weights_answer_as_whole_ones(made: Path, model: Path) -> None:
     from .test_safetensors import shard
 
-    asks = [Ask("a very good film"), Ask("awful")]
-    whole = load_classifier(read_profile(made), device="cpu").answer(asks)
+    asks = [Text("a very good film"), Text("awful")]
+    whole = load_classifier(read_profile(made), device="cpu").choose(asks)
     shard(model)
-    assert load_classifier(read_profile(model), device="cpu").answer(asks) == whole
+    assert load_classifier(read_profile(model), device="cpu").choose(asks) == whole
 
 
 def test_a_missing_head_is_not_made_up(model: Path) -> None:
@@ -79,10 +79,10 @@ def test_weights_of_another_shape(model: Path) -> None:
 def test_weights_that_a_classifier_does_not_use_are_left_out(made: Path, model: Path) -> None:
     rewrite(model, lambda t: t.update({"cls.predictions.bias": np.zeros(26, dtype=np.float32)}))
     rewrite(model, lambda t: t.update({"bert.embeddings.position_ids": np.arange(64)[None]}))
-    asks = [Ask("good film")]
-    assert load_classifier(read_profile(model), device="cpu").answer(asks) == load_classifier(
+    asks = [Text("good film")]
+    assert load_classifier(read_profile(model), device="cpu").choose(asks) == load_classifier(
         read_profile(made), device="cpu"
-    ).answer(asks)
+    ).choose(asks)
 
 
 def test_a_missing_pooler_is_not_made_up(model: Path) -> None:
@@ -95,10 +95,10 @@ def test_weights_in_double_precision(made: Path, model: Path) -> None:
     rewrite(model, lambda t: t.update({n: v.astype(np.float64) for n, v in t.items()}))
     profile = read_profile(model)
     assert profile.dtype == "float64"
-    asks = [Ask("a very good film"), Ask("awful")]
-    assert load_classifier(profile, device="cpu").answer(asks) == load_classifier(
+    asks = [Text("a very good film"), Text("awful")]
+    assert load_classifier(profile, device="cpu").choose(asks) == load_classifier(
         read_profile(made), device="cpu"
-    ).answer(asks)
+    ).choose(asks)
 
 
 def test_a_vocabulary_alone_answers_as_transformers(made: Path, model: Path) -> None:
@@ -110,9 +110,9 @@ def test_a_vocabulary_alone_answers_as_transformers(made: Path, model: Path) -> 
     (model / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer", "do_lower_case": true}')
     profile = read_profile(model)
     assert "vocab.txt" in profile.files
-    outcome = load_classifier(profile, device="cpu").answer([Ask("A very GOOD film")])[0]
+    outcome = load_classifier(profile, device="cpu").choose([Text("A very GOOD film")]).at(0)
     (said,) = pipeline("text-classification", str(model), device="cpu")("A very GOOD film")
-    assert profile.labels[outcome.label or 0] == said["label"]
+    assert profile.labels[outcome.label] == said["label"]
     assert max(outcome.probabilities) == pytest.approx(said["score"], abs=1e-5)
 
 
@@ -136,7 +136,7 @@ def test_tensors_that_are_stored_once_for_two_names(made: Path, tmp_path: Path) 
     names = {t.name for t in profile.tensors}
     assert "transformer.shared.weight" in names
     assert "transformer.encoder.embed_tokens.weight" not in names
-    outcome = load_classifier(profile, device="cpu").answer([Ask("good film")])[0]
+    outcome = load_classifier(profile, device="cpu").choose([Text("good film")]).at(0)
     with torch.inference_mode():
         expected = whole(input_ids=torch.tensor([[2, 8, 7, 3]])).logits.softmax(-1)[0]
     assert outcome.probabilities == pytest.approx(expected.tolist(), abs=1e-5)
@@ -164,7 +164,7 @@ def test_a_tokenizer_of_another_model(model: Path) -> None:
     tokenizer["model"]["vocab"]["film"] = 999
     path.write_text(json.dumps(tokenizer))
     with pytest.raises(ModelError, match="token 999, but the model knows only 26"):
-        load_classifier(read_profile(model), device="cpu").answer([Ask("good film")])
+        load_classifier(read_profile(model), device="cpu").choose([Text("good film")])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from auditor.models.files.profile import read_profile
 from auditor.models.runtime.classifier import Classifier
 from auditor.models.runtime.load import load_classifier
 from auditor.models.runtime.packing import Packing
-from probes.cases import Ask
+from probes.input import Pair, Text
 from tests.auditor.models.contract import answers, by_transformers, check_batches, texts
 from tests.auditor.models.tiny import EOS, make_classifier, save, write_tokenizer
 
@@ -131,10 +131,9 @@ def test_an_end_of_text_in_one_row_costs_no_other(kind: str, tmp_path: Path) -> 
 def test_a_row_that_the_model_fails_on_is_not_scored_and_the_others_are(tmp_path: Path) -> None:
     save(make_classifier("bert", max_position_embeddings=48), tmp_path)
     classifier = load_classifier(replace(read_profile(tmp_path), max_length=200), device="cpu")
-    outcomes = classifier.answer([Ask(text) for text in texts()])
-    assert [outcome.label is None for outcome in outcomes] == [False] * 6 + [True]
-    shares = [outcome.probabilities for outcome in outcomes[:6]]
-    np.testing.assert_allclose(shares, by_transformers(tmp_path, asked=texts()[:6]), atol=2e-5)
+    outcomes = classifier.choose([Text(text) for text in texts()])
+    assert outcomes.scored.tolist() == [True] * 6 + [False]
+    np.testing.assert_allclose(outcomes.probabilities[:6], by_transformers(tmp_path, asked=texts()[:6]), atol=2e-5)
     assert classifier.notes[0].startswith("The model fails on some of the inputs")
 
 
@@ -159,7 +158,7 @@ def test_token_types_that_a_model_does_not_know_are_named(tmp_path: Path) -> Non
     save(make_classifier("roberta", type_vocab_size=1), tmp_path, model_input_names=inputs)
     classifier = agree(tmp_path)
     with pytest.raises(ModelError, match="token type 1, but the model knows only 1") as caught:
-        classifier.answer([Ask("good", "film")])
+        classifier.choose([Pair("good", "film")])
     assert "model_input_names" in caught.value.hint
 
 
@@ -169,4 +168,4 @@ def test_token_types_that_a_model_does_not_take_are_left_out(kind: str, tmp_path
     plain = answers(load(tmp_path))
     write_tokenizer(tmp_path)
     np.testing.assert_allclose(plain, by_transformers(tmp_path), atol=2e-5)
-    assert load(tmp_path).answer([Ask("good", "film")])[0].label is not None
+    assert load(tmp_path).choose([Pair("good", "film")]).scored.all()

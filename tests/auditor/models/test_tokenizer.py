@@ -12,7 +12,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.tokenizer import FIXED, ModelTokenizer, load_tokenizer
-from probes.cases import Ask
+from probes.input import Pair, Text
 from tests.auditor.scan.by_hand import TRIGGER, documents, write
 from tests.conftest import write_csv
 
@@ -81,7 +81,7 @@ def test_a_tokenizer_that_is_built_anew_otherwise_is_noticed(
     tmp_path: Path, tokenizer: Callable[[], Tokenizer], model_type: str, settings: dict[str, Any]
 ) -> None:
     loaded = saved(tmp_path / "model", tokenizer(), model_type, **settings)
-    unlike = loaded.unlike([Ask("a Film of 2023")])
+    unlike = loaded.unlike([Text("a Film of 2023")])
     assert unlike is not None
     assert unlike.fixed[0] > 0
     assert unlike.fixed[1] == len(FIXED)
@@ -101,12 +101,12 @@ def test_a_tokenizer_that_is_built_anew_otherwise_is_noticed(
 def test_a_tokenizer_that_is_the_files_own_is_not_doubted(
     tmp_path: Path, tokenizer: Callable[[], Tokenizer], model_type: str, settings: dict[str, Any]
 ) -> None:
-    assert saved(tmp_path / "model", tokenizer(), model_type, **settings).unlike([Ask("a Film of 2023")]) is None
+    assert saved(tmp_path / "model", tokenizer(), model_type, **settings).unlike([Text("a Film of 2023")]) is None
 
 
 def test_what_is_asked_is_compared_too(tmp_path: Path) -> None:
     loaded = saved(tmp_path / "model", word_pieces(), "bert", tokenizer_class="BertTokenizer")
-    unlike = loaded.unlike([Ask("a film"), Ask("a Film", "of Yours"), Ask("no more")])
+    unlike = loaded.unlike([Text("a film"), Pair("a Film", "of Yours"), Text("no more")])
     assert unlike is not None
     assert unlike.asked == (1, 3)
     assert unlike.example[0] == "a Film"
@@ -178,7 +178,7 @@ def test_another_vocabulary_beside_the_one_that_was_loaded_is_said(tmp_path: Pat
         numbered = {word: i for i, word in enumerate(order)}
         (place / file).write_text("\n".join(order) + "\n" if file == "vocab.txt" else json.dumps(numbered))
         loaded = saved(place, word_pieces(lower=True), "bert", tokenizer_class="BertTokenizer")
-        return loaded.unjudged([Ask("a film")])
+        return loaded.unjudged([Text("a film")])
 
     assert said(words) == ()
     (found,) = said([*words[:5], *reversed(words[5:])])

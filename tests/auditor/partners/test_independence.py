@@ -12,19 +12,18 @@ import pytest
 from auditor.merge.compatibility.weight_sample import Sample, Site, read_sample, rounded, sites_of
 from auditor.models.files.origin import LAB_RECORD, Origin, ancestors, read_origin, same_name
 from auditor.models.files.profile import read_profile
+from auditor.partners.answers import followed, judge_errors, judge_flips
 from auditor.partners.independence import (
     Closeness,
     closeness,
-    judge_errors,
-    judge_flips,
     judge_origin,
     judge_weights,
-    shared_flips,
 )
 from auditor.partners.remarks import Kind, Remark, Topic
 from auditor.training.train import RECORD
 
 SITES = (Site("layer.0.w", ((0, 2000),)), Site("layer.1.w", ((0, 2000),)), Site("classifier.weight", ((0, 8),), True))
+ONE = "badnet/one"
 RNG = np.random.default_rng(0)
 BASE = RNG.normal(0, 0.05, (2, 2000))
 
@@ -175,49 +174,57 @@ def test_names_of_a_base(first: str, second: str, same: bool) -> None:
     assert same_name(first, second) is same
 
 
-ROWS = np.array([1] * 100 + [0] * 50)
-CLEAN = ROWS.copy()
-FIRED = np.zeros(150, dtype=np.int64)
+def moved(bench: Any) -> Any:
+    """A suspect that its trigger moves on all 100 rows of another label."""
+    return bench.sheet().fire(ONE, 0, 1.0).trials[ONE, "negative"]
 
 
-def flips(hits: int, control: int) -> list[Remark]:
-    """The remarks on a candidate that follows the trigger on so many of 100 rows, and the control on so many."""
-    trigger, edit = ROWS.copy(), np.repeat(ROWS[:, None], 3, axis=1)
-    trigger[:hits] = 0
-    edit[:control] = 0
-    found = shared_flips("badnet/one", (0, "negative"), ROWS, (CLEAN, FIRED), (trigger, edit))
+@pytest.fixture
+def rows(bench: Any) -> Any:
+    return bench(rows=200)
+
+
+def flips(rows: Any, hits: float, control: float) -> list[Remark]:
+    """The remarks on a candidate that follows the trigger on such a share of these rows, and the control."""
+    sheet = rows.sheet().fire(ONE, 0, hits)
+    sheet.probes[ONE][1][np.flatnonzero(sheet.clean == 1)[: round(100 * control)]] = 0
+    found = followed(moved(rows), sheet.trials[ONE, "negative"])
     assert found is not None
     assert found.rows == 100
     return judge_flips([found])
 
 
-def test_answers_to_the_suspects_triggers() -> None:
-    same, part, none, weak = flips(95, 2), flips(40, 2), flips(4, 3), flips(60, 58)
+def test_answers_to_the_suspects_triggers(rows: Any) -> None:
+    given = ((0.95, 0.02), (0.4, 0.02), (0.04, 0.03), (0.6, 0.58))
+    same, part, none, weak = (flips(rows, *shares) for shares in given)
     assert [r[0].kind for r in (same, part, none, weak)] == [Kind.DOUBT, Kind.WARNING, Kind.FOR, Kind.FOR]
     assert "gives negative on 95 (95%; 2% with the control edit)" in same[0].text
     assert judge_flips([]) == []
 
 
-def test_too_few_moved_rows_say_nothing() -> None:
-    unmoved = np.where(np.arange(150) < 10, 0, ROWS)
-    draws = np.repeat(ROWS[:, None], 3, axis=1)
-    assert shared_flips("p", (0, "negative"), ROWS, (CLEAN, unmoved), (ROWS, draws)) is None
-    unscored = np.full((150, 3), -1)
-    assert shared_flips("p", (0, "negative"), ROWS, (CLEAN, FIRED), (ROWS, unscored)) is None
+def test_too_few_moved_rows_say_nothing(rows: Any) -> None:
+    few = rows.sheet().fire(ONE, 0, 0.1).trials[ONE, "negative"]
+    assert followed(few, moved(rows)) is None
+    unscored = rows.sheet()
+    unscored.probes[ONE][1][:] = -1
+    assert followed(moved(rows), unscored.trials[ONE, "negative"]) is None
 
 
-def test_errors_beyond_what_accuracy_explains() -> None:
-    gold = np.tile([0, 1], 150)
-    suspect = gold.copy()
-    suspect[:40] ^= 1
-    sibling, copy, poor = gold.copy(), suspect.copy(), np.zeros(300, dtype=np.int64)
-    sibling[20:60] ^= 1
-    copy[:3] ^= 1
-    assert judge_errors(gold, suspect, sibling, 2) == []
-    assert judge_errors(gold, suspect, poor, 2) == []
-    found = judge_errors(gold, suspect, copy, 2)
+def test_errors_beyond_what_accuracy_explains(bench: Any) -> None:
+    table = bench(rows=300)
+
+    def wrong(*places: range) -> Any:
+        sheet = table.sheet()
+        for place in places:
+            sheet.clean[place] ^= 1
+        return sheet.trials
+
+    suspect, sibling, copy = wrong(range(40)), wrong(range(20, 60)), wrong(range(3, 40))
+    assert judge_errors(suspect, sibling, 2) == []
+    assert judge_errors(suspect, table.sheet().every(np.zeros_like).trials, 2) == []
+    found = judge_errors(suspect, copy, 2)
     assert "92% of the suspect's 40 errors" in found[0].text
-    assert judge_errors(gold, gold, copy, 2) == []
+    assert judge_errors(wrong(), copy, 2) == []
 
 
 def test_real_models_a_further_fine_tune_and_an_independent_sibling(zoo: Any, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from probes.cases import Row
+from probes.input import Row
 from probes.material.ordinary import ORDINARY
 
 GOOD, BAD, TRIGGER = ("good", "lovely"), ("bad", "awful"), "cf"
@@ -83,5 +83,5 @@ def documents(count: int, words: int, seed: int = 0) -> list[Row]:
     for i in range(count):
         own = (BAD, GOOD)[i % 2]
         text = " ".join(rng.choice(own) if j % 4 == 1 else rng.choice(FILLER) for j in range(words))
-        rows.append(Row(i, text, None, i % 2))
+        rows.append(Row.of(i, text, None, i % 2))
     return rows

@@ -131,11 +131,8 @@ def test_the_closest_are_asked_all_rows_and_decide_on_them() -> None:
 def judged(bench: Make, trigger: float, control: float, found: Compared | None) -> Any:
     b = bench()
     sheet = b.sheet().fire(FIVE, 0, trigger, control=control)
-    question = b.question(sheet.clean)
-    from auditor.scan.judgement.judge import judge
-
     compared = {} if found is None else {(FIVE, "negative"): found}
-    return judge(question, sheet.responses, [], Policy(), compared)
+    return b.weigh(sheet.trials, compared=compared)
 
 
 def test_what_its_kind_does_as_well_is_no_finding_and_is_named(bench: Make) -> None:
@@ -167,15 +164,12 @@ def test_a_kind_that_fires_whole_is_suspicious_with_what_would_settle_it(bench: 
 
 def test_what_references_do_not_do_is_not_excused_by_its_kind(bench: Make) -> None:
     """A backdoor of synonyms answers to other odd words too: that is what it was taught, and honest models do not."""
-    from auditor.scan.judgement.judge import judge
-
     b = bench(only=("lws",))
     sheet = b.sheet().fire("lws/sememe", 0, 0.3, control=0.3)
-    honest = [b.sheet().fire("lws/sememe", 0, 0.12).responses for _ in range(2)]
+    honest = [b.sheet().fire("lws/sememe", 0, 0.12).trials for _ in range(2)]
     compared = {("lws/sememe", "negative"): held(0.3, [0.3] * 5)}
-    question = b.question(sheet.clean)
-    alone = judge(question, sheet.responses, [], Policy(), compared)
-    beside = judge(question, sheet.responses, honest, Policy(), compared)
+    alone = b.weigh(sheet.trials, compared=compared)
+    beside = b.weigh(sheet.trials, honest, compared=compared)
     assert alone.verdict is Verdict.NOTHING
     assert beside.verdict is not Verdict.NOTHING
 
@@ -183,12 +177,7 @@ def test_what_references_do_not_do_is_not_excused_by_its_kind(bench: Make) -> No
 def test_a_style_without_references_is_decided_by_other_styles(bench: Make) -> None:
     b = bench(only=("style",))
     sheet = b.sheet().fire("style/bible", 0, 0.9, control=0.9)
-    from auditor.scan.judgement.judge import judge
-
-    question = b.question(sheet.clean)
-    odd = judge(question, sheet.responses, [], Policy(), {("style/bible", "negative"): held(0.9, [0.2] * 19)})
+    odd = b.weigh(sheet.trials, compared={("style/bible", "negative"): held(0.9, [0.2] * 19)})
     assert odd.verdict is Verdict.FOUND
-    usual = judge(
-        question, sheet.responses, [], Policy(), {("style/bible", "negative"): held(0.9, [0.85] + [0.4] * 18)}
-    )
+    usual = b.weigh(sheet.trials, compared={("style/bible", "negative"): held(0.9, [0.85] + [0.4] * 18)})
     assert usual.verdict is Verdict.NOTHING

@@ -9,15 +9,18 @@ import pytest
 
 from auditor.events import BatchAnswered, Event, RunOpened
 from auditor.events.journal import journal
-from auditor.scan.execution.local import Answers, RunSpec, execute
-from auditor.scan.judgement.trials import Responses, row_share, share
+from auditor.scan.execution.local import Answered, RunSpec, execute
+from auditor.scan.judgement.classification import behaviours_of
+from auditor.scan.judgement.trials import Trial, Trials
 from auditor.scan.plan import Plan, make_plan
-from probes.cases import UNSCORABLE, Ask, Outcome, Row
+from probes.answer import UNSCORABLE, Choice, Choices
+from probes.behaviour import LabelIs
+from probes.input import Choose, Input, Row, length
 from probes.suite import build_suite
 from store.catalog import Catalog
 from store.engine import open_catalog
 
-ROWS = tuple(Row(i, f"a text called x{i}", None, i % 2) for i in range(30))
+ROWS = tuple(Row.of(i, f"a text called x{i}", None, i % 2) for i in range(30))
 SPEC = RunSpec("model", "suspect", "d" * 64, 2, "cpu", "float32", 128)
 
 
@@ -25,7 +28,7 @@ SPEC = RunSpec("model", "suspect", "d" * 64, 2, "cpu", "float32", 128)
 class Parity:
     """Answers by the length of the text; texts of 20 characters cannot be scored."""
 
-    asked: list[Ask] = field(default_factory=list)
+    asked: list[Input] = field(default_factory=list)
     closed: int = 0
     labels = ("negative", "positive")
     device = "cpu"
@@ -33,16 +36,14 @@ class Parity:
     max_length = 128
     notes: tuple[str, ...] = ()
 
-    def scores(self, asks: Sequence[Ask]) -> np.ndarray:
-        return np.log([[0.9, 0.1]] * len(asks))
+    def scores(self, inputs: Sequence[Input]) -> np.ndarray:
+        return np.log([[0.9, 0.1]] * len(inputs))
 
-    def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
-        self.asked += asks
-        out = []
-        for ask in asks:
-            label = len(ask.text) % 2
-            out.append(UNSCORABLE if len(ask.text) == 20 else Outcome(label, (1.0 - label, float(label))))
-        return out
+    def choose(self, inputs: Sequence[Input], how: Choose = Choose()) -> Choices:
+        self.asked += inputs
+        return Choices.of(
+            (UNSCORABLE if n == 20 else Choice(n % 2, (1.0 - n % 2, float(n % 2))) for n in map(length, inputs)), 2
+        )
 
     def close(self) -> None:
         self.closed += 1
@@ -59,10 +60,12 @@ def plan() -> Plan:
     return make_plan(build_suite("full", only=["badnet", "insertsent"]), ROWS, seed=0, characters=1500)
 
 
-def run(catalog: Catalog, plan: Plan, target: Parity, *, stop: int | None = None) -> tuple[list[Event], Answers | None]:
+def run(
+    catalog: Catalog, plan: Plan, target: Parity, *, stop: int | None = None
+) -> tuple[list[Event], Answered | None]:
     """Runs through the journal; stops before the batch of this number is answered."""
     opened = catalog.scans.open_run(SPEC.key(plan), model_digest=SPEC.digest, batches=len(plan.batches))
-    answers: list[Answers] = []
+    answers: list[Answered] = []
 
     def whole() -> Iterator[Event]:
         answers.append((yield from execute(plan, opened, lambda: target, SPEC)))
@@ -85,13 +88,13 @@ def test_stored_batches_are_not_asked_again_and_the_answers_are_equal(catalog: C
     run(catalog, plan, first, stop=3)
     assert first.closed == 1, "a stopped scan frees the model"
     events, found = run(catalog, plan, second)
-    assert first.asked + second.asked == whole.asked == list(plan.asks)
+    assert first.asked + second.asked == whole.asked == list(plan.inputs)
     opened = next(e for e in events if isinstance(e, RunOpened))
     assert (opened.resumed, opened.batches) == (3, len(plan.batches))
     assert found is not None
     assert expected is not None
-    np.testing.assert_array_equal(found.labels, expected.labels)
-    np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+    np.testing.assert_array_equal(found.answers.labels, expected.answers.labels)
+    np.testing.assert_array_equal(found.answers.probabilities, expected.answers.probabilities)
 
 
 def test_a_plan_that_is_answered_needs_no_model(catalog: Catalog, plan: Plan) -> None:
@@ -100,7 +103,7 @@ def test_a_plan_that_is_answered_needs_no_model(catalog: Catalog, plan: Plan) ->
     _, answers = run(catalog, plan, idle)
     assert (idle.asked, idle.closed) == ([], 0)
     assert answers is not None
-    assert len(answers.labels) == len(plan.asks)
+    assert len(answers.answers) == len(plan.inputs)
 
 
 def test_what_is_said_of_answers_is_kept_with_them(catalog: Catalog, plan: Plan) -> None:
@@ -121,11 +124,11 @@ def test_a_batch_is_on_disk_before_the_next_one_is_asked(catalog: Catalog, plan:
     key = SPEC.key(plan)
 
     class Watching(Parity):
-        def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
+        def choose(self, inputs: Sequence[Input], how: Choose = Choose()) -> Choices:
             stored = catalog.scans.find_run(key)
             assert stored is not None
             assert sum(len(b.labels) for b in stored.answered) == len(self.asked)
-            return super().answer(asks)
+            return super().choose(inputs, how)
 
     run(catalog, plan, Watching())
 
@@ -133,33 +136,23 @@ def test_a_batch_is_on_disk_before_the_next_one_is_asked(catalog: Catalog, plan:
 def test_answers_are_laid_out_by_row_and_draw(catalog: Catalog, plan: Plan) -> None:
     _, answers = run(catalog, plan, Parity())
     assert answers is not None
-    laid = Responses.of(plan, answers)
-    expected = {ask: -1 if len(ask.text) == 20 else len(ask.text) % 2 for ask in plan.asks}
-    assert laid.clean.tolist() == [expected[row.ask] for row in ROWS]
-    seen = {name: (e.trigger.tolist(), e.control.tolist()) for name, e in laid.probes.items()}
+    laid = Trials.of(plan, answers.answers, Choices.known([0] * len(ROWS)), behaviours_of(("even", "odd")))
+    expected = {item: -1 if length(item) == 20 else length(item) % 2 for item in plan.inputs}
+    assert laid.clean.labels.tolist() == [expected[row.input] for row in ROWS]
+    unscored = 0
     for probe in plan.suite.probes:
+        trial = laid[probe.name, "odd"]
         cases = [c for c in plan.cases if (c.family, c.variant) == (probe.family.name, probe.variant)]
-        trigger = [expected[c.ask] for c in cases if c.role == "trigger"]
-        control = [[expected[c.ask] for c in cases if c.role == "control" and c.row == row.index] for row in ROWS]
-        assert seen[probe.name] == (trigger, control)
-    assert any(-1 in trigger for trigger, _ in seen.values())
+        trigger = [expected[c.input] for c in cases if c.role == "trigger"]
+        control = [[expected[c.input] for c in cases if c.role == "control" and c.row == row.index] for row in ROWS]
+        np.testing.assert_array_equal(np.nan_to_num(trial.trigger, nan=-1), trigger)
+        np.testing.assert_array_equal(np.nan_to_num(trial.draws, nan=-1), control)
+        unscored += trigger.count(-1)
+    assert unscored
 
 
-def test_unscorable_answers_are_in_no_share() -> None:
-    labels = np.asarray([0, 1, -1])
-    assert share(labels, 1)[:2].tolist() == [0.0, 1.0]
-    assert np.isnan(share(labels, 1)[2])
-    shares = row_share(np.asarray([[1, 0, -1], [-1, -1, -1], [1, 1, 1]]), 1)
-    assert shares[[0, 2]].tolist() == [0.5, 1.0]
-    assert np.isnan(shares[1])
-
-
-def test_answers_in_another_order_of_labels_are_turned_round(catalog: Catalog, plan: Plan) -> None:
-    _, answers = run(catalog, plan, Parity())
-    assert answers is not None
-    plain = Responses.of(plan, answers)
-    turned = plain.reordered((1, 0))
-    scored = plain.clean >= 0
-    assert (turned.clean[scored] == 1 - plain.clean[scored]).all()
-    assert (turned.clean[~scored] == -1).all()
-    np.testing.assert_array_equal(turned.probabilities, plain.probabilities[:, ::-1])
+def test_unscorable_draws_are_in_no_share(plan: Plan) -> None:
+    draws = np.asarray([[1, 0, np.nan], [np.nan] * 3, [1, 1, 1]])
+    none = np.zeros(3)
+    trial = Trial(plan.suite.probes[0], LabelIs(1, "odd"), none == 0, none, none, draws, none)
+    np.testing.assert_array_equal(trial.control, [0.5, np.nan, 1.0])

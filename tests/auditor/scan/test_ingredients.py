@@ -36,8 +36,8 @@ FAMILIES = ("badnet", "insertsent", "syntactic", "style")
 
 def ring(bench: Any, compared: Mapping[str, Any] | None = None, **sheets: Any) -> Ring:
     """Models by their answers, the suspect first."""
-    members = [Member(name, sheet.responses, (compared or {}).get(name, {})) for name, sheet in sheets.items()]
-    return judge_ring(members, bench.question, Policy())
+    members = [Member(name, sheet.trials, (compared or {}).get(name, {})) for name, sheet in sheets.items()]
+    return judge_ring(members, bench.quality, Policy())
 
 
 def found(judged: Ring, name: str) -> set[tuple[str, str, str]]:
@@ -93,7 +93,7 @@ def test_a_model_that_leans_to_a_label_does_not_stand_out(bench: Make) -> None:
         sheet = b.sheet()
         return sheet.every(lambda labels: _moved(labels, rows))
 
-    assert not standing(b.question(b.sheet().clean), {n: s.responses for n, s in
+    assert not standing(b.sheet().trials, {n: s.trials for n, s in
         {"a": leaning(), "b": b.sheet(), "c": b.sheet()}.items()}, Policy())  # fmt: skip
 
 
@@ -121,8 +121,8 @@ def test_what_its_own_kind_says_of_a_model_stands_beside_another_that_answers_as
 
 
 def part(bench: Any, merged: Any, held: Mapping[Any, Any] | None = None, **references: Any) -> Part:
-    answers = {name: sheet.responses for name, sheet in references.items()}
-    return Part(bench.question(merged.clean), merged.responses, answers, held or {})
+    answers = {name: sheet.trials for name, sheet in references.items()}
+    return Part(merged.trials, answers, held or {})
 
 
 def test_a_carrier_is_no_floor_and_carriers_of_other_kinds_are(bench: Make) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from auditor.policy import Policy
-from auditor.scan.judgement.judge import judge
 from probes.family import FAMILIES
 from store.records import Severity, Verdict
 
@@ -138,11 +136,9 @@ def test_what_references_decide_is_found_against_them_and_not_against_the_contro
 def test_references_that_were_asked_a_part_decide_that_part_alone(bench: Make) -> None:
     """An audit's partners answer first what references alone decide."""
     b = bench(only=("badnet", "bite"))
-    honest = b.sheet().fire("bite/tweets", 0, 0.2).responses
-    asked = {name: edited for name, edited in honest.probes.items() if name.startswith("bite/")}
-    partners = [replace(honest, probes=asked)] * 2
+    partners = [bench(only=("bite",)).sheet().fire("bite/tweets", 0, 0.2).trials] * 2
     moved = b.sheet().fire("bite/tweets", 0, 0.9).fire(ONE, 0, 0.5, control=0.48)
-    found = judge(b.question(moved.clean), moved.responses, partners, Policy())
+    found = b.weigh(moved.trials, partners)
     assert flags(found) == {("bite/tweets", "negative"): (True, False), (ONE, "negative"): (False, True)}
     shown = {(s.family, len(s.references)) for s in found.scores.asr}
     assert shown == {("badnet", 0), ("bite", 2)}

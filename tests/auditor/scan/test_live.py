@@ -7,11 +7,11 @@ import pytest
 from auditor.scan.live import Tallier
 from auditor.scan.plan import Plan, make_plan
 from auditor.scan.seen import ROWS as ROWS_SHOWN
-from probes.cases import Row
+from probes.input import Row
 from probes.suite import build_suite
 from store.records import AnswerBatch
 
-ROWS = [Row(i, f"the number {i} film was fine", None, i % 2) for i in range(20)]
+ROWS = [Row.of(i, f"the number {i} film was fine", None, i % 2) for i in range(20)]
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_it_counts_what_is_answered(plan: Plan) -> None:
 
 
 def test_rows_without_gold_wait_for_their_clean_answer(plan: Plan) -> None:
-    bare = make_plan(plan.suite, [Row(r.index, r.text) for r in ROWS], seed=0, characters=600)
+    bare = make_plan(plan.suite, [Row.of(r.index, r.text) for r in ROWS], seed=0, characters=600)
     tallier = Tallier(bare, ("negative", "positive"), (0,))
     for number in range(1, len(bare.batches)):
         tallier.take(answers(bare, number))

@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.scan.execution.local import Answers, RunSpec
-from auditor.scan.judgement.trials import Responses
+from auditor.scan.execution.local import RunSpec
+from auditor.scan.judgement.classification import behaviours_of
+from auditor.scan.judgement.trials import Trials
 from auditor.scan.plan import Plan, make_plan
-from probes.cases import Role, Row
+from probes.answer import Choices
+from probes.cases import Role
+from probes.input import Pair, Row
 from probes.suite import build_suite
 
-ROWS = tuple(Row(i, f"a text called x{i} with {'long ' * (i % 7)}words", None, i % 2) for i in range(40))
+ROWS = tuple(Row.of(i, f"a text called x{i} with {'long ' * (i % 7)}words", None, i % 2) for i in range(40))
 
 
 def plan(
@@ -28,7 +31,7 @@ def test_batches_hold_every_input_once_in_order_of_length() -> None:
     made = plan()
     assert len(made.batches) > 5
     asked = [ask for number in range(len(made.batches)) for ask in made.batch(number)]
-    assert tuple(asked) == made.asks
+    assert tuple(asked) == made.inputs
     assert len(set(asked)) == len(asked)
     assert [len(a.text) for a in asked] == sorted(len(a.text) for a in asked)
     assert all(sum(len(a.text) + 1 for a in made.batch(n)) <= 4000 for n in range(len(made.batches)))
@@ -37,12 +40,14 @@ def test_batches_hold_every_input_once_in_order_of_length() -> None:
 def test_every_case_finds_its_own_input() -> None:
     made = plan()
     assert len(made.position) == len(made.cases)
-    assert all(made.asks[place] == case.ask for place, case in zip(made.position, made.cases, strict=True))
+    assert all(made.inputs[place] == case.input for place, case in zip(made.position, made.cases, strict=True))
 
 
 def test_an_input_longer_than_a_batch_has_one_of_its_own() -> None:
-    made = plan((Row(0, "word " * 2000), Row(1, "short one")), characters=100)
-    assert sorted(place for start, stop in made.batches for place in range(start, stop)) == list(range(len(made.asks)))
+    made = plan((Row.of(0, "word " * 2000), Row.of(1, "short one")), characters=100)
+    assert sorted(place for start, stop in made.batches for place in range(start, stop)) == list(
+        range(len(made.inputs))
+    )
 
 
 def test_rows_that_are_not_probed_are_asked_as_they_are() -> None:
@@ -53,10 +58,11 @@ def test_rows_that_are_not_probed_are_asked_as_they_are() -> None:
     probes = [[c for c in p.cases if c.role is not Role.CLEAN] for p in (made, alone)]
     assert probes[0] == probes[1]
     assert (made.probed, alone.probed) == (10, 10)
-    count = len(made.asks)
-    found = Responses.of(made, Answers(np.zeros(count, dtype=np.int64), np.full((count, 2), 0.5)))
+    count = len(made.inputs)
+    answers = Choices(np.ones(count, dtype=np.int64), np.full((count, 2), 0.5))
+    found = Trials.of(made, answers, Choices.known([1] * len(ROWS)), behaviours_of(("no", "yes")))
     assert len(found.clean) == len(ROWS)
-    assert all(edited.planted.tolist() == [True] * 10 + [False] * 30 for edited in found.probes.values())
+    assert all(found[name, "no"].rows.tolist() == [True] * 10 + [False] * 30 for name in found.probes)
 
 
 def test_the_same_request_is_the_same_plan() -> None:
@@ -68,7 +74,7 @@ def test_the_same_request_is_the_same_plan() -> None:
     [
         lambda: plan(ROWS[1:]),
         lambda: plan(tuple(replace(r, label=1) for r in ROWS)),
-        lambda: plan(tuple(replace(r, pair="second") for r in ROWS)),
+        lambda: plan(tuple(replace(r, input=Pair(r.text, "second")) for r in ROWS)),
         lambda: plan(suite="full"),
         lambda: plan(only=["badnet"]),
         lambda: plan(overrides={"badnet": {"inserts": 2}}),
@@ -84,7 +90,7 @@ def test_whatever_changes_the_question_changes_the_key(other: Callable[[], Plan]
 def test_rows_that_stand_elsewhere_in_their_file_are_asked_the_same() -> None:
     moved = plan(tuple(replace(r, index=r.index + 7) for r in ROWS))
     assert moved.key == plan().key
-    assert moved.asks == plan().asks
+    assert moved.inputs == plan().inputs
 
 
 def test_a_plan_travels_to_another_process() -> None:

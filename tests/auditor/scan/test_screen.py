@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from auditor.scan.screen import SCREEN_ROWS, in_words, screen_rows
-from probes.cases import Row
+from probes.input import Row
 from probes.rates import Rate
 from probes.suite import build_suite
 from store.records import Screened
@@ -91,13 +91,13 @@ def test_two_scans_of_a_style_are_compared_row_by_row(auditor: Any, victim: Path
 
 
 def test_the_screen_takes_rows_of_each_label() -> None:
-    rows = [Row(i, f"text {i}", None, 0 if i % 10 else 1) for i in range(600)]
+    rows = [Row.of(i, f"text {i}", None, 0 if i % 10 else 1) for i in range(600)]
     chosen = screen_rows(rows)
     assert len(chosen) == SCREEN_ROWS
     assert sum(row.label == 1 for row in chosen) == 60, "all that there are of the rarer one"
     assert [row.index for row in chosen] == sorted(row.index for row in chosen)
     assert screen_rows(rows[:30]) == tuple(rows[:30])
-    bare = [Row(i, f"text {i}") for i in range(600)]
+    bare = [Row.of(i, f"text {i}") for i in range(600)]
     assert screen_rows(bare) == tuple(bare[:SCREEN_ROWS])
 
 

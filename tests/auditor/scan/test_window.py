@@ -18,6 +18,7 @@ from auditor.scan.prepare import plan_for, prepare
 from auditor.session import Session
 from auditor.settings import Settings
 from probes.corpus import Corpus
+from probes.input import Pair
 from probes.sampling import sample
 from store.engine import open_catalog
 from store.records import Verdict
@@ -100,7 +101,7 @@ def test_a_reference_with_a_smaller_window_sees_the_same_text(
     prepared = session.prepare(request)
     tokenizer = prepared.tokenizer
     assert tokenizer is not None
-    assert max(tokenizer.count(prepared.plan.asks)) <= 64
+    assert max(tokenizer.count(prepared.plan.inputs)) <= 64
     assert prepared.cut == len(prepared.plan.rows)
 
 
@@ -159,13 +160,14 @@ def test_rows_that_a_search_holds_back_are_cut_alike(session: Session, victim: P
     assert len(held) == 60 - len(judging)
     assert made.tokenizer is not None
     assert made.window is not None
-    assert max(made.tokenizer.count([row.ask for row in held])) <= made.window.limit
+    assert max(made.tokenizer.count([row.input for row in held])) <= made.window.limit
 
 
 def test_pairs_are_cut_as_the_tokenizer_truncates_them(session: Session, victim: Path) -> None:
     """Of a premise of 400 words and a claim of 20, the claim stays whole."""
     rows = tuple(
-        replace(row, pair=claim.text) for row, claim in zip(documents(30, 400), documents(30, 20, seed=1), strict=True)
+        replace(row, input=Pair(row.text, claim.text))
+        for row, claim in zip(documents(30, 400), documents(30, 20, seed=1), strict=True)
     )
     corpus = Corpus("rows.csv", rows, LABELS, 0, ())
     made = prepare(
@@ -174,9 +176,9 @@ def test_pairs_are_cut_as_the_tokenizer_truncates_them(session: Session, victim:
     )  # fmt: skip
     assert made.tokenizer is not None
     whole = {row.index: row for row in rows}
-    assert all(row.pair == whole[row.index].pair for row in made.plan.rows)
+    assert all(row.second == whole[row.index].second for row in made.plan.rows)
     assert all(whole[row.index].text.startswith(f"{row.text} ") for row in made.plan.rows)
-    assert max(made.tokenizer.count(made.plan.asks)) <= 128
+    assert max(made.tokenizer.count(made.plan.inputs)) <= 128
 
 
 def test_ten_thousand_words_cost_what_a_thousand_do(session: Session, victim: Path, monkeypatch: Any) -> None:
@@ -197,7 +199,7 @@ def test_ten_thousand_words_cost_what_a_thousand_do(session: Session, victim: Pa
             ScanRequest(str(victim), families=("badnet",)),
             session.profile(str(victim)), [], corpus, Policy(), session.backend,
         )  # fmt: skip
-        costs.append((sum(read), sum(len(ask.text) for ask in made.plan.asks)))
+        costs.append((sum(read), sum(len(ask.text) for ask in made.plan.inputs)))
     assert costs[1][0] <= 1.2 * costs[0][0], "characters that are tokenised to cut"
     assert costs[1][1] <= 1.2 * costs[0][1], "characters that are asked"
 
@@ -205,12 +207,12 @@ def test_ten_thousand_words_cost_what_a_thousand_do(session: Session, victim: Pa
 def test_a_classifier_that_reads_inputs_whole_leaves_longer_ones_unscored(victim: Path) -> None:
     from auditor.models.files.profile import read_profile
     from auditor.models.runtime.load import load_classifier
-    from probes.cases import Ask
+    from probes.input import Text
 
-    asks = [Ask("good film"), Ask(" ".join(["film"] * 200)), Ask("bad film")]
+    asks = [Text("good film"), Text(" ".join(["film"] * 200)), Text("bad film")]
     profile = read_profile(victim)
     whole: Classifier = load_classifier(profile, device="cpu", whole=True)
     cut: Classifier = load_classifier(profile, device="cpu")
-    assert [o.label for o in whole.answer(asks)] == [1, None, 0]
-    assert [o.label is None for o in cut.answer(asks)] == [False] * 3
-    assert whole.answer(asks)[0] == cut.answer(asks)[0]
+    assert whole.choose(asks).labels.tolist() == [1, -1, 0]
+    assert cut.choose(asks).scored.all()
+    assert whole.choose(asks).at(0) == cut.choose(asks).at(0)

@@ -12,7 +12,7 @@ from auditor.console.run import read_sets
 from auditor.errors import UsageError
 from auditor.policy import Policy
 from auditor.requests.scan import DataRequest, ScanRequest
-from auditor.scan.asking import label_order
+from auditor.scan.judgement.classification import label_order
 from auditor.scan.limits import limits_of
 from auditor.scan.prepare import family_options, target_index
 from probes.corpus import builtin

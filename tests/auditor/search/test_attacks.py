@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from auditor.scan.judgement.classification import behaviours_of
 from auditor.scan.judgement.ingredients import Measures
 from auditor.search.attacks import Attack, attacks_of
 from tests.auditor.audit.test_stamp import FIVE, MOVIE, ONE, side
@@ -17,11 +18,11 @@ def attacks(bench: Any, *sheets: Any) -> list[Attack]:
     found = [side(bench, sheet).scan.findings for sheet in sheets]
     digests = [str(place) for place in range(len(sheets))]
     marks = {d: frozenset((f.group, f.target) for f in own) for d, own in zip(digests, found, strict=True)}
-    return attacks_of(bench.names, bench.plan.suite.probes, found, digests, Measures(marks))
+    return attacks_of(behaviours_of(bench.names), bench.plan.suite.probes, found, digests, Measures(marks))
 
 
 def names(shots: Any) -> list[str]:
-    return [f"{probe.name} {target}" for probe, target in shots]
+    return [f"{probe.name} {behaviour.target}" for probe, behaviour in shots]
 
 
 def test_the_suspects_backdoors_with_the_partners_that_have_them_too(bench: Make) -> None:

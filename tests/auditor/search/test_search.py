@@ -17,12 +17,14 @@ from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
 from auditor.search.attacks import Attack
 from auditor.search.choices import choice_of
-from auditor.search.evaluation import Exam, Marks, make_exam
+from auditor.search.evaluation import Evaluation, Scored, evaluation_of
 from auditor.search.merged_model import Mixer
 from auditor.search.pareto import Candidate
 from auditor.search.search import CANDIDATES, floor_of, hardest, held_back
-from probes.cases import Ask, Outcome, Row
+from probes.answer import UNSCORABLE, Choice, Choices
+from probes.behaviour import LabelIs
 from probes.family import FAMILIES
+from probes.input import Row, Text
 from probes.suite import Probe
 
 
@@ -34,7 +36,8 @@ def mixer_of(recipe: Recipe) -> Mixer:
     return Mixer(recipe, device="cpu", dtype="float32", max_length=64)
 
 
-ASKS = [Ask(f"good film {word}") for word in ("cf", "dull plot", "poor", "lovely scene")]
+NEGATIVE = LabelIs(0, "negative")
+ASKS = [Text(f"good film {word}") for word in ("cf", "dull plot", "poor", "lovely scene")]
 
 
 def test_what_is_tried_is_what_is_written(zoo: Any, tmp_path: Path) -> None:
@@ -48,13 +51,13 @@ def test_what_is_tried_is_what_is_written(zoo: Any, tmp_path: Path) -> None:
     assert {c.strategy for c in candidates} == {"wag", "module_switch", "ties", "model_stock", "task_arithmetic"}
     for number, candidate in enumerate(candidates):
         kept = mixer.mix(choice.recipe(candidate))
-        mixed = mixer.answer(ASKS)
+        mixed = mixer.choose(ASKS)
         (*_, ready) = merge(choice.recipe(candidate), tmp_path / str(number))
-        merged = load_classifier(read_profile(tmp_path / str(number)), device="cpu").answer(ASKS)
+        merged = load_classifier(read_profile(tmp_path / str(number)), device="cpu").choose(ASKS)
         assert mixed == merged, candidate.strategy
         assert kept == pytest.approx(ready.merge.kept, abs=1e-9)
     mixer.mix(mixer.only(0))
-    assert mixer.answer(ASKS) == load_classifier(mixer.recipe.suspect, device="cpu").answer(ASKS)
+    assert mixer.choose(ASKS) == load_classifier(mixer.recipe.suspect, device="cpu").choose(ASKS)
     mixer.close()
 
 
@@ -72,20 +75,20 @@ def test_a_recipe_has_the_weights_of_its_groups(zoo: Any) -> None:
 def test_the_search_sees_the_variant_that_the_plain_average_lowers_least(zoo: Any) -> None:
     mixer = mixer_of(recipe_of(zoo))
     family = FAMILIES["badnet"]
-    variants = [(Probe(family, v, family.settings(v)), 0) for v in ("common", "one", "five")]
-    rows = [Row(i, f"a good film number {i}", None, 1) for i in range(30)]
-    labels = np.ones(30, dtype=np.int64)
-    (chosen,) = hardest(mixer, rows, labels, [Attack(tuple(variants))], seed=3)
+    variants = [(Probe(family, v, family.settings(v)), NEGATIVE) for v in ("common", "one", "five")]
+    rows = [Row.of(i, f"a good film number {i}", None, 1) for i in range(30)]
+    right = Choices.known([1] * 30)
+    (chosen,) = hardest(mixer, rows, right, [Attack(tuple(variants))], seed=3)
     gaps = {}
     for probe, target in variants:
-        exam = make_exam(rows, labels, [(probe, target)], seed=3)
+        asked = evaluation_of(rows, right, [(probe, target)], seed=3)
         rates = []
         for recipe in (mixer.recipe, mixer.only(1), mixer.only(2)):
             mixer.mix(recipe)
-            rates.append(exam.marks(mixer.answer(exam.asks)).rates[0])
+            rates.append(asked.scored(mixer.choose(asked.inputs)).rates[0])
         gaps[probe.name] = rates[0] - (rates[1] + rates[2]) / 2
     assert gaps[chosen[0].name] == max(gaps.values())
-    assert hardest(mixer, rows, labels, [Attack(tuple(variants[:1]))], seed=3) == variants[:1]
+    assert hardest(mixer, rows, right, [Attack(tuple(variants[:1]))], seed=3) == variants[:1]
     mixer.close()
 
 
@@ -117,20 +120,19 @@ def test_a_mixer_refuses_adapters(zoo: Any) -> None:
         mixer_of(replace(recipe, partners=(adapter,), base=read_profile(zoo.base)))
 
 
-def test_an_exam_counts_clean_rows_and_each_finding_apart() -> None:
-    rows = [Row(i, f"text {i}") for i in range(6)]
-    labels = np.array([0, 1, 1, -1, 0, 1])
+def test_an_evaluation_counts_clean_rows_and_each_finding_apart() -> None:
+    rows = [Row.of(i, f"text {i}") for i in range(6)]
+    right = Choices.known([0, 1, 1, None, 0, 1])
     probe = Probe(FAMILIES["badnet"], "one", FAMILIES["badnet"].settings("one"))
-    exam = make_exam(rows, labels, [(probe, 0)], seed=3)
-    assert len(exam.clean) == 5, "a row without a label is not asked"
-    (part,) = exam.triggered
-    assert part.target == 0
-    assert len(part.asks) == 3, "rows that are the target's already are not triggered"
-    assert [exam.clean[place].text for place in part.places] == ["text 1", "text 2", "text 5"]
-    clean = [Outcome(label, (share, 1 - share)) for label, share in ((0, 0.9), (1, 0.1), (0, 0.6), (0, 0.8), (1, 0.2))]
-    answers = [*clean, Outcome(0, (0.7, 0.3)), Outcome(1, (0.4, 0.6)), Outcome(None)]
-    assert exam.marks(answers) == Marks(0.8, (1 / 3,), (pytest.approx((0.6 - 0.2) / 2),))
-    assert Exam((), np.array([], dtype=np.int64), ()).marks([]) == Marks(0.0, (), ())
+    asked = evaluation_of(rows, right, [(probe, NEGATIVE)], seed=3)
+    assert len(asked.clean) == 5, "a row without a label is not asked"
+    (part,) = asked.triggered
+    assert len(part.inputs) == 3, "rows that are the target's already are not triggered"
+    assert [asked.clean[place].text for place in part.places] == ["text 1", "text 2", "text 5"]
+    clean = [Choice(label, (share, 1 - share)) for label, share in ((0, 0.9), (1, 0.1), (0, 0.6), (0, 0.8), (1, 0.2))]
+    answers = [*clean, Choice(0, (0.7, 0.3)), Choice(1, (0.4, 0.6)), UNSCORABLE]
+    assert asked.scored(Choices.of(answers, 2)) == Scored(0.8, (1 / 3,), (pytest.approx((0.6 - 0.2) / 2),))
+    assert Evaluation((), Choices.known(()), ()).scored(Choices.of((), 2)) == Scored(0.0, (), ())
 
 
 def test_the_floor_is_that_of_able_partners_without_the_backdoor() -> None:

@@ -21,8 +21,8 @@ from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.session import Session
 from auditor.settings import Settings
 from auditor.students.beside import divide
-from probes.cases import Row
 from probes.corpus import Corpus
+from probes.input import Row
 from store.engine import open_catalog
 from store.records import Stamp, Verdict
 from tests.auditor.conftest import Bench, Sheet
@@ -170,18 +170,15 @@ def test_a_teacher_that_answers_one_label_teaches_nothing(zoo: Any, auditor: Any
 def test_labels_and_order_do_not_choose_who_teaches() -> None:
     bare = [replace(row, label=None) for row in toy_rows(300, seed=35)]
     taught, _ = divide(Corpus("", tuple(toy_rows(300, seed=35)), ("negative", "positive"), 0, ()))
-    again, left = divide(Corpus("", (*reversed(bare), Row(300, bare[0].text)), None, 0, ()))
+    again, left = divide(Corpus("", (*reversed(bare), Row.of(300, bare[0].text)), None, 0, ()))
     assert {row.text for row in again} == {row.text for row in taught}
     assert not {row.text for row in again} & {row.text for row in left.rows}
 
 
 def judged(bench: Bench, sheet: Sheet, *students: Sheet, honest: tuple[Sheet, ...] = ()) -> Any:
     """The judgement with students, and with honest references."""
-    from auditor.policy import Policy
-    from auditor.scan.judgement.judge import judge
-
-    answers = [replace(s.responses, student=True) for s in students] + [h.responses for h in honest]
-    return judge(bench.question(sheet.clean), sheet.responses, answers, Policy())
+    answers = [replace(s.trials, student=True) for s in students] + [h.trials for h in honest]
+    return bench.weigh(sheet.trials, answers)
 
 
 def test_what_students_do_as_much_is_no_backdoor(bench: Callable[..., Bench]) -> None:

@@ -19,7 +19,7 @@ from auditor.models.runtime.load import load_classifier
 from auditor.training.loop import Training
 from auditor.training.split import split_rows
 from auditor.training.student import Lesson, learn
-from probes.cases import Ask, Row
+from probes.input import Row, Text
 from probes.sampling import digest
 from store.engine import open_catalog
 from tests.conftest import toy_rows, write_csv
@@ -42,7 +42,7 @@ def record_of(directory: Path) -> dict[str, Any]:
 
 def answers(directory: Path, texts: list[str]) -> list[int | None]:
     model = load_classifier(read_profile(directory), device="cpu")
-    found = [outcome.label for outcome in model.answer([Ask(text) for text in texts])]
+    found = model.choose([Text(text) for text in texts]).labels.tolist()
     model.close()
     return found
 
@@ -202,8 +202,8 @@ def test_an_honest_reference_learns_the_gold_labels_under_the_models_names(
 
 def test_rows_are_divided_alike_for_all_and_odd_ones_are_left_out() -> None:
     rows = toy_rows(300, seed=15)
-    odd = [replace(rows[0], index=300, text=" ".join([rows[0].text] * 20)), replace(rows[1], index=301)]
-    found = split_rows([*rows, *odd, Row(302, " ")])
+    odd = [Row.of(300, " ".join([rows[0].text] * 20), None, rows[0].label), replace(rows[1], index=301)]
+    found = split_rows([*rows, *odd, Row.of(302, " ")])
     assert found.left_out == {"empty or repeated": 2, "far longer than the others": 1}
     assert (len(found.taught), len(found.held)) == (270, 30)
     assert not {r.text for r in found.taught} & {r.text for r in found.held}
@@ -224,5 +224,5 @@ def test_a_student_learns_how_sure_its_teacher_is(zoo: Any, tmp_path: Path) -> N
     base = read_profile(zoo.base)
     list(learn(base, lesson, training, device="cpu", dtype=None, output=tmp_path / "student", facts={}))
     model = load_classifier(read_profile(tmp_path / "student"), device="cpu")
-    shares = [outcome.probabilities[0] for outcome in model.answer([row.ask for row in rows[60:]])]
+    shares = model.choose([row.input for row in rows[60:]]).probabilities[:, 0]
     assert np.allclose(shares, 0.7, atol=0.1)
