@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from auditor.audit.compare import asr_measure
 from auditor.audit.rescan import Rescan
 from auditor.audit.residual import Part, rate_in, rows_of
 from auditor.scan.judgement.ingredients import Ring
 from auditor.scan.judgement.trials import share
 from auditor.scan.prepare import Prepared
 from probes.rates import Paired
-from store.records import Change, Finding, Ingredient, Profile, Residue, Scan
+from store.records import Change, Finding, Ingredient, Profile, Residue, Scan, asr_measure
 
 
 def ingredient_rows(

@@ -121,8 +121,8 @@ def test_a_catalog_on_a_disk_that_is_mounted_read_only_is_told(
 ) -> None:
     """As the system answers there: no mount can be made without rights."""
     open_catalog(url).close()
-    monkeypatch.setattr("store.engine.os.access", lambda *_: False)
-    monkeypatch.setattr("store.engine.os.statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+    monkeypatch.setattr("store.database.sqlite.os.access", lambda *_: False)
+    monkeypatch.setattr("store.database.sqlite.os.statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
     with pytest.raises(CatalogUnusable, match="disk is read-only") as caught:
         open_catalog(url)
     assert "Copy it" in caught.value.hint
@@ -167,9 +167,9 @@ def sound(
     with open_catalog(f"sqlite:///{path}") as catalog:
         catalog.models.add(make_profile())
         catalog.scans.save(make_scan())
-        run = catalog.scans.open_run("key", model_digest="d", batches=1)
-        catalog.scans.store_batch(run.id, AnswerBatch(0, (1,), ((0.25, 0.75),)))
-        catalog.scans.keep_rows("rows", [Row(0, "a text", None, 1)])
+        run = catalog.runs.open_run("key", model_digest="d", batches=1)
+        catalog.runs.store_batch(run.id, AnswerBatch(0, (1,), ((0.25, 0.75),)))
+        catalog.runs.keep_rows("rows", [Row(0, "a text", None, 1)])
         catalog.jobs.add(Job("j1", 1, "2026-01-01T00:00:00+00:00", ("scan",), "/none"))
     return path
 
@@ -179,8 +179,8 @@ def read_all(catalog: Catalog) -> None:
     catalog.scans.list()
     catalog.scans.get("scan-0001")
     catalog.scans.scores()
-    catalog.scans.find_run("key")
-    catalog.scans.rows("rows")
+    catalog.runs.find_run("key")
+    catalog.runs.rows("rows")
     catalog.audits.list()
     catalog.jobs.list()
 
@@ -188,10 +188,10 @@ def read_all(catalog: Catalog) -> None:
 def test_a_sound_catalog_is_read(sound: Path) -> None:
     with open_catalog(f"sqlite:///{sound}") as catalog:
         read_all(catalog)
-        run = catalog.scans.find_run("key")
+        run = catalog.runs.find_run("key")
         assert run is not None
         assert run.answered == (AnswerBatch(0, (1,), ((0.25, 0.75),)),)
-        assert catalog.scans.rows("rows") == (Row(0, "a text", None, 1),)
+        assert catalog.runs.rows("rows") == (Row(0, "a text", None, 1),)
 
 
 @pytest.mark.parametrize(("table", "column", "value"), DAMAGE, ids=lambda part: str(part)[:20])

@@ -10,7 +10,8 @@ import pytest
 
 from probes.rates import Rate
 from store import codec
-from store.catalog import Catalog, NameTaken, UnknownModel
+from store.catalog import Catalog
+from store.models import NameTaken, UnknownModel
 from store.records import AsrScore, ModelRead, Profile, Scan, Task, Verdict
 
 MakeProfile = Callable[..., Profile]

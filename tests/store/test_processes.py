@@ -29,9 +29,9 @@ WRITER = """
     from store.engine import open_catalog
     from store.records import AnswerBatch
     catalog = open_catalog(sys.argv[1])
-    run = catalog.scans.open_run("key", model_digest="d", batches=100_000)
+    run = catalog.runs.open_run("key", model_digest="d", batches=100_000)
     for n in range(len(run.answered), 100_000):
-        catalog.scans.store_batch(run.id, AnswerBatch(n, (n % 2, None), ((1 / (n + 3), 0.5), (float(n),))))
+        catalog.runs.store_batch(run.id, AnswerBatch(n, (n % 2, None), ((1 / (n + 3), 0.5), (float(n),))))
         print(n, flush=True)
 """
 
@@ -48,7 +48,7 @@ def test_a_killed_process_loses_no_stored_batch(url: str) -> None:
         finished = [line for line in rest.split("\n")[:-1] if line]
         told = int(finished[-1]) if finished else told
         with open_catalog(url) as catalog:
-            run = catalog.scans.open_run("key", model_digest="d", batches=100_000)
+            run = catalog.runs.open_run("key", model_digest="d", batches=100_000)
         assert len(run.answered) in (told + 1, told + 2), "at most the batch whose storing was not told yet is more"
         assert run.answered == tuple(answers(n) for n in range(len(run.answered)))
 

@@ -12,7 +12,7 @@ import pytest
 from store.catalog import Catalog
 from store.jobs import UnknownJob
 from store.records import AnswerBatch, AsrScore, Audit, Job, JobState, Merge, PartnerUse, Profile, Scan, Stamp, Verdict
-from store.scans import UnknownRun
+from store.runs import UnknownRun
 
 MakeScan = Callable[..., Scan]
 
@@ -22,16 +22,16 @@ def batch(number: int, value: float = 0.25) -> AnswerBatch:
 
 
 def test_a_run_goes_on_with_its_answers_in_order(catalog: Catalog) -> None:
-    run = catalog.scans.open_run("key", model_digest="d", batches=4)
+    run = catalog.runs.open_run("key", model_digest="d", batches=4)
     assert run.answered == ()
     for number in (2, 0, 3):
-        catalog.scans.store_batch(run.id, batch(number))
-    again = catalog.scans.open_run("key", model_digest="d", batches=4)
+        catalog.runs.store_batch(run.id, batch(number))
+    again = catalog.runs.open_run("key", model_digest="d", batches=4)
     assert again.id == run.id
     assert again.answered == (batch(0), batch(2), batch(3))
-    assert catalog.scans.find_run("key") == again
-    assert catalog.scans.find_run("other") is None
-    other = catalog.scans.open_run("other", model_digest="d", batches=4)
+    assert catalog.runs.find_run("key") == again
+    assert catalog.runs.find_run("other") is None
+    other = catalog.runs.open_run("other", model_digest="d", batches=4)
     assert other.id != run.id
     assert other.answered == ()
 
@@ -39,35 +39,35 @@ def test_a_run_goes_on_with_its_answers_in_order(catalog: Catalog) -> None:
 def test_probabilities_are_kept_to_the_bit(catalog: Catalog) -> None:
     odd = struct.unpack("<d", struct.pack("<Q", 0x3FD5555555555556))[0]
     values = (odd, 5e-324, -0.0, math.inf, math.nan)
-    run = catalog.scans.open_run("key", model_digest="d", batches=1)
-    catalog.scans.store_batch(run.id, AnswerBatch(0, (1,), (values,)))
-    (stored,) = catalog.scans.open_run("key", model_digest="d", batches=1).answered
+    run = catalog.runs.open_run("key", model_digest="d", batches=1)
+    catalog.runs.store_batch(run.id, AnswerBatch(0, (1,), (values,)))
+    (stored,) = catalog.runs.open_run("key", model_digest="d", batches=1).answered
     assert [struct.pack("<d", v) for v in stored.probabilities[0]] == [struct.pack("<d", v) for v in values]
 
 
 def test_the_first_answer_to_a_batch_is_kept(catalog: Catalog) -> None:
-    run = catalog.scans.open_run("key", model_digest="d", batches=2)
-    catalog.scans.store_batch(run.id, batch(0, 0.25))
-    catalog.scans.store_batch(run.id, batch(0, 0.75))
-    assert catalog.scans.open_run("key", model_digest="d", batches=2).answered == (batch(0, 0.25),)
+    run = catalog.runs.open_run("key", model_digest="d", batches=2)
+    catalog.runs.store_batch(run.id, batch(0, 0.25))
+    catalog.runs.store_batch(run.id, batch(0, 0.75))
+    assert catalog.runs.open_run("key", model_digest="d", batches=2).answered == (batch(0, 0.25),)
 
 
 def test_fresh_drops_answers_and_so_does_another_plan(catalog: Catalog) -> None:
-    run = catalog.scans.open_run("key", model_digest="d", batches=2)
-    catalog.scans.store_batch(run.id, batch(0))
-    assert catalog.scans.open_run("key", model_digest="d", batches=2, fresh=True).answered == ()
-    assert catalog.scans.find_run("key") == run
-    catalog.scans.store_batch(run.id, batch(1))
-    longer = catalog.scans.open_run("key", model_digest="d", batches=3)
+    run = catalog.runs.open_run("key", model_digest="d", batches=2)
+    catalog.runs.store_batch(run.id, batch(0))
+    assert catalog.runs.open_run("key", model_digest="d", batches=2, fresh=True).answered == ()
+    assert catalog.runs.find_run("key") == run
+    catalog.runs.store_batch(run.id, batch(1))
+    longer = catalog.runs.open_run("key", model_digest="d", batches=3)
     assert (longer.batches, longer.answered) == (3, ())
 
 
 def test_a_batch_that_belongs_nowhere_is_refused(catalog: Catalog) -> None:
-    run = catalog.scans.open_run("key", model_digest="d", batches=2)
+    run = catalog.runs.open_run("key", model_digest="d", batches=2)
     with pytest.raises(UnknownRun):
-        catalog.scans.store_batch(run.id + 1, batch(0))
+        catalog.runs.store_batch(run.id + 1, batch(0))
     with pytest.raises(ValueError, match="2 batches"):
-        catalog.scans.store_batch(run.id, batch(2))
+        catalog.runs.store_batch(run.id, batch(2))
 
 
 def test_a_scan_is_found_by_id_and_by_a_prefix_that_fits_it_alone(catalog: Catalog, make_scan: MakeScan) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from auditor.audit.compare import asr_measure
 from auditor.reports.figures import (
     counts,
     difference_interval,
@@ -39,7 +38,7 @@ from auditor.reports.summary import (
     where,
 )
 from auditor.visible import short_digest, visible
-from store.records import AsrScore, Audit, Evidence, Finding, Merge, Scan, Stamp, Verdict
+from store.records import AsrScore, Audit, Evidence, Finding, Merge, Scan, Stamp, Verdict, asr_measure
 
 EVIDENCE = 3
 """Evidence rows shown a finding."""

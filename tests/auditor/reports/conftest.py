@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from auditor.audit.compare import CACC, asr_measure
 from probes.rates import Difference, Rate
 from store.records import (
+    CACC,
     AsrScore,
     Audit,
     BenchmarkScore,
@@ -29,6 +29,7 @@ from store.records import (
     Severity,
     Stamp,
     Verdict,
+    asr_measure,
 )
 
 HOSTILE = (
