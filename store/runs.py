@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from probes.cases import Row
-from store import codec
+from store import codec, payload
 from store.database import Database
 from store.records import AnswerBatch, Run
 from store.tables import BatchRow, RowSetRow, RunRow
 
-_LABELS = tuple[int | None, ...]
-_WIDTHS = tuple[int, ...]
 _PACKED_ROWS = tuple[tuple[int, str, str | None, int | None], ...]
 
 
@@ -73,7 +70,10 @@ class Runs:
                 if not 0 <= batch.number < run.batches:
                     raise ValueError(f"run {run_id} has {run.batches} batches, none of number {batch.number}")
                 if session.get(BatchRow, (run_id, batch.number)) is None:
-                    session.add(_pack(run_id, batch))
+                    kind, packed = payload.pack(batch.answers)
+                    session.add(
+                        BatchRow(run_id=run_id, number=batch.number, kind=kind, asks=len(batch.answers), payload=packed)
+                    )
         except IntegrityError:
             # A database without one writer at a time: another process was first, and its answer is kept.
             with self._database.reading() as session:
@@ -114,27 +114,8 @@ def _run(session: Session, row: RunRow) -> Run:
     return Run(row.id, row.key, row.model_digest, row.batches, answered, tuple(row.notes or ()))
 
 
-def _pack(run_id: int, batch: AnswerBatch) -> BatchRow:
-    """Float64 to the bit, so that a run that goes on ends with the same figures as one that was not interrupted."""
-    flat = np.array([p for vector in batch.probabilities for p in vector], dtype="<f8")
-    return BatchRow(
-        run_id=run_id,
-        number=batch.number,
-        labels=codec.encode(batch.labels),
-        widths=[len(vector) for vector in batch.probabilities],
-        probabilities=flat.tobytes(),
-    )
-
-
 def _unpack(row: BatchRow) -> AnswerBatch:
-    labels, widths = codec.decode(_LABELS, row.labels), codec.decode(_WIDTHS, row.widths)
-    packed = row.probabilities
-    if not isinstance(packed, bytes) or min(widths, default=0) < 0 or len(packed) != 8 * sum(widths):
-        raise codec.DecodeError(f"batch {row.number} of run {row.run_id} has lost a part of its probabilities")
-    flat = np.frombuffer(packed, dtype="<f8").tolist()
-    vectors = []
-    start = 0
-    for width in widths:
-        vectors.append(tuple(flat[start : start + width]))
-        start += width
-    return AnswerBatch(row.number, labels, tuple(vectors))
+    try:
+        return AnswerBatch(row.number, payload.unpack(row.kind, row.asks, row.payload))
+    except codec.DecodeError as error:
+        raise codec.DecodeError(f"batch {row.number} of run {row.run_id} cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""Scans and their scores."""
+"""Finished scans."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from store import codec
 from store.database import Database
-from store.records import AsrScore, Scan, Verdict
-from store.tables import ModelRow, ScanTableRow, ScoreTableRow
-
-SCORE_ORDERS = ("scanned", "family", "target", "asr", "control", "excess", "p_value")
+from store.records import Scan, Verdict
+from store.tables import ModelRow, ScanTableRow
 
 PREFIX = 4
 """The fewest characters by which an id is found."""
@@ -33,33 +31,6 @@ class ScanRow:
     cacc: float | None
     started: str
     finished: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreRow:
-    """What a table shows of a score; `position` is its place in the scan. Rates are fractions."""
-
-    scan_id: str
-    model_digest: str
-    reference: str
-    position: int
-    family: str
-    variant: str
-    group: str
-    target: str
-    asr: float
-    asr_low: float
-    asr_high: float
-    clean: float
-    control: float
-    excess: float
-    excess_low: float
-    excess_high: float
-    p_value: float
-    detectable: float
-    finding: bool
-    suspicious: bool
-    judged: bool
 
 
 def worst_asr(scan: Scan) -> float | None:
@@ -90,21 +61,19 @@ def latest_summary(session: Session, digest: str) -> Mapping[str, Any]:
 
 
 class Scans:
-    """Finished scans."""
+    """The stored scans."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def save(self, scan: Scan) -> None:
-        """Stores a scan with its scores, and notes it as the last one of the models of its digest if it is.
+        """Stores a scan, and notes it as the last one of the models of its digest if it is.
 
         A scan of the same id is replaced.
         """
         with self._database.writing() as session:
-            session.execute(delete(ScoreTableRow).where(ScoreTableRow.scan_id == scan.id))
             session.merge(_scan_row(scan))
             session.flush()
-            session.add_all(_score_row(scan.id, position, score) for position, score in enumerate(scan.scores.asr))
             summary = latest_summary(session, scan.model.digest)
             session.execute(update(ModelRow).where(ModelRow.digest == scan.model.digest).values(**summary))
 
@@ -126,52 +95,6 @@ class Scans:
         with self._database.reading() as session:
             return session.scalar(query) or 0
 
-    def scores(
-        self,
-        *,
-        scan_id: str | None = None,
-        digest: str | None = None,
-        family: str | None = None,
-        findings: bool = False,
-        order: str = "scanned",
-        descending: bool = True,
-        limit: int = 200,
-        offset: int = 0,
-    ) -> list[ScoreRow]:
-        """A page of scores, for tables that are longer than a screen.
-
-        Args:
-            scan_id: of one scan.
-            digest: of one model.
-            family: of one attack family.
-            findings: only those that are findings or suspicious.
-            order: one of `SCORE_ORDERS`; `scanned` keeps a scan's own order within it.
-            descending: newest or highest first.
-            limit: the page's length, after the first `offset`.
-
-        Raises:
-            ValueError: no such order.
-        """
-        key = _score_order(order)
-        query = _score_filter(select(*_score_columns()), scan_id, digest, family, findings)
-        query = query.order_by(key.desc() if descending else key, ScoreTableRow.scan_id, ScoreTableRow.position)
-        with self._database.reading() as session:
-            rows = session.execute(query.limit(limit).offset(offset or None)).all()
-            return [codec.decode(ScoreRow, row._mapping) for row in rows]
-
-    def count_scores(
-        self,
-        *,
-        scan_id: str | None = None,
-        digest: str | None = None,
-        family: str | None = None,
-        findings: bool = False,
-    ) -> int:
-        """How many scores `scores` would give in all."""
-        query = _score_filter(select(func.count(ScoreTableRow.position)), scan_id, digest, family, findings)
-        with self._database.reading() as session:
-            return session.scalar(query) or 0
-
     def list(self, digest: str | None = None, limit: int | None = None, offset: int = 0) -> list[ScanRow]:
         """Scans, newest first; of one model where its digest is given."""
         query = select(*_summary_columns()).order_by(ScanTableRow.finished.desc(), ScanTableRow.id.desc())
@@ -186,39 +109,6 @@ def _summary_columns() -> tuple[Any, ...]:
     return tuple(getattr(ScanTableRow, field.name) for field in fields(ScanRow))
 
 
-def _score_columns() -> tuple[Any, ...]:
-    elsewhere: dict[str, Any] = {
-        "model_digest": ScanTableRow.model_digest,
-        "reference": ScanTableRow.reference,
-        "group": ScoreTableRow.group_name.label("group"),
-    }
-    return tuple(elsewhere[f.name] if f.name in elsewhere else getattr(ScoreTableRow, f.name) for f in fields(ScoreRow))
-
-
-def _score_order(order: str) -> ColumnElement[Any]:
-    if order not in SCORE_ORDERS:
-        raise ValueError(f"scores cannot be ordered by {order!r}; known: {', '.join(SCORE_ORDERS)}")
-    if order == "scanned":
-        return ScanTableRow.finished.expression
-    key: ColumnElement[Any] = getattr(ScoreTableRow, order)
-    return key
-
-
-def _score_filter(
-    query: Select[Any], scan_id: str | None, digest: str | None, family: str | None, findings: bool
-) -> Select[Any]:
-    query = query.join_from(ScoreTableRow, ScanTableRow)
-    if scan_id is not None:
-        query = query.where(ScoreTableRow.scan_id == scan_id)
-    if digest is not None:
-        query = query.where(ScanTableRow.model_digest == digest)
-    if family is not None:
-        query = query.where(ScoreTableRow.family == family)
-    if findings:
-        query = query.where(ScoreTableRow.finding.is_(True) | ScoreTableRow.suspicious.is_(True))
-    return query
-
-
 def _scan_row(scan: Scan) -> ScanTableRow:
     return ScanTableRow(
         id=scan.id,
@@ -231,29 +121,4 @@ def _scan_row(scan: Scan) -> ScanTableRow:
         started=scan.started,
         finished=scan.finished,
         document=codec.encode(scan),
-    )
-
-
-def _score_row(scan_id: str, position: int, score: AsrScore) -> ScoreTableRow:
-    low, high = score.rate.interval()
-    return ScoreTableRow(
-        scan_id=scan_id,
-        position=position,
-        family=score.family,
-        variant=score.variant,
-        group_name=score.group,
-        target=score.target,
-        asr=score.rate.value,
-        asr_low=low,
-        asr_high=high,
-        clean=score.clean.value,
-        control=score.control.value,
-        excess=score.excess.value,
-        excess_low=score.excess.low,
-        excess_high=score.excess.high,
-        p_value=score.p_value,
-        detectable=score.detectable,
-        finding=score.finding,
-        suspicious=score.suspicious,
-        judged=score.judged,
     )

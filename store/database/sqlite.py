@@ -6,6 +6,7 @@ What its errors mean is in `store.database.explain`.
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import sqlite3
 import time
@@ -232,6 +233,9 @@ def _back_up(path: Path, revision: str) -> Path:
     target = next(place for name in names if not (place := path.with_name(name)).exists())
     part = target.with_name(target.name + ".part")
     try:
+        for left in path.parent.glob(f"{glob.escape(path.name)}.*.bak.part"):
+            # Of a process that was killed: nobody else makes a backup while this one holds the lock.
+            left.unlink(missing_ok=True)
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as copy:
             source.backup(copy)
         part.replace(target)

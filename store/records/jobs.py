@@ -17,7 +17,11 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A command started in the background: its process, command line, event file and exit code."""
+    """A command started in the background: its process, command line, event file and exit code.
+
+    `host` is the name of the machine that it runs on, whose process table alone tells of it; empty where it was not
+    noted.
+    """
 
     id: str
     pid: int
@@ -30,3 +34,4 @@ class Job:
     subject: str = ""
     log: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
+    host: str = ""

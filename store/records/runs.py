@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # Records load without NumPy.
+    from probes.answer import Choices, Completions
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +26,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class AnswerBatch:
-    """A finished batch of a run: the plan's batch number, one label (None = unscorable) and one probability vector
-    an ask.
-    """
+    """A finished batch of a run: the plan's batch number, and the answers to its asks, in their order."""
 
     number: int
-    labels: tuple[int | None, ...]
-    probabilities: tuple[tuple[float, ...], ...]
+    answers: Choices | Completions

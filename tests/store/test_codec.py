@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from probes.rates import Difference
 from store import codec
 from store.records import (
-    AnswerBatch,
     Audit,
     Change,
     Job,
@@ -25,7 +24,6 @@ from store.records import (
     Merge,
     PartnerUse,
     Profile,
-    Run,
     Scan,
     Stamp,
 )
@@ -61,20 +59,6 @@ def test_audit_comes_back_equal_with_and_without_a_cure(make_scan: Callable[...,
     assert through_json(Audit, audit) == audit
     bare = Audit("a2", "s", "f", before, None, None, (), None, ())
     assert through_json(Audit, bare) == bare
-
-
-@given(
-    numbers=st.lists(st.lists(st.floats(), max_size=4), max_size=4),
-    labels=st.lists(st.none() | st.integers(0, 2**40), max_size=4),
-)
-def test_answers_come_back_to_the_bit(numbers: list[list[float]], labels: list[int | None]) -> None:
-    batch = AnswerBatch(3, tuple(labels), tuple(map(tuple, numbers)))
-    run = through_json(Run, Run(1, "key", "digest", 9, (batch,)))
-    assert run.answered[0].labels == batch.labels
-    for read, written in zip(run.answered[0].probabilities, batch.probabilities, strict=True):
-        assert [math.copysign(1, x) if x == 0 else repr(x) for x in read] == [
-            math.copysign(1, x) if x == 0 else repr(x) for x in written
-        ]
 
 
 @given(

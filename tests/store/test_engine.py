@@ -18,6 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from probes.answer import Choice, Choices
 from store import migrations
 from store.catalog import Catalog
 from store.engine import CatalogUnusable, open_catalog
@@ -249,11 +250,11 @@ def test_a_locked_catalog_is_told_after_waiting(url: str, path: Path) -> None:
             other.execute("BEGIN IMMEDIATE")
             began = time.monotonic()
             with pytest.raises(CatalogUnusable, match=r"locked.*0\.3 s"):
-                catalog.runs.store_batch(run.id, AnswerBatch(0, (1,), ((1.0,),)))
+                catalog.runs.store_batch(run.id, AnswerBatch(0, Choices.of([Choice(1)], 0)))
             assert time.monotonic() - began >= 0.3
             assert catalog.runs.find_run("key") == run, "readers do not wait"
             other.execute("ROLLBACK")
-        catalog.runs.store_batch(run.id, AnswerBatch(0, (1,), ((1.0,),)))
+        catalog.runs.store_batch(run.id, AnswerBatch(0, Choices.of([Choice(1)], 0)))
 
 
 def test_a_locked_catalog_is_told_while_it_is_made(url: str, path: Path) -> None:

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from probes.answer import Choice, Choices
 from probes.cases import Row
 from store.catalog import Catalog
 from store.database.explain import explain, explain_sqlite
@@ -146,11 +147,13 @@ DAMAGE = (
     ("models", "name", "cast(x'fffe' as text)"),
     ("scans", "verdict", "'clean'"),
     ("scans", "document", "replace(hex(zeroblob(50000)), '0', '[')"),
-    ("scores", "asr", "'much'"),
-    ("batches", "widths", "'[-1]'"),
-    ("batches", "widths", "'{\"a\": 1}'"),
-    ("batches", "labels", "'7'"),
-    ("batches", "probabilities", "12"),
+    ("batches", "asks", "-1"),
+    ("batches", "asks", "2"),
+    ("batches", "asks", "'many'"),
+    ("batches", "kind", "'colours/7'"),
+    ("batches", "kind", "'completions/1'"),
+    ("batches", "payload", "12"),
+    ("batches", "payload", "payload || x'00'"),
     ("row_sets", "rows", "'[[]]'"),
     ("row_sets", "rows", "'null'"),
     ("jobs", "state", "'odd'"),
@@ -168,7 +171,7 @@ def sound(
         catalog.models.add(make_profile())
         catalog.scans.save(make_scan())
         run = catalog.runs.open_run("key", model_digest="d", batches=1)
-        catalog.runs.store_batch(run.id, AnswerBatch(0, (1,), ((0.25, 0.75),)))
+        catalog.runs.store_batch(run.id, AnswerBatch(0, Choices.of([Choice(1, (0.25, 0.75))], 2)))
         catalog.runs.keep_rows("rows", [Row(0, "a text", None, 1)])
         catalog.jobs.add(Job("j1", 1, "2026-01-01T00:00:00+00:00", ("scan",), "/none"))
     return path
@@ -178,7 +181,6 @@ def read_all(catalog: Catalog) -> None:
     catalog.models.list()
     catalog.scans.list()
     catalog.scans.get("scan-0001")
-    catalog.scans.scores()
     catalog.runs.find_run("key")
     catalog.runs.rows("rows")
     catalog.audits.list()
@@ -190,7 +192,7 @@ def test_a_sound_catalog_is_read(sound: Path) -> None:
         read_all(catalog)
         run = catalog.runs.find_run("key")
         assert run is not None
-        assert run.answered == (AnswerBatch(0, (1,), ((0.25, 0.75),)),)
+        assert run.answered[0].answers.at(0) == Choice(1, (0.25, 0.75))
         assert catalog.runs.rows("rows") == (Row(0, "a text", None, 1),)
 
 

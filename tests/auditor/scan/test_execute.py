@@ -124,7 +124,7 @@ def test_a_batch_is_on_disk_before_the_next_one_is_asked(catalog: Catalog, plan:
         def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
             stored = catalog.runs.find_run(key)
             assert stored is not None
-            assert sum(len(b.labels) for b in stored.answered) == len(self.asked)
+            assert sum(len(b.answers) for b in stored.answered) == len(self.asked)
             return super().answer(asks)
 
     run(catalog, plan, Watching())
