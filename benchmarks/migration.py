@@ -14,12 +14,11 @@ import argparse
 import array
 import hashlib
 import json
+import multiprocessing
 import random
 import resource
 import shutil
-import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,17 +26,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import alembic.command
+import alembic.script  # noqa: F401
+
+from store.engine import open_catalog
+
 OLD_CATALOG = Path(__file__).parents[1] / "tests" / "store" / "catalog_0003.sql"
 SEED = 16
-OPEN = """
-import sys
-import alembic.command, alembic.script, store.engine
-print("ready", flush=True)
-sys.stdin.readline()
-store.engine.open_catalog(sys.argv[1]).close()
-"""
-"""Imports first, so that a kill falls into the migration itself."""
-
+FORK = multiprocessing.get_context("fork")
 Batch = tuple[int, int, list[int | None], list[int], bytes]
 
 
@@ -94,23 +90,18 @@ def contents(path: Path) -> tuple[str, str]:
 
 
 def migrate(path: Path, seconds: float | None = None) -> float:
-    """Opens the catalog in a process of its own, which is killed after so many seconds; how long it took."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", OPEN, f"sqlite:///{path}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdout.readline()
+    """Opens the catalog in a process of its own, which is killed after so many seconds; how long it took.
+
+    The process is forked with everything imported, so that a kill falls into the migration itself.
+    """
+    process = FORK.Process(target=lambda: open_catalog(f"sqlite:///{path}").close())
     began = time.monotonic()
-    process.stdin.write(b"go\n")
-    process.stdin.flush()
-    if seconds is not None:
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-    code = process.wait()
+    process.start()
+    process.join(seconds)
+    process.kill()
+    process.join()
     took = time.monotonic() - began
-    process.communicate()
-    assert code == 0 or seconds is not None, f"the migration failed with {code}"
+    assert process.exitcode == 0 or seconds is not None, f"the migration failed with {process.exitcode}"
     return took
 
 

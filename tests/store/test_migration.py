@@ -108,6 +108,6 @@ def test_what_a_killed_backup_left_is_removed(old: Path, url: str) -> None:
 @pytest.mark.timeout(240)
 def test_a_killed_migration_loses_nothing(tmp_path: Path) -> None:
     """A few kills of a small catalog; the script's own defaults are fifty of one with 50,000 batches."""
-    words = [sys.executable, str(BENCHMARK), "--batches", "1500", "--kills", "4", "--work", str(tmp_path)]
+    words = [sys.executable, str(BENCHMARK), "--batches", "1500", "--kills", "5", "--work", str(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
