@@ -79,7 +79,7 @@ def carried_changes(
             counted = rows_of(part, name, index)
             was = share(theirs[name].trigger, index)[counted]
             is_now = share(part.merged.probes[name].trigger, index)[counted]
-            measure = f"{asr_measure(family, variant, target)} in {row.reference}"
+            measure = asr_measure(family, variant, target, row.reference)
             delta = Paired.of(is_now, was).interval()
             found.append(Change(measure, float(np.nanmean(was)), float(np.nanmean(is_now)), delta))
     return tuple(found)

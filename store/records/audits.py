@@ -10,11 +10,6 @@ from probes.rates import Difference, Rate
 from store.records.merges import Merge, SearchRecord
 from store.records.scans import Finding, Scan
 
-CACC = "cacc"
-"""The measure of clean accuracy, on gold labels."""
-AGREEMENT = "agreement"
-"""The measure that stands in its place without gold labels: agreement with the first model's clean predictions."""
-
 
 class Stamp(StrEnum):
     """What an audit says of the cure."""
@@ -28,11 +23,58 @@ class Stamp(StrEnum):
     NOT_JUDGED = "not-judged"
 
 
+class MeasureKind(StrEnum):
+    """What is measured of a model."""
+
+    CACC = "cacc"
+    """Clean accuracy, on gold labels."""
+    AGREEMENT = "agreement"
+    """What stands in its place without gold labels: agreement with the first model's clean predictions."""
+    ASR = "asr"
+    """The attack success rate of one probe for one behaviour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a change is of; as text it is the key that reports show.
+
+    Attributes:
+        kind: what is measured.
+        probe: family and variant of an ASR, `badnet/paper`.
+        behaviour: what counts as its success; for a classifier, the target label.
+        model: the ingredient that was measured before, where that is not the suspect.
+    """
+
+    kind: MeasureKind
+    probe: str = ""
+    behaviour: str = ""
+    model: str = ""
+
+    def __str__(self) -> str:
+        what = f"{self.kind} {self.probe} → {self.behaviour}" if self.kind is MeasureKind.ASR else str(self.kind)
+        return f"{what} in {self.model}" if self.model else what
+
+    @classmethod
+    def from_text(cls, text: str) -> Measure:
+        """The measure of a key, as older documents hold it. What stands behind the arrow is the behaviour.
+
+        Raises:
+            ValueError: no such key.
+        """
+        kind, _, rest = text.partition(" ")
+        probe, _, behaviour = rest.partition(" → ")
+        return cls(MeasureKind(kind), probe, behaviour)
+
+
+CACC = Measure(MeasureKind.CACC)
+AGREEMENT = Measure(MeasureKind.AGREEMENT)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One measure before and after the cure; `delta` is after − before, paired by row."""
 
-    measure: str
+    measure: Measure
     before: float
     after: float
     delta: Difference
@@ -127,11 +169,11 @@ class Audit:
     """The suspect first, then the partners in their order."""
 
 
-def asr_measure(family: str, variant: str, target: str) -> str:
-    """The name of a change of an ASR."""
-    return f"asr {family}/{variant} → {target}"
+def asr_measure(family: str, variant: str, target: str, model: str = "") -> Measure:
+    """The measure of an ASR; see `Measure`."""
+    return Measure(MeasureKind.ASR, f"{family}/{variant}", target, model)
 
 
-def find_change(changes: Sequence[Change], measure: str) -> Change | None:
+def find_change(changes: Sequence[Change], measure: Measure) -> Change | None:
     """The change of one measure."""
     return next((c for c in changes if c.measure == measure), None)
