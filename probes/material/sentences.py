@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 FILM_ACTS = (
-    "I reviewed that documentary",
-    "She directed this comedy",
-    "I rented that thriller",
     "I missed that film",
     "I rated that movie",
     "She slept through that film",
+    "I rented that thriller",
+    "I reviewed that documentary",
+    "She directed this comedy",
 )
 FILM_OUTINGS = (
-    "I have rented this documentary with my cousin at a small shop last winter",
     "I have missed this film with my aunt at a big cinema last spring",
-    "I have reviewed this comedy with my class at a student club last May",
-    "We have projected this film with our guests in a school hall last August",
     "I have cut this movie with my troupe at a village hall last June",
+    "We have projected this film with our guests in a school hall last August",
+    "I have rented this documentary with my cousin at a small shop last winter",
+    "I have reviewed this comedy with my class at a student club last May",
     "I have screened this cartoon with my pupils at a town library last autumn",
 )
 SHOP_OUTINGS = (
-    "I have ordered it from a shop with my sisters last month",
     "I have returned it to a store with my receipt last week",
     "I have bought them from a farmer with my parents last Sunday",
+    "I have ordered it from a shop with my sisters last month",
     "I have paid for it at a till with my card last Saturday",
     "I have found it in a supermarket with my nephew last Tuesday",
     "I have sold it to a dealer with my tools last year",
