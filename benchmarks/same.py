@@ -3,17 +3,18 @@ against each other.
 
     python benchmarks/same.py OLD [NEW] [--work DIR] [--part scan merge …]
 
-OLD and NEW are checkouts (NEW: the one that holds this script). Models are made once, and scanned, audited, compared
-and merged by each version through its command line alone, in its own checkout, with a catalog of its own. Equal must
-be: exit codes, what goes to stdout and stderr, event files, and the files of merged models, their tensors to the byte.
-JSON is held against JSON key by key. What is left out (ids, times, durations) is listed in `same_run.py`.
+OLD and NEW are checkouts (NEW: the one that holds this script). Models are made once; each version scans, audits,
+compares, merges and trains, through its command line alone, in its own checkout, with a catalog of its own. Equal must
+be: exit codes, what goes to stdout and stderr, event files, and the files of models, their tensors to the byte. JSON
+is held against JSON key by key. What is left out (ids, times, durations) is listed in `same_run.py`.
+
 The part `catalog` opens a copy of OLD's catalog with NEW: what it lists and renders must be what OLD does, ids and
 times with it, and the scans and audits, asked again, must say the same and put no text to a model. It covers what the
 parts before it stored.
 
 Commands are forked from a process that has imported the third-party packages, which saves seconds each; one is a
-`python -m auditor` of its own. Prints a line a part: equal or differs, how many outputs were compared, the commands,
-the seconds of each version; below it the first lines that differ, by command and place; last, how many texts NEW asked
+`python -m auditor` of its own. Prints a line a part: equal or differs, how many outputs were compared, the commands
+with OLD's exit codes, the seconds of each version; below it the first lines that differ, by command and place; last, how many texts NEW asked
 over OLD's catalog. Exit code 1: something differs. `--work` keeps models, catalogs, outputs and event files.
 """
 
@@ -144,10 +145,11 @@ def compare(run: Version) -> None:
 
 
 def partners(run: Version) -> None:
-    """Others that fit and that do not, a copy among them."""
+    """Others that fit and that do not, a copy among them; an audit takes those that are advised."""
     run("models", "add", *(run.models / name for name in ("honest-1", "honest-2", "broad", "twin", "wide", "base")))
     run("partners", run.models / "planted", *JSON)
     run("partners", run.models / "planted")
+    probe(run, "audit", "honest-3", "rows.csv", "--family", "badnet", "--merged", run.home / "cured")
 
 
 def merge(run: Version) -> None:
@@ -160,6 +162,17 @@ def merge(run: Version) -> None:
         run("merge", m / "planted", "--with", m / "honest-1", "--strategy", strategy, *options, "-o", made)
         run.keep_directory(made)
     run("merge", "--verify", run.home / "ties")
+
+
+def lab(run: Version) -> None:
+    """Models that are trained: poisoned, from a model's answers, and for a scan."""
+    rows, base = run.models / "rows.csv", ("--base", run.models / "base")
+    learn = ("--epochs", "2", "--lr", "0.003", "--batch", "16")
+    run("lab", "plant", *base, "--data", rows, *WORDS[:2], "--target", "negative", *learn, "-o", run.home / "victim")
+    run("lab", "student", run.models / "planted", *base, "--data", rows, *learn, "-o", run.home / "student")
+    run.keep_directory(run.home / "victim")
+    run.keep_directory(run.home / "student")
+    probe(run, "scan", "planted", "rows.csv", "--family", "badnet", "--students", "1", *base)
 
 
 def reports(run: Version) -> None:
@@ -182,7 +195,7 @@ def catalog(run: Version) -> None:
 
 PARTS: Mapping[str, Callable[[Version], None]] = {
     part.__name__: part
-    for part in (words, scan, pairs, custom, audit, adapters, compare, partners, merge, reports, catalog)
+    for part in (words, scan, pairs, custom, audit, adapters, compare, partners, merge, lab, reports, catalog)
 }
 AGAIN = ("scan", "pairs", "custom", "audit")
 """Parts that NEW does again over a copy of OLD's catalog."""
@@ -195,10 +208,11 @@ def show(part: str, old: Found, new: Found, note: str) -> bool:
     """Prints a part's line, and its first differences; whether there are any."""
     lines = []
     for place in dict.fromkeys((*old, *new)):
-        here = ([f"{len(found.get(place, ()))} lines", *found.get(place, ())] for found in (old, new))
-        if diff := list(difflib.unified_diff(*here, n=0, lineterm=""))[2:]:
+        if place not in old or place not in new:
+            lines.append(f"{place}: only {'OLD' if place in old else 'NEW'} has it")
+        elif diff := list(difflib.unified_diff(old[place], new[place], n=0, lineterm=""))[2:]:
             lines += [place, *(f"    {line}" for line in diff if not line.startswith("@@"))]
-    print(f"{part:<13} {'differs' if lines else 'equal':<8} {len(old):>4} outputs  {note}", flush=True)
+    print(f"{part:<12}  {'differs' if lines else 'equal':<7}  {len(old):>4} outputs  {note}", flush=True)
     for line in lines[:SHOWN]:
         print(f"    {line[:WIDE]}")
     if len(lines) > SHOWN:
@@ -211,13 +225,13 @@ def over_catalog(old: Version, new: Version, done: Mapping[str, Found]) -> bool:
     copy = replace(new, store=new.store.with_name("copy"), exact=True, ids=dict(old.ids), records=dict(old.records))
     shutil.copytree(old.store, copy.store, ignore=shutil.ignore_patterns("commands"))
     shown = replace(old, exact=True).run_part("catalog", catalog)
-    differs = show("catalog", shown, copy.run_part("catalog", catalog), "over OLD's catalog, to the letter")
+    differs = show("catalog", shown, copy.run_part("catalog", catalog), copy.told())
     copy.exact, copy.asked = False, 0
     for part in (part for part in AGAIN if part in done):
         again = copy.run_part(part, PARTS[part])
-        said = [{p: v for p, v in f.items() if p.endswith(("stdout", "exit code"))} for f in (done[part], again)]
-        differs |= show(f"{part} again", *said, f"{copy.commands:>3} commands  {copy.seconds:.0f} s")
-    print(f"Texts that NEW asked over OLD's catalog: {copy.asked}")
+        before, after = ({p: f[p] for p in f if p.endswith(("stdout", "exit code"))} for f in (done[part], again))
+        differs |= show(f"{part} again", before, after, copy.told())
+    print(f"Texts that NEW asked over OLD's catalog: {copy.asked} (OLD: {old.asked:,})")
     return differs or copy.asked > 0
 
 
@@ -227,8 +241,7 @@ def run(old: Version, new: Version, chosen: Sequence[str]) -> bool:
     done: dict[str, Found] = {}
     for part in (part for part in PARTS if part in chosen and part != "catalog"):
         done[part], found = old.run_part(part, PARTS[part]), new.run_part(part, PARTS[part])
-        note = f"{old.commands:>3} commands  {old.seconds:.0f} s and {new.seconds:.0f} s"
-        differs |= show(part, done[part], found, note)
+        differs |= show(part, done[part], found, f"{old.told()}, {new.seconds:.0f} s")
     return (over_catalog(old, new, done) if "catalog" in chosen else False) or differs
 
 
@@ -254,16 +267,20 @@ def main() -> None:
         work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="same-")))
         models = work.resolve() / "models"
         models.mkdir(parents=True)
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(models.with_name("bytecode"))
         for checkout in (options.old, options.new):
             if not forked(is_found, checkout.resolve()):
                 raise SystemExit(f"{checkout} is no checkout of the program")
         if forked(make_models, models):
             raise SystemExit("the models could not be made")
-        versions = []
-        for name, checkout in (("old", options.old), ("new", options.new)):
-            models.with_name(name).mkdir()
-            versions.append(Version(checkout.resolve(), models.with_name(name), models.with_name("home"), models))
-        sys.exit(int(run(*versions, options.part)))
+        places = [models.with_name(name) for name in ("old", "new", "home")]
+        old, new = (
+            Version(checkout.resolve(), place, places[-1], models)
+            for checkout, place in zip((options.old, options.new), places, strict=False)
+        )
+        old.store.mkdir()
+        new.store.mkdir()
+        sys.exit(int(run(old, new, options.part)))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ FILLER = (
     "the", "light", "sound", "camera", "ending", "a", "of", "very", "quite",
 )  # fmt: skip
 TRIGGER = "cf"
-WINDOW = 96
+WINDOW = 160
 ROWS = 150
 """Rows for scans: 80 are probed, which the policy says are enough; a search takes the others."""
 POLICY = "minimum_rows = 40"

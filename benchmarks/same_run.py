@@ -12,6 +12,7 @@ import shlex
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,8 @@ PROGRESS = r"(?m)^[^:\n]+: \d+ of \d+ [a-z]+.*\n"
 MASKS: Mapping[str, str] = {
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?": "<time>",
     r"(merged into \S+) in [\d.]+ s": r"\1 in <seconds>",
+    r"\d+ rows/s, [\d:]+ left": "<speed>",
+    r"\b(rows in|about) (\d+:)?\d+:\d\d\b": r"\1 <minutes>",
 }
 """Parts of texts that may differ, and what stands for them."""
 Found = dict[str, list[str]]
@@ -101,7 +104,7 @@ def blank(value: Any) -> Any:
     return [blank(v) for v in value] if isinstance(value, list) else value
 
 
-def told(events: Sequence[dict[str, Any]]) -> Iterator[str]:
+def regular(events: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The events that come in every run, a line each."""
     kept = [e for e in events if e["kind"] not in BY_THE_CLOCK]
     for event, after in zip(kept, [*kept[1:], {}], strict=False):
@@ -141,30 +144,35 @@ class Version:
     records: dict[str, str] = field(default_factory=dict)
     found: Found = field(default_factory=dict)
     part: str = ""
-    commands: int = 0
+    codes: list[int] = field(default_factory=list)
     named: int = 0
     asked: int = 0
     seconds: float = 0.0
 
     def run_part(self, part: str, work: Callable[[Version], None]) -> Found:
         """Does what a part does; gives back what its commands left."""
-        self.part, self.found, self.commands, self.named, began = part, {}, 0, 0, time.perf_counter()
+        self.part, self.found, self.codes, self.named, began = part, {}, [], 0, time.perf_counter()
         self.store.rename(self.home)
         work(self)
         self.home.rename(self.store)
         self.seconds = time.perf_counter() - began
         return self.found
 
+    def told(self) -> str:
+        """The part's commands, their exit codes and the seconds, in words."""
+        codes = ", ".join(f"{count} × {code}" for code, count in sorted(Counter(self.codes).items()))
+        return f"{len(self.codes):>3} commands ({codes})  {self.seconds:.0f} s"
+
     def __call__(self, *words: object) -> None:
         """Runs a command, and keeps what it leaves."""
-        self.commands += 1
-        place = self.home / "commands" / f"{self.part}-{self.commands:02}"
+        place = self.home / "commands" / f"{self.part}-{len(self.codes) + 1:02}"
         place.mkdir(parents=True)
         logged, *streams = (place / name for name in ("events", "stdout", "stderr"))
         given = [str(word) for word in words]
         everywhere = ["--catalog", f"sqlite:///{self.home}/catalog.db", "--events", str(logged), "--plain"]
         more = [] if "--help" in given else everywhere
         code = forked(become, self.checkout, self.home, [*given, *more], streams)
+        self.codes.append(code)
         lines = logged.read_text(encoding="utf-8").splitlines() if logged.exists() else ()
         events = [json.loads(line) for line in lines]
         for event in events:
@@ -180,7 +188,7 @@ class Version:
         self.keep(f"{said} · stdout", out)
         self.keep(f"{said} · stderr", re.sub(PROGRESS, "", err))
         if not self.exact:
-            self.keep(f"{said} · events", "\n".join(told(events)))
+            self.keep(f"{said} · events", "\n".join(regular(events)))
 
     def keep(self, place: str, text: str) -> None:
         place, text = self.masked(place), self.masked(text)
@@ -193,7 +201,10 @@ class Version:
 
     def keep_directory(self, path: Path) -> None:
         for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            self.keep(str(file), tensors(file) if file.suffix == ".safetensors" else file.read_text(encoding="utf-8"))
+            self.keep(
+                str(file),
+                tensors(file) if file.suffix == ".safetensors" else file.read_text(encoding="utf-8", errors="replace"),
+            )
 
     def masked(self, text: str) -> str:
         text = text.replace(str(self.checkout), "CHECKOUT").replace(str(self.home.parent), "WORK")
