@@ -13,9 +13,10 @@ times with it, and the scans and audits, asked again, must say the same and put 
 parts before it stored.
 
 Commands are forked from a process that has imported the third-party packages, which saves seconds each; one is a
-`python -m auditor` of its own. Prints a line a part: equal or differs, how many outputs were compared, the commands
-with OLD's exit codes, the seconds of each version; below it the first lines that differ, by command and place; last, how many texts NEW asked
-over OLD's catalog. Exit code 1: something differs. `--work` keeps models, catalogs, outputs and event files.
+`python -m auditor` of its own. Prints a line a part: equal or differs; how many outputs were compared, of how many
+commands; OLD's exit codes; the seconds of both. Below it are the first lines that differ, by command and place. Last,
+how many texts NEW asked over OLD's catalog. Exit code 1: something differs. `--work` keeps models, catalogs, outputs
+and event files. Some four minutes on one core.
 """
 
 from __future__ import annotations

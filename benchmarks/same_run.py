@@ -201,10 +201,8 @@ class Version:
 
     def keep_directory(self, path: Path) -> None:
         for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            self.keep(
-                str(file),
-                tensors(file) if file.suffix == ".safetensors" else file.read_text(encoding="utf-8", errors="replace"),
-            )
+            weights = file.suffix == ".safetensors"
+            self.keep(str(file), tensors(file) if weights else file.read_text(encoding="utf-8", errors="replace"))
 
     def masked(self, text: str) -> str:
         text = text.replace(str(self.checkout), "CHECKOUT").replace(str(self.home.parent), "WORK")
