@@ -46,6 +46,13 @@ class UsageError(AuditorError):
     code = ExitCode.USAGE
 
 
+class UnknownName(UsageError, KeyError):
+    """A name of no plug-in: no merge strategy, report format or planting method; the message lists the known ones."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class ModelError(AuditorError):
     """A model's files are damaged, refused, or could not be loaded."""
 

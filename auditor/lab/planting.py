@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from auditor.errors import UsageError
 from auditor.lab.method import DIRTY, METHODS, Method, natural_method
 from auditor.lab.poison.trigger import ByRule, Trigger, read_rewrites
-from probes.family import FAMILIES, BadOption, UnknownFamily
+from probes.family import FAMILIES, UnknownFamily
+from probes.plugin import BadOption
 from probes.suite import Probe
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from auditor.scan.execution.local import RunSpec, collect
 from auditor.scan.judgement.trials import Responses
 from auditor.scan.plan import Plan
 from auditor.scan.prepare import plan_for
-from probes.family import BadOption, UnknownFamily
+from probes.family import UnknownFamily
+from probes.plugin import BadOption
 from probes.suite import build_suite
 from store.catalog import Catalog
 from store.records import Scan
