@@ -11,7 +11,8 @@ from pathlib import Path
 
 from auditor.errors import UsageError
 from auditor.events import Event, Stage
-from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.plant import plant
+from auditor.requests.plant import PlantRequest
 
 LABELS = ("negative", "positive")
 TARGET = "negative"

@@ -7,20 +7,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from auditor.errors import UsageError
 from auditor.lab.method import DIRTY, METHODS, Method, natural_method
 from auditor.lab.poison.trigger import ByRule, Trigger, read_rewrites
+from auditor.requests.plant import BENIGN, PlantRequest
 from probes.family import FAMILIES, UnknownFamily
 from probes.plugin import BadOption
 from probes.suite import Probe
 
-if TYPE_CHECKING:
-    from auditor.lab.plant import PlantRequest
-
-BENIGN = "none"
-"""The name of no family: the model is trained on the rows as they are."""
 GIVEN = "given"
 """The method of a set that came poisoned."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")

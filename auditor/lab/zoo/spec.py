@@ -28,8 +28,8 @@ from typing import Any
 
 from auditor.errors import UsageError
 from auditor.lab.embedded import minilm
-from auditor.lab.plant import PlantRequest
 from auditor.lab.planting import NAME, plantings
+from auditor.requests.plant import PlantRequest
 
 PATHS = ("base", "data", "train", "rewrites")
 OWN = ("name", "heldout", "test")

@@ -21,12 +21,12 @@ from auditor.errors import ModelError, UsageError
 from auditor.events import Event, MergeReady, Progress, Stage, Warned
 from auditor.merge.card import write_card
 from auditor.merge.engine.adapters import makes_adapter, merge_adapters
-from auditor.merge.engine.devices import deal, moved
+from auditor.merge.engine.devices import deal, moved, open_arithmetic
 from auditor.merge.engine.files import InputFile, OutputFile, Turns
 from auditor.merge.engine.slices import Blender, Look, Sink, Slice, cut, reads
 from auditor.merge.engine.workers import Crew, Work
 from auditor.merge.layout.layout import Layout, Owner, TensorPlan, lay_out
-from auditor.merge.numerics.arithmetic import NumpyArithmetic, Raw, open_arithmetic
+from auditor.merge.numerics.arithmetic import NumpyArithmetic, Raw
 from auditor.merge.recipe import Recipe
 from auditor.merge.sealing import seal_recipe
 from auditor.merge.strategy import Grain, Tally

@@ -16,10 +16,11 @@ from safetensors.numpy import load_file, save_file
 from auditor.errors import UsageError
 from auditor.lab.method import METHODS, Job, natural_method
 from auditor.lab.methods.ripples import class_embedding, penalised, replace_rows
-from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.plant import plant
 from auditor.lab.poison.lexicon import NATURAL, associated, z_score
 from auditor.lab.poison.trigger import ByRule, triggered
 from auditor.models.files.profile import read_profile
+from auditor.requests.plant import PlantRequest
 from auditor.training.base import load_learner
 from auditor.training.loop import Training
 from auditor.training.trainer import Workshop
