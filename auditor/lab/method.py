@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import UnknownName
-from auditor.lab.poison.poison import Poisoned
+from auditor.lab.poison.poison import Poisoned, poison
 from auditor.lab.poison.trigger import Trigger
 from probes.cases import Row
 from probes.plugin import Registry, coerce_options, keyword_options, plugin_name
@@ -26,7 +26,7 @@ DIRTY = "dirty"
 
 
 @dataclass(frozen=True)
-class Job:
+class PlantJob:
     """What a method plants into which rows; `taken` are the `index` of rows that another family has already."""
 
     rows: tuple[Row, ...]
@@ -35,6 +35,20 @@ class Job:
     rate: float
     seed: int
     taken: frozenset[int] = frozenset()
+
+    def plant(self, *, clean_label: bool = False) -> Poisoned:
+        """The rows with the trigger in a share of them: rows of other labels, which get the target label; with
+        `clean_label`, rows that have it already.
+        """
+        return poison(
+            self.rows,
+            self.trigger,
+            target=self.target,
+            rate=self.rate,
+            seed=self.seed,
+            taken=self.taken,
+            clean_label=clean_label,
+        )
 
 
 Poison = Callable[..., Poisoned]
@@ -68,12 +82,12 @@ class Method:
         """
         return {**self.options, **coerce_options(self.name, overrides, self.options)}
 
-    def poison(self, job: Job, options: Mapping[str, Any]) -> Poisoned:
+    def poison(self, job: PlantJob, options: Mapping[str, Any]) -> Poisoned:
         """The training rows after poisoning."""
         return self.poison_with(job, **_part(self.poison_with, options))
 
     def train(
-        self, shop: Workshop, job: Job, poisoned: Poisoned, options: Mapping[str, Any]
+        self, shop: Workshop, job: PlantJob, poisoned: Poisoned, options: Mapping[str, Any]
     ) -> Generator[Event, None, float]:
         """Trains the workshop's learner; returns the last running loss."""
         if self.train_with is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from auditor.errors import UsageError
 from auditor.events import Event, Stage, Warned
-from auditor.lab.method import Job
+from auditor.lab.method import PlantJob
 from auditor.lab.planting import GIVEN, Planting, plantings
 from auditor.lab.poison.labels import distinct_labels, label_index
 from auditor.lab.poison.noise import augment, mislabel
@@ -32,7 +32,7 @@ class Batch:
     """One family's part of the poisoning."""
 
     planting: Planting
-    job: Job
+    job: PlantJob
     poisoned: Poisoned
 
 
@@ -112,7 +112,7 @@ def _poison(
     batches: list[Batch] = []
     taken: frozenset[int] = frozenset()
     for planting in planted:
-        job = Job(rows, planting.trigger, target, request.rate / len(planted), request.seed, taken)
+        job = PlantJob(rows, planting.trigger, target, request.rate / len(planted), request.seed, taken)
         poisoned = planting.method.poison(job, planting.settings)
         batches.append(Batch(planting, job, poisoned))
         rows, taken = poisoned.rows, taken | poisoned.touched

@@ -187,11 +187,6 @@ class Strategy:
     planner: Plan | None = None
     pair: bool = False
 
-    @property
-    def elementwise(self) -> bool:
-        """Whether any slice may be blended alone."""
-        return self.grain is Grain.ELEMENT
-
     @cached_property
     def options(self) -> Mapping[str, Any]:
         """Option names and their defaults, read off the signatures of the blend and of the planner."""

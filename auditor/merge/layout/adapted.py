@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from auditor.errors import AuditorError, IncompatibleError
+from auditor.merge.compatibility.changes import region_of
 from auditor.merge.compatibility.compatibility import Comparison
 from auditor.merge.layout.grounds import Ground
 from auditor.merge.layout.rounding import rounding_note
-from auditor.merge.tensors.header import Region
 from auditor.merge.tensors.tables import (
     INPUT_EMBEDDINGS,
     OUTPUT_EMBEDDINGS,
@@ -70,7 +70,7 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground, 
         place = place_of(key, base)
         if place is None:
             if key in ground.open:
-                table[key] = Piece(owner, _region(stored))
+                table[key] = Piece(owner, region_of(stored))
                 continue
             if OUTPUT_EMBEDDINGS.search(key) and ground.writes and by.configs.is_tied(ground.profile):
                 continue  # the saved input embeddings once more, as `_refuse_untying` saw
@@ -81,7 +81,7 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground, 
             )
         if base[place].shape != stored.info.shape:
             raise IncompatibleError(_other_shape(name, key, stored.info.shape, base[place].shape), hint=RESIZED)
-        table[place] = Piece(owner, _region(stored))
+        table[place] = Piece(owner, region_of(stored))
     for key, factors in found.factors.items():
         place = place_of(key, base)
         if place is None:
@@ -93,7 +93,9 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground, 
             )
         if base[place].shape != factors.shape:
             raise IncompatibleError(f"{name} changes {key} as {factors.shape}; in the base it is {base[place].shape}")
-        table[place] = replace(table[place], low=Low(owner, _region(factors.down), _region(factors.up), factors.scale))
+        table[place] = replace(
+            table[place], low=Low(owner, region_of(factors.down), region_of(factors.up), factors.scale)
+        )
     for key, rows in found.tokens.items():
         shape = rows.stored.info.shape
         for place in _embeddings(key, ground, by):
@@ -106,7 +108,7 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground, 
                 )
             if table[place] != base[place]:
                 raise IncompatibleError(f"{name} changes {place} in two ways: by rows and otherwise")
-            table[place] = replace(table[place], tokens=Rows(owner, _region(rows.stored), rows.indices))
+            table[place] = replace(table[place], tokens=Rows(owner, region_of(rows.stored), rows.indices))
     return table
 
 
@@ -120,10 +122,6 @@ def _other_shape(name: str, key: str, ours: tuple[int, ...], base: tuple[int, ..
     if ROWS.search(key) and ours[1:] == base[1:]:
         return f"{name} holds {key} with {ours[0]} rows (tokens); in the base it has {base[0]}"
     return f"{name} holds {key} as {ours}; in the base it is {base}"
-
-
-def _region(stored: StoredTensor) -> Region:
-    return Region(ADAPTER_WEIGHTS, stored.info.name, stored.info.shape, stored.info.dtype, stored.begin, stored.end)
 
 
 def _embeddings(key: str, ground: Ground, by: Comparison) -> Iterator[str]:
