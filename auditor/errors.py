@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
     INCOMPLETE = 3
     """Damaged files, could not be loaded, fetched or judged, the disk is full. Never reported as 0."""
     BUG = 70
-    """A bug of ours: any uncaught exception."""
+    """An internal error: any uncaught exception."""
     INTERRUPTED = 130
     """Ctrl-C."""
     BROKEN_PIPE = 141
@@ -41,7 +41,7 @@ class AuditorError(Exception):
 
 
 class UsageError(AuditorError):
-    """The command's words are off: a bad option, an unknown name, a path that holds no model, malformed data."""
+    """The command was used wrongly: a bad option, an unknown name, a path that holds no model, malformed data."""
 
     code = ExitCode.USAGE
 

@@ -99,7 +99,7 @@ class Family:
         """
         if missing := self.lacks(overrides):
             wanted = ", ".join(f"--set {self.name}.{key}=…" for key in missing)
-            raise BadOption(f"{self.name} has nothing to plant without {', '.join(missing)}", hint=f"Give {wanted}")
+            raise BadOption(f"{self.name} has nothing to plant without {', '.join(missing)}", hint=f"Give {wanted}.")
 
     def variants_with(self, overrides: Mapping[str, Any] | None = None) -> Mapping[str, Mapping[str, Any]]:
         """The variants, with those that the user's own file brings."""

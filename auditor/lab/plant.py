@@ -40,7 +40,7 @@ def plant(request: PlantRequest) -> Generator[Event, None, None]:
     """Trains a classifier with a known backdoor, or a benign one, and saves it.
 
     Raises:
-        UsageError: a name, file, column, label or setting is off; the output exists.
+        UsageError: a name, file, column, label or setting is wrong; the output exists.
         ModelError: the base is damaged or cannot be loaded, or training failed.
         DiskError: the model could not be written.
     """

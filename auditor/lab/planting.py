@@ -107,7 +107,7 @@ def _method(request: PlantRequest, family: str, *, alone: bool) -> Method:
     if not alone and method.train_with is not None:
         raise UsageError(
             f"--method {method.name} trains in its own way, so it plants one family at a time",
-            hint="Leave --method away: a mix is planted by dirty labels, bite by clean ones.",
+            hint="Leave out --method: a mix is planted with dirty labels, bite with clean ones.",
         )
     return method
 

@@ -84,7 +84,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     """
     path = directory / MANIFEST
     if not path.is_file():
-        raise UsageError(f"{directory} holds no {MANIFEST}", hint="give a directory that `auditor merge` made")
+        raise UsageError(f"{directory} holds no {MANIFEST}", hint="Give a directory that `auditor merge` made.")
     manifest = read_json(path)
     if manifest.get("schema") != SCHEMA:
         raise ModelError(f"{path} has the schema {manifest.get('schema')!r}, expected {SCHEMA!r}")

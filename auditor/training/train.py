@@ -135,7 +135,7 @@ def is_finished(path: Path, recipe: str) -> bool:
     if record is None or record.get("recipe") != recipe:
         raise UsageError(
             f"{path} is there already, and was not made by this specification",
-            hint="Move it away, or name another directory with -o.",
+            hint="Move it elsewhere, or name another directory with -o.",
         )
     return True
 

@@ -223,7 +223,7 @@ def test_wrong_input_is_answered_in_words(
     assert done.code == code, (done.code, done.err)
     assert not [word for word in said if word not in text], done.err
     assert "Traceback" not in done.err
-    assert "bug of ours" not in done.err
+    assert "internal error" not in done.err
     assert done.out == ""
 
 

@@ -90,7 +90,7 @@ def test_an_interrupted_scan_says_so_and_goes_on(
     done = running.wait()
     assert done.code == code, done.err
     assert word in done.err
-    assert "goes on from there" in done.err
+    assert "continue from there" in done.err
     assert "Traceback" not in done.err
     assert done.out == ""
     last = json.loads(events.read_text().splitlines()[-1])

@@ -60,7 +60,7 @@ def read_spec(path: Path, data: Path, base: Path | None = None) -> list[ModelSpe
         base: of models that name none; None means the embedded MiniLM.
 
     Raises:
-        UsageError: the file cannot be read, or an entry is off; the message names the model and the key.
+        UsageError: the file cannot be read, or an entry is wrong; the message names the model and the key.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -72,7 +72,7 @@ def merge(
         yield from _merge_adapters(recipe, output, began)
         return
     if recipe.strategy == "wag" and recipe.settings["rank"]:
-        raise UsageError("wag.rank reduces adapters; here whole models are merged", hint="leave it away")
+        raise UsageError("wag.rank reduces adapters; here whole models are merged", hint="Leave out --set wag.rank.")
     devices = pick_devices(device)
     layout = lay_out(recipe)
     yield Stage("merge", _sentence(recipe), layout.names, "tensors")
@@ -231,7 +231,7 @@ def _carry(owner: Owner, name: str, source: Path, target: Path) -> str:
     if digest != owner.files[name]:
         raise ModelError(
             f"{owner.reference} has changed since it was profiled: {name} is another",
-            hint="run the command again, so that the model is profiled anew",
+            hint="Run the command again, so that the model is profiled anew.",
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)

@@ -76,8 +76,8 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground, 
                 continue  # the saved input embeddings once more, as `_refuse_untying` saw
             raise IncompatibleError(
                 f"{name} holds {key}, for which the base {ground.profile.ref.reference} has no place",
-                hint="give the base that it was trained on; an adapter that makes a classifier of its base must say so "
-                "(task_type SEQ_CLS in adapter_config.json)",
+                hint="Give the base that it was trained on; an adapter that makes a classifier of its base must say so "
+                "(task_type SEQ_CLS in adapter_config.json).",
             )
         if base[place].shape != stored.info.shape:
             raise IncompatibleError(_other_shape(name, key, stored.info.shape, base[place].shape), hint=RESIZED)
@@ -89,7 +89,7 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground, 
         if ground.profile.model_type in TRANSPOSED and key.removesuffix(".weight").rpartition(".")[2] in TURNED:
             raise IncompatibleError(
                 f"{name} changes {key}, stored as inputs × outputs ({ground.profile.model_type}): that is not read",
-                hint="merge it into its base with peft (merge_and_unload) and give that model",
+                hint="Merge it into its base with peft (merge_and_unload) and give that model.",
             )
         if base[place].shape != factors.shape:
             raise IncompatibleError(f"{name} changes {key} as {factors.shape}; in the base it is {base[place].shape}")
@@ -113,8 +113,8 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground, 
 
 
 RESIZED = (
-    "where the vocabulary was extended, extend the base's as for training (resize_token_embeddings), merge the adapter "
-    "into it with peft (merge_and_unload), save it with its tokenizer and give that directory"
+    "Where the vocabulary was extended, extend the base's as for training (resize_token_embeddings), merge the adapter "
+    "into it with peft (merge_and_unload), save it with its tokenizer and give that directory."
 )
 
 
@@ -164,7 +164,7 @@ def _refuse_untying(adapter: Profile, found: Adapter, ground: Ground, by: Compar
         raise IncompatibleError(
             f"{adapter.ref.reference} gives {touched[0]} other values than what it is tied to in the base "
             f"{ground.profile.ref.reference}: merged, these embeddings could not all be the adapter's",
-            hint="train it with ensure_weight_tying=True, or untie the base, merge with peft and give that model",
+            hint="Train it with ensure_weight_tying=True, or untie the base, merge with peft and give that model.",
         )
 
 
@@ -211,8 +211,8 @@ def judge_base(adapter: Profile, found: Adapter, base: Profile, by: Comparison) 
         if same is False:
             raise IncompatibleError(
                 f"{name} is an adapter for {found.base}, and the given base {given} is another",
-                hint="give that base with --base; where the two hold the same weights under two names, correct "
-                "base_model_name_or_path in adapter_config.json",
+                hint="Give that base with --base; where the two hold the same weights under two names, correct "
+                "base_model_name_or_path in adapter_config.json.",
             )
         if same is None:
             notes.append(f"{name} states the base {found.base}: that {given} holds the same weights was not checked")
