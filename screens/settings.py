@@ -38,8 +38,8 @@ class SettingsScreen(Page):
     trail = "Settings"
 
     def body(self) -> Iterable[Widget]:
-        app = self.auditor
-        chosen = app.chosen
+        shell = self.shell
+        chosen = shell.chosen
         themes = [(line(name), name) for name in NAMES]
         devices = [(line(name), name) for name in dict.fromkeys((*DEVICES, chosen.device))]
         theme = chosen.theme if chosen.theme in NAMES else NAMES[0]
@@ -47,7 +47,7 @@ class SettingsScreen(Page):
             Field("theme", Select(themes, value=theme, allow_blank=False, id="theme", compact=True)),
             Field(
                 "catalog",
-                Input(app.catalog_given, placeholder="in the user's data directory", id="catalog", compact=True),
+                Input(shell.catalog_given, placeholder="in the user's data directory", id="catalog", compact=True),
             ),
             Field("device", Select(devices, value=chosen.device, allow_blank=False, id="device", compact=True)),
             Field(
@@ -55,7 +55,8 @@ class SettingsScreen(Page):
             ),
             Static(
                 line(
-                    f"Jobs keep their files in {app.jobs_directory}. NO_COLOR in the environment switches colours off."
+                    f"Jobs keep their files in {shell.jobs_directory}. "
+                    "NO_COLOR in the environment switches colours off."
                 )
             ),
             Horizontal(
@@ -91,11 +92,11 @@ class SettingsScreen(Page):
             policy=policy,
         )
         self.app.pop_screen()
-        self.auditor.choose(chosen)
+        self.shell.choose(chosen)
 
     @on(Button.Pressed, "#leave")
     def action_back(self) -> None:
         """Goes back; nothing is changed."""
-        chosen = self.auditor.chosen
+        chosen = self.shell.chosen
         self.app.theme = chosen.theme if chosen.theme in NAMES else NAMES[0]
         super().action_back()

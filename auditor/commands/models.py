@@ -43,7 +43,7 @@ def add(
     """Add models to the catalog; nothing is copied."""
 
     def work(session: Session) -> str:
-        from store.catalog import NameTaken
+        from store.models import NameTaken
 
         if name and len(paths) > 1:
             raise UsageError("--name fits one model; several were given")

@@ -153,7 +153,7 @@ class _Answers:
             dtype=scan.settings.dtype,
             max_length=min(scan.settings.max_length, entry.profile.max_length),
         )
-        run = self._catalog.scans.find_run(spec.key(plan))
+        run = self._catalog.runs.find_run(spec.key(plan))
         if run is None or len(run.answered) != run.batches:
             return []
         theirs = _responses(plan, run, spec.labels, match.rows)

@@ -28,7 +28,7 @@ def rebuild_with_plan(scan: Scan, catalog: Catalog) -> tuple[Plan, Responses]:
         UsageError: the rows or answers are no longer stored, or this version of the program lays the plan out
         otherwise.
     """
-    run = catalog.scans.find_run(scan.runs[0]) if scan.runs else None
+    run = catalog.runs.find_run(scan.runs[0]) if scan.runs else None
     if run is None or len(run.answered) != run.batches:
         raise UsageError(f"the answers of scan {scan.id} are not stored any more", hint="Scan the model again.")
     plan = rebuild_plan(scan, catalog)
@@ -51,7 +51,7 @@ def rebuild_with_plan(scan: Scan, catalog: Catalog) -> tuple[Plan, Responses]:
 
 def rebuild_plan(scan: Scan, catalog: Catalog) -> Plan:
     """The plan of a stored scan."""
-    rows = catalog.scans.rows(scan.data.digest)
+    rows = catalog.runs.rows(scan.data.digest)
     if rows is None:
         raise UsageError(f"the rows of scan {scan.id} are not stored any more", hint="Scan the model again.")
     only = list(dict.fromkeys(s.family for s in scan.scores.asr))

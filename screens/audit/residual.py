@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from auditor.requests.arguments import Arguments
-from screens.audit.drill import DrillScreen
+from screens.messages import OpenRows
 from screens.widgets.lazy_table import Column, LazyTable, Row
 from screens.widgets.page import Page
 from screens.words import line, percent, points, short
@@ -86,7 +86,7 @@ class LeftScreen(Page):
         found = self._residues.get(event.row.key)
         if found is not None and self.audit.after is not None:
             sides = self.audit.before, self.audit.after
-            self.auditor.push_page(DrillScreen(*sides, found.family, found.variant, found.target))
+            self.app.post_message(OpenRows(*sides, found.family, found.variant, found.target))
 
     def command(self) -> Arguments | None:
         return ("report", self.audit.id)

@@ -33,7 +33,7 @@ class RemoveDialog(Dialog[None]):
     def body(self) -> Iterable[Widget]:
         yield Static(line("Remove ", (self._entry.name, "bold"), " from the catalog?"))
         yield Static(line((f"Its files stay in {self._entry.profile.ref.path}, its scans stay in the catalog.", "dim")))
-        yield Static(line((shown(self._arguments, self.auditor.catalog_given), "dim")))
+        yield Static(line((shown(self._arguments, self.shell.catalog_given), "dim")))
         yield Horizontal(
             Button("Cancel", id="keep", variant="primary", compact=True),
             Button("Remove", id="forget", variant="error", compact=True),
@@ -49,5 +49,5 @@ class RemoveDialog(Dialog[None]):
         self.run_worker(self._start())
 
     async def _start(self) -> None:
-        if await self.auditor.start(self._arguments, self._entry.name) is not None:
+        if await self.shell.start(self._arguments, self._entry.name) is not None:
             self.dismiss(None)

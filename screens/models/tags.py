@@ -41,9 +41,9 @@ class TagsDialog(Dialog[None]):
     async def _store(self, tags: list[str]) -> None:
         model = self._entry.id
         try:
-            await self.auditor.library.use(lambda catalog: catalog.models.tag(model, tags))
+            await self.shell.library.use(lambda catalog: catalog.models.tag(model, tags))
         except (Unavailable, LookupError) as error:
             self.app.notify(str(error), severity="error", markup=False)
             return
-        self.auditor.tell_all(CatalogChanged())
+        self.shell.tell_all(CatalogChanged())
         self.dismiss(None)
