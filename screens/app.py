@@ -142,7 +142,7 @@ class AuditorApp(App[None]):
         try:
             preferences.save(self.config, chosen)
         except OSError as error:
-            self.notify(f"The settings cannot be kept: {error.strerror}", severity="error", markup=False)
+            self.notify(f"The settings cannot be saved: {error.strerror}", severity="error", markup=False)
         if moved:
             self.open_catalog(chosen.catalog)
 

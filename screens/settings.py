@@ -30,7 +30,7 @@ class SettingsScreen(Page):
         "Theme (one for colour-blind eyes, one with high contrast), the catalog, the device and the policy file that "
         "commands are given. `auditor doctor` says which devices work here."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s,f5", "keep", "Keep", key_display="^s")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s,f5", "keep", "Save", key_display="^s")]
     DEFAULT_CSS = """
     SettingsScreen VerticalScroll { padding: 1 2; }
     SettingsScreen #place { height: auto; color: $dim; margin: 1 0; }
@@ -56,12 +56,12 @@ class SettingsScreen(Page):
             Static(
                 line(
                     f"Jobs keep their files in {shell.jobs_directory}. "
-                    "NO_COLOR in the environment takes all colour away."
+                    "NO_COLOR in the environment switches colours off."
                 )
             ),
             Horizontal(
-                Button("Keep", id="keep", variant="primary", compact=True),
-                Button("Leave as it was", id="leave", compact=True),
+                Button("Save", id="keep", variant="primary", compact=True),
+                Button("Cancel", id="leave", compact=True),
                 classes="buttons",
             ),
             classes="grow",
@@ -80,7 +80,7 @@ class SettingsScreen(Page):
 
     @on(Button.Pressed, "#keep")
     def action_keep(self) -> None:
-        """Keeps the choices and goes back."""
+        """Saves the choices and goes back."""
         policy = self.query_one("#policy", Input).value.strip()
         if policy and not is_file(user_path(policy)):
             self.app.notify(f"There is no file {policy}.", severity="warning", markup=False)

@@ -29,7 +29,7 @@ def check_comparable(before: Scan, after: Scan) -> None:
     if before.data.digest != after.data.digest or before.settings.seed != after.settings.seed:
         raise UsageError(
             f"the scans {before.id} and {after.id} are not of the same rows and seed, so they cannot be compared",
-            hint="scan both models with the same --data, --samples and --seed",
+            hint="Scan both models with the same --data, --samples and --seed.",
         )
     if before.model.labels != after.model.labels:
         raise UsageError(
@@ -46,7 +46,7 @@ def check_options(before: Scan, after: Scan) -> None:
         if _text(first[name]) != _text(second[name]):
             raise UsageError(
                 f"the scans {before.id} and {after.id} fired {name} with other options, so they cannot be compared",
-                hint="scan both models with the same --set and --policy",
+                hint="Scan both models with the same --set and --policy.",
             )
 
 

@@ -42,7 +42,7 @@ class CompareScreen(Page):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "plot", "Plot"),
-        Binding("l", "left", "Left"),
+        Binding("l", "left", "Residual"),
         Binding("e", "export", "Export"),
         Binding("w", "swap", "Swap"),
     ]

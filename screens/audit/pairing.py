@@ -23,9 +23,9 @@ COLUMNS = (
     Column("after %", 7, right=True),
     Column(" ", 13, 4),
     Column("change", 7, 1, right=True),
-    Column("change from–to", 16, 2),
+    Column("change 95 % CI", 16, 2),
     Column("before ▒ after █", 24, 3),
-    Column("says now", 14, 5),
+    Column("result after", 14, 5),
 )
 CLEAN = "clean accuracy"
 

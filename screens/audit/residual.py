@@ -24,7 +24,7 @@ COLUMNS = (
     Column("after %", 7, right=True),
     Column("floor %", 7, right=True),
     Column("left", 5, right=True),
-    Column("left from–to", 14),
+    Column("left 95 % CI", 14),
     Column("rows", 6, 1, right=True),
     Column("floor", 27, 2),
     Column("references %", 16, 3),
@@ -50,7 +50,7 @@ class LeftScreen(Page):
         super().__init__()
         self.audit = audit
         self._residues = {_name(r): r for r in sorted(audit.left, key=lambda r: (-r.left.high, _name(r)))}
-        self.trail = f"Audit {short(audit.before.model.reference)} › Left"
+        self.trail = f"Audit {short(audit.before.model.reference)} › Residual"
 
     def body(self) -> Iterable[Widget]:
         most = next(iter(self._residues.values()), None)

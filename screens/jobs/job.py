@@ -39,7 +39,7 @@ class JobScreen(JobPage):
 
     HELP = (
         "A command that runs as a process of its own. Esc leaves it running; x cancels; what was finished is stored; "
-        "g starts it again, which goes on from there. Below stand rows of the score under the cursor, as they are "
+        "g resumes it from there. Below stand rows of the score under the cursor, as they are "
         "answered. f shows the recipes that a search has tried. Once it has ended, Enter opens its result."
     )
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -35,9 +35,9 @@ class JobListScreen(Page):
 
     HELP = (
         "Every command that was started here, also before the application was closed and opened again. Enter follows "
-        "one; x cancels it; g starts it again: what was finished is stored, so it goes on from there."
+        "one; x cancels it; g resumes it from what is stored."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "cancel", "Cancel"), Binding("g", "again", "Go on")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "cancel", "Cancel"), Binding("g", "again", "Resume")]
     trail = "Jobs"
 
     def __init__(self) -> None:

@@ -33,7 +33,7 @@ class JobPage(Page):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "cancel", "Cancel"),
-        Binding("g", "again", "Go on"),
+        Binding("g", "again", "Resume"),
     ]
 
     def __init__(self, job: Job, progress: JobProgress) -> None:

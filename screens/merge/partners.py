@@ -55,8 +55,8 @@ class PartnersScreen(Page):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "merge", "Merge"),
-        Binding("b", "blocked", "Blocked too"),
-        Binding("n", "make", "New ones"),
+        Binding("b", "blocked", "Show blocked"),
+        Binding("n", "make", "Make partners"),
     ]
     DEFAULT_CSS = """
     PartnersScreen #lower { height: 8; padding: 0 1; border-top: solid $panel; }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class RemoveDialog(Dialog[None]):
     """Asks first. The user's files are never deleted."""
 
-    HELP = "Forgets the model. Its files and its scans stay."
+    HELP = "Removes the model from the catalog. Its files and its scans stay."
     title_text = "Remove"
 
     def __init__(self, entry: CatalogEntry) -> None:
@@ -35,8 +35,8 @@ class RemoveDialog(Dialog[None]):
         yield Static(line((f"Its files stay in {self._entry.profile.ref.path}, its scans stay in the catalog.", "dim")))
         yield Static(line((shown(self._arguments, self.shell.catalog_given), "dim")))
         yield Horizontal(
-            Button("Keep it", id="keep", variant="primary", compact=True),
-            Button("Forget it", id="forget", variant="error", compact=True),
+            Button("Cancel", id="keep", variant="primary", compact=True),
+            Button("Remove", id="forget", variant="error", compact=True),
             classes="buttons",
         )
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class TagsDialog(Dialog[None]):
     """Changes a model's tags."""
 
-    HELP = "Words to find the model by, with commas between. Enter keeps them."
+    HELP = "Words to find the model by, with commas between. Enter saves them."
     title_text = "Tags"
 
     def __init__(self, entry: CatalogEntry) -> None:
@@ -32,7 +32,7 @@ class TagsDialog(Dialog[None]):
     def body(self) -> Iterable[Widget]:
         yield Static(line((self._entry.name, "bold")))
         yield Field("tags", Input(", ".join(self._entry.tags), placeholder="words with commas between", compact=True))
-        yield Static(line(("Enter keeps them, Esc leaves all as it is.", "dim")))
+        yield Static(line(("Enter saves them, Esc cancels.", "dim")))
 
     @on(Input.Submitted)
     def _keep(self, event: Input.Submitted) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("kind", 5, 4),
-    Column("says", 16),
+    Column("result", 16),
     Column("model", 14, grows=True),
     Column("worst ASR %", 11, 2, right=True),
     Column("CACC %", 6, 3, right=True),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from store.records import CatalogEntry
 
 FAMILY_COLUMNS = (Column("family", 12), Column("title", 12, 1, grows=True), Column("group", 8, 2))
-FRESH = [(line("go on from stored ones"), "stored"), (line("ask everything afresh"), "fresh")]
+FRESH = [(line("reuse stored answers"), "stored"), (line("ask everything again"), "fresh")]
 BUILT_IN = 400
 """Rows of a built-in corpus."""
 

@@ -27,7 +27,7 @@ class CatalogUnusable(Exception):
 
 
 class AddressUnusable(CatalogUnusable):
-    """The catalog's address names no database that could be opened: the user's words are off, not the database."""
+    """The catalog's address names no database that could be opened: the address is wrong, not the database."""
 
 
 Explain = Callable[[Exception], CatalogUnusable | None]

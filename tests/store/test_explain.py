@@ -1,4 +1,4 @@
-"""What SQLite's errors are to the user: their own words, never "a bug of ours". Real ones where one can be had."""
+"""What SQLite's errors are to the user: their own words, never "internal error". Real ones where one can be had."""
 
 from __future__ import annotations
 
