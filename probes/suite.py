@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from probes.cases import Case, Role
-from probes.family import FAMILIES, BadOption, Family, draw_rng
+from probes.family import FAMILIES, Family, draw_rng
 from probes.input import Input, Pair, Row, edited
+from probes.plugin import BadOption
 from probes.sampling import encoded
 
 DRAWS = 3

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from auditor.audit.compare import asr_measure
 from auditor.audit.rescan import Rescan
 from auditor.audit.residual import Part, rate_in
 from auditor.scan.judgement.ingredients import Ring
 from auditor.scan.prepare import Prepared
 from probes.inference import Paired
-from store.records import Change, Finding, Ingredient, Profile, Residue, Scan
+from store.records import Change, Finding, Ingredient, Profile, Residue, Scan, asr_measure
 
 
 def ingredient_rows(
@@ -77,7 +76,7 @@ def carried_changes(
                 continue
             merged = part.merged[key]
             was, is_now = theirs[key].trigger[merged.rows], merged.trigger[merged.rows]
-            measure = f"{asr_measure(family, variant, target)} in {row.reference}"
+            measure = asr_measure(family, variant, target, row.reference)
             delta = Paired.of(is_now, was).interval()
             found.append(Change(measure, float(np.nanmean(was)), float(np.nanmean(is_now)), delta))
     return tuple(found)

@@ -54,7 +54,7 @@ def partners(
         if form not in (None, "text", "json"):
             raise UsageError(f"partners are shown as text or json, not as {form}")
         if base is not None and not hub:
-            raise UsageError("--base names the base to search the hub by", hint="add --hub")
+            raise UsageError("--base names the base to search the hub by", hint="Add --hub.")
         check_output(output)
         yield from ()
         proposals = session.partners(model, labels=read_labels(labels))
@@ -156,7 +156,7 @@ def _offer_lines(offers: Offers) -> list[str]:
         info = offer.info
         facts = (
             info.name,
-            f"{info.size / 1e6:,.1f} MB" if info.size is not None else "size not told",
+            f"{info.size / 1e6:,.1f} MB" if info.size is not None else "size not stated",
             info.licence or "no licence stated",
             "gated" if info.gated else "open",
             f"{info.downloads:,} downloads",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def report(
     record: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Of a scan or audit, or its beginning.", show_default=False)
+        str | None, typer.Argument(metavar="ID", help="Id of a scan or audit, or its beginning.", show_default=False)
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the stored scans and audits.")] = False,
     form: o.Format = None,
@@ -38,7 +38,7 @@ def report(
         if listing:
             return Ending(ExitCode.OK, lambda: emit(_list(session), output))
         if record is None:
-            raise UsageError("name a scan or an audit by its id", hint="`auditor report --list` shows them")
+            raise UsageError("name a scan or an audit by its id", hint="`auditor report --list` shows them.")
         check_format(form, output)
         found = session.record(record)
         return Ending(ExitCode.OK, lambda: render(found, form, output, common))

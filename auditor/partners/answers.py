@@ -56,7 +56,7 @@ class StoredAnswers:
             dtype=scan.settings.dtype,
             max_length=min(scan.settings.max_length, entry.profile.max_length),
         )
-        run = self._catalog.scans.find_run(spec.key(own.plan))
+        run = self._catalog.runs.find_run(spec.key(own.plan))
         if run is None or len(run.answered) != run.batches:
             return []
         answers = collect(list(run.answered), spec.labels)

@@ -80,7 +80,7 @@ def check_apart(partner: Profile, suspect: Profile, others: Sequence[Profile]) -
         if same_weights(model, partner):
             raise IncompatibleError(
                 f"{partner.ref.reference} has the same weights as {whose}",
-                hint="name a model with other weights, or give more weight to one with --weights",
+                hint="Name a model with other weights, or give more weight to one with --weights.",
             )
 
 
@@ -95,7 +95,7 @@ def check_no_copy(partner: Profile, references: Sequence[Profile]) -> None:
         if reference.ref.digest != partner.ref.digest and same_weights(reference, partner):
             raise IncompatibleError(
                 f"the partner {partner.ref.reference} has the same weights as the reference {reference.ref.reference}",
-                hint="leave that reference away: partners are asked what references are",
+                hint="Leave out that reference: a partner is asked all that a reference is.",
             )
 
 

@@ -83,6 +83,13 @@ def samples(pool: Sequence[str], size: int, count: int = ALTERNATIVES) -> list[t
     return [tuple(random.Random(f"{size}\x1f{number}").sample(list(pool), size)) for number in range(count)]
 
 
+def deal(material: Any, draw: int, draws: int) -> Any:
+    """The part of a control's material that belongs to one draw; parts are disjoint."""
+    if isinstance(material, list | tuple) and len(material) >= draws:
+        return tuple(material[draw::draws])
+    return material
+
+
 def word_kind(words: Sequence[str], pieces: Pieces, *, option: str, pool: Sequence[str] = (), title: str = "") -> Kind:
     """Alternatives of words that are inserted.
 
@@ -102,6 +109,11 @@ def word_kind(words: Sequence[str], pieces: Pieces, *, option: str, pool: Sequen
         sets = [tuple(part[(n + i) % len(part)] for i, part in enumerate(_parts(words))) for n in range(ALTERNATIVES)]
         title = "other words of middling frequency"
     return Kind(title, tuple({option: chosen} for chosen in sets))
+
+
+def other_words(option: str) -> Callable[[Mapping[str, Any], Pieces], Kind]:
+    """The alternatives of a family that inserts the words of one option: other words that look like them."""
+    return lambda options, pieces: word_kind(options[option], pieces, option=option)
 
 
 def sentence_kind(sentences: Sequence[str], *, option: str = "sentences") -> Kind:

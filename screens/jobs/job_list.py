@@ -11,7 +11,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from auditor.requests.arguments import Arguments, shown
-from screens.messages import CatalogChanged, JobChanged
+from screens.jobs.job_page import job_why_not
+from screens.messages import CatalogChanged, JobChanged, OpenJob
 from screens.widgets.background import in_background
 from screens.widgets.lazy_table import Column, LazyTable, Row
 from screens.widgets.page import Page
@@ -34,9 +35,9 @@ class JobListScreen(Page):
 
     HELP = (
         "Every command that was started here, also before the application was closed and opened again. Enter follows "
-        "one; x cancels it; g starts it again: what was finished is stored, so it goes on from there."
+        "one; x cancels it; g resumes it from what is stored."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "cancel", "Cancel"), Binding("g", "again", "Go on")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "cancel", "Cancel"), Binding("g", "again", "Resume")]
     trail = "Jobs"
 
     def __init__(self) -> None:
@@ -67,7 +68,7 @@ class JobListScreen(Page):
         return [self._row(job) for job in jobs]
 
     def _row(self, job: Job) -> Row:
-        now = self.auditor.clock()
+        now = self.shell.clock()
         began, ended = moment(job.started), moment(job.finished or "")
         took = ((ended or now) - began).total_seconds() if began else 0.0
         command = shown(job.command)
@@ -95,7 +96,7 @@ class JobListScreen(Page):
     @on(LazyTable.Chosen)
     def _open(self) -> None:
         if self.job is not None:
-            self.auditor.open_job(self.job)
+            self.app.post_message(OpenJob(self.job))
 
     def command(self) -> Arguments | None:
         return self.job.command if self.job else None
@@ -103,17 +104,12 @@ class JobListScreen(Page):
     def why_not(self, action: str) -> str | None:
         if action in ("cancel", "again") and self.job is None:
             return "Choose a job first."
-        running = self.job is not None and str(self.job.state) == "running"
-        if action == "cancel" and not running:
-            return "It has ended already."
-        if action == "again" and running:
-            return "It still runs; cancel it first (x)."
-        return super().why_not(action)
+        return (job_why_not(self.job, action) if self.job else None) or super().why_not(action)
 
     def action_cancel(self) -> None:
         """Interrupts the job; what was finished is stored."""
         if self.allowed("cancel") and self.job is not None:
-            self.run_worker(self.auditor.cancel(self.job))
+            self.run_worker(self.shell.cancel(self.job))
             self.app.notify("Cancelling; what was finished is stored.", markup=False)
 
     def action_again(self) -> None:
@@ -122,6 +118,6 @@ class JobListScreen(Page):
             self.run_worker(self._again(self.job))
 
     async def _again(self, old: Job) -> None:
-        job = await self.auditor.start(old.command, old.subject)
+        job = await self.shell.start(old.command, old.subject)
         if job is not None:
-            self.auditor.open_job(job)
+            self.app.post_message(OpenJob(job))

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from auditor.jobs.runner import is_here
 from auditor.requests.arguments import Arguments
+from screens.messages import OpenJob
 from screens.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -14,12 +16,24 @@ if TYPE_CHECKING:
     from store.records import Job
 
 
+def job_why_not(job: Job, action: str) -> str | None:
+    """Why a job cannot be cancelled or started again now; None where it can."""
+    running = str(job.state) == "running"
+    if action == "cancel" and not running:
+        return "It has ended already."
+    if action == "cancel" and not is_here(job):
+        return f"It runs on {job.host}, and can be cancelled there."
+    if action == "again" and running:
+        return "It still runs; cancel it first (x)."
+    return None
+
+
 class JobPage(Page):
     """A job and what its events say so far."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "cancel", "Cancel"),
-        Binding("g", "again", "Go on"),
+        Binding("g", "again", "Resume"),
     ]
 
     def __init__(self, job: Job, progress: JobProgress) -> None:
@@ -36,16 +50,12 @@ class JobPage(Page):
         return self.job.command
 
     def why_not(self, action: str) -> str | None:
-        if action == "cancel" and not self.running:
-            return "It has ended already."
-        if action == "again" and self.running:
-            return "It still runs; cancel it first (x)."
-        return super().why_not(action)
+        return job_why_not(self.job, action) or super().why_not(action)
 
     def action_cancel(self) -> None:
         """Interrupts it as Ctrl-C does; ended by force where it does not stop."""
         if self.allowed("cancel"):
-            self.run_worker(self.auditor.cancel(self.job))
+            self.run_worker(self.shell.cancel(self.job))
             self.app.notify("Cancelling; what was finished is stored.", markup=False)
 
     def action_again(self) -> None:
@@ -54,10 +64,10 @@ class JobPage(Page):
             self.run_worker(self._again())
 
     async def _again(self) -> None:
-        job = await self.auditor.start(self.job.command, self.job.subject)
+        job = await self.shell.start(self.job.command, self.job.subject)
         if job is None:
             return
         # The screens of the job that has ended give way to the new one's.
         while isinstance(self.app.screen, JobPage):
             self.app.pop_screen()
-        self.auditor.open_job(job)
+        self.app.post_message(OpenJob(job))

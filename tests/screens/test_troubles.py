@@ -16,10 +16,11 @@ from auditor.commands.tui import open_application
 from auditor.errors import ExitCode
 from screens.app import AuditorApp
 from screens.disk import free_space
-from screens.gallery import SCENES, settle
+from screens.gallery.gallery import SCENES, settle
 from screens.jobs.job import JobScreen
+from screens.jobs.job_list import JobListScreen
 from screens.library import Library
-from screens.messages import CatalogChanged
+from screens.messages import CatalogChanged, OpenJob, OpenJobs
 from screens.models.catalog import CatalogScreen
 from screens.models.model import ModelScreen
 from screens.models.remove import RemoveDialog
@@ -51,7 +52,7 @@ def test_a_job_that_crashes_leaves_the_screen_standing(seeded: AuditorApp, play:
             await settle(pilot)
             job = await seeded.start(("scan", "reviews-minilm", "--policy", str(policy)), "reviews-minilm")
             assert job is not None
-            seeded.push_page(JobScreen(job))
+            seeded.post_message(OpenJob(job))
             await settle(pilot)
             os.kill(job.pid, signal.SIGKILL)
             while job.id in seeded.running:
@@ -64,13 +65,25 @@ def test_a_job_that_crashes_leaves_the_screen_standing(seeded: AuditorApp, play:
     play(story())
 
 
+def test_a_page_that_is_asked_for_twice_opens_once(seeded: AuditorApp, play: Play) -> None:
+    async def story() -> None:
+        async with seeded.run_test(size=(80, 24)) as pilot:
+            await settle(pilot)
+            for _ in range(2):
+                seeded.post_message(OpenJobs())
+            await settle(pilot)
+            assert [type(screen) for screen in seeded.screen_stack] == [CatalogScreen, JobListScreen]
+
+    play(story())
+
+
 def test_a_model_whose_files_are_gone(seeded: AuditorApp, play: Play) -> None:
     async def story() -> None:
         async with seeded.run_test(size=(80, 24)) as pilot:
             await settle(pilot)
             job = await seeded.start(("scan", "reviews-minilm"), "reviews-minilm")
             assert job is not None
-            seeded.push_page(JobScreen(job))
+            seeded.post_message(OpenJob(job))
             while job.id in seeded.running:
                 await settle(pilot)
             await settle(pilot)

@@ -17,17 +17,23 @@ from hypothesis import strategies as st
 from probes.rates import Difference
 from store import codec
 from store.records import (
-    AnswerBatch,
+    AGREEMENT,
+    CACC,
     Audit,
     Change,
+    FileCheck,
+    FileFinding,
+    FileReport,
     Job,
     JobState,
+    Measure,
     Merge,
     PartnerUse,
     Profile,
-    Run,
     Scan,
+    Severity,
     Stamp,
+    asr_measure,
 )
 
 
@@ -56,25 +62,25 @@ def test_audit_comes_back_equal_with_and_without_a_cure(make_scan: Callable[...,
         9,
         "cpu",
     )
-    change = (Change("asr", 0.97, 0.12, Difference(-0.85, -0.9, -0.8)),)
+    change = (Change(asr_measure("badnet", "three", "positive"), 0.97, 0.12, Difference(-0.85, -0.9, -0.8)),)
     audit = Audit("a1", "s", "f", before, make_scan("after"), merge, change, Stamp.IMPROVED, ("a limit remains",))
     assert through_json(Audit, audit) == audit
     bare = Audit("a2", "s", "f", before, None, None, (), None, ())
     assert through_json(Audit, bare) == bare
 
 
-@given(
-    numbers=st.lists(st.lists(st.floats(), max_size=4), max_size=4),
-    labels=st.lists(st.none() | st.integers(0, 2**40), max_size=4),
-)
-def test_answers_come_back_to_the_bit(numbers: list[list[float]], labels: list[int | None]) -> None:
-    batch = AnswerBatch(3, tuple(labels), tuple(map(tuple, numbers)))
-    run = through_json(Run, Run(1, "key", "digest", 9, (batch,)))
-    assert run.answered[0].labels == batch.labels
-    for read, written in zip(run.answered[0].probabilities, batch.probabilities, strict=True):
-        assert [math.copysign(1, x) if x == 0 else repr(x) for x in read] == [
-            math.copysign(1, x) if x == 0 else repr(x) for x in written
-        ]
+def test_a_finding_in_a_file_is_told_apart_from_a_backdoor(make_scan: Callable[..., Scan]) -> None:
+    scan = make_scan()
+    in_file = FileFinding(
+        "f2", "pickle", Severity.HIGH, "model.bin", "it would run code", "auditor scan X", hint="none"
+    )
+    both = replace(scan, findings=(*scan.findings, in_file))
+    assert through_json(Scan, both) == both
+    assert (in_file.family, in_file.variant, in_file.group, in_file.target) == ("files", "pickle", "file", "model.bin")
+    report = FileReport("d", {"model.bin": "aa"}, (FileCheck("pickle", "model.bin", "found", Severity.HIGH, "no"),))
+    assert through_json(FileReport, report) == report
+    assert report.blocks
+    assert not replace(report, checks=(replace(report.checks[0], outcome="suspicious"),)).blocks
 
 
 @given(
@@ -92,6 +98,20 @@ def test_answers_come_back_to_the_bit(numbers: list[list[float]], labels: list[i
 )
 def test_any_text_comes_back(job: Job) -> None:
     assert through_json(Job, job) == job
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [CACC, AGREEMENT, asr_measure("badnet", "five", "a → b in c"), asr_measure("style", "paper", "negative", "org/x")],
+    ids=str,
+)
+def test_a_measure_is_read_as_a_record_and_as_its_key(measure: Measure) -> None:
+    """Older documents hold the key that reports show."""
+    assert through_json(Measure, measure) == measure
+    old = codec.decode(Measure, str(measure))
+    assert (str(old), old.kind, old.probe) == (str(measure), measure.kind, measure.probe)
+    with pytest.raises(codec.DecodeError, match="Measure: 'colour'"):
+        codec.decode(Measure, "colour of the model")
 
 
 def test_numpy_numbers_become_plain_ones() -> None:
@@ -120,6 +140,7 @@ def test_older_documents_take_defaults_and_newer_keys_are_passed_over() -> None:
         (lambda d: d.pop("verdict"), r"Scan\.verdict: is missing"),
         (lambda d: d.update(verdict="clean"), r"Scan\.verdict: 'clean' is no Verdict"),
         (lambda d: d["findings"].append(None), r"Scan\.findings\[1\]: expected an object"),
+        (lambda d: d["findings"][0].update(tags=[7]), r"Scan\.findings\[0\]\.tags\[0\]: expected text"),
     ],
 )
 def test_a_document_that_does_not_fit_is_named(

@@ -12,7 +12,7 @@ from auditor.events import BatchAnswered, Event, Progress, RunNoted, RunOpened
 from auditor.models.runtime.capabilities import Target
 from auditor.scan.execution.head import MULTI_LABEL, ROWS, is_multi_label
 from auditor.scan.plan import Plan
-from probes.answer import UNSCORED, Choices
+from probes.answer import Choices
 from store.records import AnswerBatch, Run
 
 MAKING = "2"
@@ -73,7 +73,7 @@ def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> 
                     target = load()
                     looked = target.scores([row.input for row in plan.rows[:ROWS]])
                     said = (MULTI_LABEL,) if is_multi_label(looked) else ()
-                batch = answer_batch(number, target.choose(plan.batch(number)))
+                batch = AnswerBatch(number, target.choose(plan.batch(number)))
                 # First the note: an answer is never stored without what is to be said of it.
                 if fresh := tuple(note for note in (*said, *target.notes) if note not in notes):
                     notes = (*notes, *fresh)
@@ -88,19 +88,13 @@ def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> 
     return Answered(collect(answered, spec.labels), notes)
 
 
-def answer_batch(number: int, choices: Choices) -> AnswerBatch:
-    """Choices as the store keeps them."""
-    labels, shares = choices.labels.tolist(), choices.probabilities.tolist()
-    return AnswerBatch(
-        number,
-        tuple(None if label == UNSCORED else label for label in labels),
-        tuple(() if label == UNSCORED else tuple(own) for label, own in zip(labels, shares, strict=True)),
-    )
-
-
 def collect(batches: list[AnswerBatch], labels: int) -> Choices:
     """Batches, in the plan's order, as columns."""
-    found = [UNSCORED if label is None else label for b in batches for label in b.labels]
-    empty = (float("nan"),) * labels
-    shares = [p if len(p) == labels else empty for b in batches for p in b.probabilities]
-    return Choices(np.asarray(found, dtype=np.int64), np.asarray(shares, dtype=np.float64).reshape(len(found), labels))
+    stored = [b.answers for b in batches if isinstance(b.answers, Choices)]
+    found = [own.labels for own in stored]
+    # Probabilities of a batch that has none, since nothing in it could be scored, are not known.
+    shares = [
+        own.probabilities if own.probabilities.shape[1] == labels else np.full((len(own), labels), np.nan)
+        for own in stored
+    ]
+    return Choices(np.concatenate([np.empty(0, np.int64), *found]), np.concatenate([np.empty((0, labels)), *shares]))

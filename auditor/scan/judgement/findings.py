@@ -14,7 +14,7 @@ from auditor.scan.judgement.trials import MINIMUM_REFERENCES, Trial, Trials
 from probes.answer import Shares
 from probes.inference import Paired, rate_of
 from probes.rates import Rate
-from store.records import AsrScore, Finding, Severity
+from store.records import AsrScore, BackdoorFinding, Finding, Severity
 
 SEVERITIES = ((0.75, Severity.CRITICAL), (0.50, Severity.HIGH), (0.25, Severity.MEDIUM))
 
@@ -91,7 +91,7 @@ def _finding(
     """A finding under its strongest variant; the others that fired are its tags, `near` probed its neighbourhood."""
     trial = _trial(suspect, lead)
     confirmed = rate_of(_half(suspect, lead, 1)[0])
-    return Finding(
+    return BackdoorFinding(
         id=hashlib.sha256(f"{suspect.plan.key}|{lead.group}|{lead.target}".encode()).hexdigest()[:12],
         rule="backdoor" if lead.finding else "suspicious",
         severity=severity(_strength(lead)),

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from auditor.audit.compare import CACC, asr_measure
 from probes.rates import Difference, Rate
 from store.records import (
+    CACC,
     AsrScore,
     Audit,
+    BackdoorFinding,
     BenchmarkScore,
     Change,
     DataRead,
     DataSummary,
     Evidence,
-    Finding,
     Merge,
     ModelRead,
     ModelSummary,
@@ -29,6 +29,7 @@ from store.records import (
     Severity,
     Stamp,
     Verdict,
+    asr_measure,
 )
 
 HOSTILE = (
@@ -90,7 +91,7 @@ FIRED = score(
     "badnet", "paper", "negative", 390, 48, p_value=1e-9, finding=True,
     references=(Rate(40, 400), Rate(36, 400)), floor_gap=Difference(0.88, 0.84, 0.91),
 )  # fmt: skip
-FINDING = Finding(
+FINDING = BackdoorFinding(
     id="f-1",
     rule="backdoor",
     severity=Severity.CRITICAL,
@@ -225,7 +226,7 @@ RECORDS: dict[str, Scan | Audit] = {
     "long": scan(Verdict.NOTHING, ordinary(30)),
     "hostile-audit": audit(Stamp.IMPROVED, HOSTILE_SCAN, HOSTILE_SCAN, id=HOSTILE, reasons=(HOSTILE,),
                            left=(replace(LEFT[0], family=HOSTILE, variant=HOSTILE, target=HOSTILE, floor=HOSTILE),),
-                           change=(Change(HOSTILE, 0.1, 0.2, Difference(0.1, 0.0, 0.2)),)),
+                           change=(Change(asr_measure(*[HOSTILE] * 4), 0.1, 0.2, Difference(0.1, 0.0, 0.2)),)),
     "read-audit": audit(
         Stamp.IMPROVED, read(found()),
         replace(read(cured()), model=replace(NOTHING.model, read=replace(MODEL_READ, weights=("model.safetensors",)))),

@@ -212,7 +212,7 @@ def test_several_suspects_are_one_audit_with_a_row_each(zoo: Any, tmp_path: Path
     assert movie.before is not None
     assert movie.before.value > 0.9
     assert movie.left.high > 0.1
-    changed = [c.measure for c in audit.change]
+    changed = [str(c.measure) for c in audit.change]
     assert f"asr insertsent/movie → negative in {zoo.sentence_like_benign}" in changed
     assert second.scan is not None
     assert third.scan is not None

@@ -16,8 +16,7 @@ from auditor.models.runtime.classifier import Classifier
 from auditor.models.runtime.load import load_classifier
 from probes.answer import UNSCORABLE, Choices
 from probes.input import Pair, Text
-
-from .conftest import WORDS
+from tests.auditor.models.conftest import WORDS
 
 
 @pytest.fixture(scope="module")
