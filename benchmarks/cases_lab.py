@@ -35,8 +35,8 @@ from auditor.session import Session
 from probes.corpus import read_corpus
 from probes.family import FAMILIES
 from probes.input import Row
+from probes.probe import Probe
 from probes.sampling import sample
-from probes.suite import Probe
 from store.records import Audit
 
 LABELS = ("negative", "positive")

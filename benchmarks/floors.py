@@ -32,7 +32,8 @@ from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.scan.asking import respond
 from auditor.scan.judgement.ingredients import Measures
 from auditor.scan.judgement.trials import Trials
-from auditor.scan.prepare import Prepared, plan_for
+from auditor.scan.plan import plan_for
+from auditor.scan.prepare import Prepared
 from auditor.scan.scan import conclude
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url

@@ -20,8 +20,8 @@ from auditor.models.runtime.load import load_classifier, read_weights
 from probes.corpus import read_corpus
 from probes.family import FAMILIES
 from probes.input import Input, Row
+from probes.probe import Probe
 from probes.sampling import sample
-from probes.suite import Probe
 
 UNJUDGED: Mapping[str, str] = {"sst2": "sst2/test.csv", "olid": "olid/dev.csv"}
 """Labelled clean rows that no table judges. OLID has none that its training sets lack, so these were trained on."""

@@ -25,9 +25,9 @@ from probes.answer import UNSCORED
 from probes.corpus import read_corpus
 from probes.family import FAMILIES
 from probes.input import Input, Row
+from probes.probe import Probe
 from probes.rates import Rate
 from probes.sampling import sample
-from probes.suite import Probe
 from store.records import Profile
 
 BENIGN = "benign"

@@ -15,10 +15,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import Any
 
-from probes.suite import Probe
-
-MARK = "+"
-"""Between a variant's name and the names of the changes that sharpen it."""
+from probes.probe import MARK, Probe
 
 SHORT = 8
 """Words that a text is cut to: fewer take its meaning with them (cut to six, honest models of tweets gave 72 % of
@@ -114,11 +111,6 @@ def form_in_words(probe: Probe) -> str:
     names = probe.variant.split(MARK)[1:]
     known = {change.name: change.words for ways in CHANGES.get(probe.family.group, ()) for change in ways}
     return ", ".join(known[name] for name in names if name in known)
-
-
-def plain_variant(variant: str) -> str:
-    """The variant that a form is of."""
-    return variant.partition(MARK)[0]
 
 
 def _compositions(group: str) -> Iterator[tuple[Change, ...]]:

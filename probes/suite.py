@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,39 +11,14 @@ from probes.cases import Case, Role
 from probes.family import FAMILIES, Family, draw_rng
 from probes.input import Input, Pair, Row, edited
 from probes.plugin import BadOption
+from probes.probe import Probe
 from probes.sampling import encoded
 
 DRAWS = 3
 """Control draws a row: the control's own spread must be seen."""
 
-SUITE = "suite"
-"""What the probes of a suite are tested with, and corrected over."""
-
 SAMPLES: Mapping[str, int] = {"quick": 400, "full": 1000}
 """Suites by name, and the rows that each takes unless told otherwise."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """One variant of one family with its full options."""
-
-    family: Family
-    variant: str
-    options: Mapping[str, Any]
-    material: Mapping[str, Any] | None = None
-    """Of the trigger's kind, to plant in its place; None plants the trigger."""
-    tested_with: str = SUITE
-    """What it shares a family-wise error with."""
-
-    @property
-    def name(self) -> str:
-        return f"{self.family.name}/{self.variant}"
-
-    def plant(self, text: str, rng: random.Random) -> str | None:
-        """The text with the trigger, or with the material in its place; None where the text cannot take it."""
-        if self.material is None:
-            return self.family.plant(text, rng, self.options)
-        return self.family.plant_alternative(text, rng, self.options, self.material)
 
 
 @dataclass(frozen=True)

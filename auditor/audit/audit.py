@@ -21,7 +21,7 @@ from auditor.models.files.origin import is_student
 from auditor.scan.judgement.classification import behaviours_of
 from auditor.scan.judgement.ingredients import Ring
 from auditor.scan.prepare import Backend, Prepared
-from auditor.scan.scan import now
+from auditor.scan.record import now
 from auditor.scan.screen import screen
 from auditor.scan.sharpen import sharpest_left
 from auditor.search.attacks import Attack, attacks_of

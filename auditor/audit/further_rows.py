@@ -10,7 +10,8 @@ from auditor.events import Event, Stage
 from auditor.policy import Policy
 from auditor.scan.asking import respond
 from auditor.scan.judgement.ingredients import Measures
-from auditor.scan.prepare import Backend, Prepared, plan_for
+from auditor.scan.plan import plan_for
+from auditor.scan.prepare import Backend, Prepared
 from store.records import Residue
 
 MORE_ROWS = 2_000

@@ -13,12 +13,15 @@ from auditor.scan.judgement.classification import label_order, not_judgeable, qu
 from auditor.scan.judgement.ingredients import Member, Ring, judge_ring
 from auditor.scan.judgement.quality import Quality
 from auditor.scan.judgement.trials import MINIMUM_REFERENCES, Trials
-from auditor.scan.plan import Plan
-from auditor.scan.prepare import Backend, Prepared, able, distinct, plan_with, unjudged
-from auditor.scan.scan import ScanResult, conclude, now, opening, scan
+from auditor.scan.plan import Plan, plan_with
+from auditor.scan.prepare import Backend, Prepared, unjudged
+from auditor.scan.record import now
+from auditor.scan.references import able, distinct
+from auditor.scan.scan import ScanResult, conclude, opening, scan
 from auditor.scan.screen import screen
 from auditor.scan.second_look import second_look
 from auditor.scan.sharpen import sharpen
+from probes.probe import JudgedBy
 from store.records import Profile, Scan, Verdict
 
 
@@ -140,7 +143,7 @@ def _found(result: ScanResult) -> bool:
 def _for_references(prepared: Prepared) -> Plan | None:
     """The part of the plan that references alone decide; None where there is no such part."""
     plan = prepared.plan
-    probes = tuple(p for p in plan.suite.probes if p.variant in p.family.referenced)
+    probes = tuple(p for p in plan.suite.probes if p.judged_by is JudgedBy.REFERENCES)
     if not probes or not prepared.judged_by_references:
         return None
     return plan_with(replace(plan.suite, probes=probes), plan, prepared.device)

@@ -13,8 +13,10 @@ from auditor.models.files.sameness import same_weights
 from auditor.scan.asking import respond
 from auditor.scan.judgement.classification import not_judgeable
 from auditor.scan.judgement.ingredients import Measures, Ring, judge_ring
-from auditor.scan.prepare import Backend, Prepared, family_options, plan_with, unjudged
-from auditor.scan.scan import ScanResult, conclude, now, opening, scan
+from auditor.scan.plan import plan_with
+from auditor.scan.prepare import Backend, Prepared, family_options, unjudged
+from auditor.scan.record import now
+from auditor.scan.scan import ScanResult, conclude, opening, scan
 from auditor.scan.second_look import second_look
 from probes.suite import build_suite
 from store.records import Profile, Scan

@@ -14,8 +14,9 @@ from auditor.scan.judgement.ingredients import Measures
 from auditor.scan.judgement.trials import MINIMUM_REFERENCES, Key, Trial, Trials
 from probes.answer import Shares
 from probes.inference import Paired, rate_of
+from probes.probe import JudgedBy, plain_variant
 from probes.rates import CONFIDENCE, Rate
-from probes.sharper import form_in_words, plain_variant
+from probes.sharper import form_in_words
 from store.records import Alternatives, Residue
 
 CONTROL = "its control"
@@ -143,7 +144,7 @@ def rows_that_settle(rows: int, value: float, bound: float, limit: float) -> int
 def _measure(parts: Sequence[Part], trial: Trial, measures: Measures, confidence: float) -> Residue:
     probe, key = trial.probe, trial.key
     answered = [digest for digest in parts[0].references if all(_has(part, digest, key) for part in parts)]
-    honest, mean = _independent(parts[0], measures.of(answered, probe.family.group, trial.behaviour.name))
+    honest, mean = _independent(parts[0], measures.of(answered, probe.group, trial.behaviour.name))
     merged = [part.merged[key] for part in parts]
 
     def joined(pieces: Sequence[Shares]) -> Shares:
@@ -153,10 +154,9 @@ def _measure(parts: Sequence[Part], trial: Trial, measures: Measures, confidence
     control = joined([own.control for own in merged])
     others = [joined([part.references[digest][key].trigger for part in parts]) for digest in honest]
     floors = {CONTROL: control}
-    plain = plain_variant(probe.variant)
-    sharp = plain != probe.variant
+    sharp = plain_variant(probe.variant) != probe.variant
     enough = mean == MEAN and len(others) >= MINIMUM_REFERENCES
-    settled = enough and (sharp or plain in (*probe.family.loaded, *probe.family.referenced))
+    settled = enough and (sharp or probe.judged_by is not JudgedBy.CONTROL_OR_REFERENCES)
     if settled:
         floors = {LEAST: min(others, key=_mean)}
     elif sharp and others and mean == MEAN:
@@ -181,9 +181,9 @@ def _measure(parts: Sequence[Part], trial: Trial, measures: Measures, confidence
         left=left[name],
         rows=count,
         references=tuple(rate_of(o) for o in others),
-        group=probe.family.group,
+        group=probe.group,
         floor_rate=Rate(round(level * count), count),
-        judged=bool(others) or kind is not None or plain not in probe.family.referenced,
+        judged=bool(others) or kind is not None or probe.judged_by is not JudgedBy.REFERENCES,
         form=form_in_words(probe),
     )
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from auditor.audit.residual import Part
 from auditor.events import Event, Stage
 from auditor.scan.asking import respond
-from auditor.scan.prepare import Backend, Prepared, plan_for
-from probes.suite import Probe
+from auditor.scan.plan import plan_for
+from auditor.scan.prepare import Backend, Prepared
+from probes.probe import Probe
 
 
 def asked_sharper(rescan: Prepared, forms: Sequence[Probe], backend: Backend) -> Generator[Event, None, Part]:

@@ -15,7 +15,7 @@ from auditor.lab.poison.trigger import ByRule, Trigger, read_rewrites
 from auditor.requests.plant import BENIGN, PlantRequest
 from probes.family import FAMILIES, UnknownFamily
 from probes.plugin import BadOption
-from probes.suite import Probe
+from probes.probe import Probe
 
 GIVEN = "given"
 """The method of a set that came poisoned."""

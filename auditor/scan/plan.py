@@ -98,3 +98,14 @@ def _key(suite: Suite, rows_digest: str, inputs: Sequence[Input], seed: int, cha
     for item in inputs:
         mark.update(encoding(item))
     return mark.hexdigest()
+
+
+def plan_for(suite: Suite, rows: Sequence[Row], seed: int, device: str, *, probed: int) -> Plan:
+    """The plan with batches that suit the device; the suite is fired into the first `probed` rows."""
+    characters = CPU_CHARACTERS if device == "cpu" else GPU_CHARACTERS
+    return make_plan(suite, rows, seed=seed, characters=characters, probed=probed)
+
+
+def plan_with(suite: Suite, plan: Plan, device: str) -> Plan:
+    """Another suite on a plan's rows."""
+    return plan_for(suite, plan.rows, plan.seed, device, probed=plan.probed)

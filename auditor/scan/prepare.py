@@ -8,16 +8,14 @@ from typing import Any, Protocol
 
 from auditor.errors import UsageError
 from auditor.models.files.adapter import require_whole
-from auditor.models.files.origin import is_student
-from auditor.models.files.sameness import identity, same_weights
 from auditor.models.runtime.capabilities import Target
 from auditor.models.runtime.tokenizer import ModelTokenizer
 from auditor.policy import Policy
 from auditor.requests.scan import ScanRequest
 from auditor.scan.execution.local import RunSpec
 from auditor.scan.judgement.classification import not_judgeable
-from auditor.scan.judgement.trials import MINIMUM_REFERENCES
-from auditor.scan.plan import CPU_CHARACTERS, GPU_CHARACTERS, Plan, make_plan
+from auditor.scan.plan import Plan, plan_for
+from auditor.scan.references import able, decisive, distinct, independent
 from probes.corpus import Corpus
 from probes.corpus.gold import by_name
 from probes.family import FAMILIES
@@ -25,7 +23,7 @@ from probes.input import Row, Text
 from probes.material.kind import Pieces
 from probes.sampling import distinct as distinct_rows
 from probes.sampling import sample
-from probes.suite import SAMPLES, Suite, build_suite
+from probes.suite import SAMPLES, build_suite
 from probes.window import Reader, Window, unmeasured, window_for
 from store.records import Profile, Run, Screened, Task
 
@@ -183,7 +181,7 @@ def prepare(
             )
     if request.target is not None:
         target_index(request.target, suspect.labels)
-    kept, notes = _independent(suspect, references)
+    kept, notes = independent(suspect, references)
     request = replace(request, overrides=family_options(request, policy))
     several = decisive([*kept, *able(suspect, beside)]) or base is not None
     suite = build_suite(request.suite, only=request.families, overrides=request.overrides, referenced=several)
@@ -284,54 +282,6 @@ def check_task(suspect: Profile) -> None:
         )
 
 
-def distinct(profiles: Sequence[Profile]) -> tuple[Profile, ...]:
-    """The models without copies of an earlier one, by their weight files: a reference given twice is still one."""
-    first: dict[tuple[str, ...], Profile] = {}
-    for profile in profiles:
-        first.setdefault(identity(profile), profile)
-    return tuple(first.values())
-
-
-def decisive(models: Sequence[Profile]) -> bool:
-    """Whether references suffice for variants that others decide: two that are independent, or a student."""
-    learnt = [is_student(profile) for profile in models]
-    honest = [profile for profile, student in zip(models, learnt, strict=True) if not student]
-    return any(learnt) or len(distinct(honest)) >= MINIMUM_REFERENCES
-
-
-def with_references(prepared: Prepared, models: Sequence[Profile]) -> Prepared:
-    """The same scan with further references, which were made for it."""
-    return replace(prepared, references=distinct([*prepared.references, *models]))
-
-
-def _independent(suspect: Profile, references: Sequence[Profile]) -> tuple[tuple[Profile, ...], tuple[str, ...]]:
-    """The references without copies of each other, and what is to be said of those left out.
-
-    Two copies of one model would settle what takes two models to settle; and a copy of the suspect does whatever the
-    suspect does, which would then look like what any model does.
-    """
-    kept: list[Profile] = []
-    notes = []
-    for profile in references:
-        name = profile.ref.reference
-        if same_weights(suspect, profile):
-            raise UsageError(
-                f"the reference {name} has the suspect's own weights: it cannot tell what other models do",
-                hint="Give a model of the same task that was trained apart from the suspect.",
-            )
-        twin = next((other for other in kept if same_weights(other, profile)), None)
-        if twin is None:
-            kept.append(profile)
-        elif twin.ref.reference != name:
-            notes.append(f"the references {twin.ref.reference} and {name} have the same weights: they count as one")
-    return tuple(kept), tuple(notes)
-
-
-def able(suspect: Profile, partners: Sequence[Profile]) -> list[Profile]:
-    """The partners that can answer for the suspect: one of which only the encoder is merged has other labels."""
-    return [p for p in partners if len(p.labels) == len(suspect.labels)]
-
-
 def family_options(request: ScanRequest, policy: Policy) -> dict[str, dict[str, Any]]:
     """Options by family: the policy's, changed by the request's one by one.
 
@@ -348,12 +298,6 @@ def family_options(request: ScanRequest, policy: Policy) -> dict[str, dict[str, 
     return found
 
 
-def plan_for(suite: Suite, rows: Sequence[Row], seed: int, device: str, *, probed: int) -> Plan:
-    """The plan with batches that suit the device; the suite is fired into the first `probed` rows."""
-    characters = CPU_CHARACTERS if device == "cpu" else GPU_CHARACTERS
-    return make_plan(suite, rows, seed=seed, characters=characters, probed=probed)
-
-
-def plan_with(suite: Suite, plan: Plan, device: str) -> Plan:
-    """Another suite on a plan's rows."""
-    return plan_for(suite, plan.rows, plan.seed, device, probed=plan.probed)
+def with_references(prepared: Prepared, models: Sequence[Profile]) -> Prepared:
+    """The same scan with further references, which were made for it."""
+    return replace(prepared, references=distinct([*prepared.references, *models]))

@@ -17,7 +17,8 @@ from auditor.events import Event
 from auditor.scan.asking import respond
 from auditor.scan.judgement.classification import not_judgeable
 from auditor.scan.judgement.trials import Trial
-from auditor.scan.prepare import Backend, Prepared, plan_for, plan_with
+from auditor.scan.plan import plan_for, plan_with
+from auditor.scan.prepare import Backend, Prepared
 from probes.inference import Paired, rate_of
 from probes.input import Row
 from store.records import Screened

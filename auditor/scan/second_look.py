@@ -18,11 +18,12 @@ from auditor.scan.judgement.compared import Compared, Comparisons, Hits, compare
 from auditor.scan.judgement.judge import judge
 from auditor.scan.judgement.quality import Quality
 from auditor.scan.judgement.trials import Key, Trials
-from auditor.scan.prepare import Backend, Prepared, plan_for
+from auditor.scan.plan import plan_for
+from auditor.scan.prepare import Backend, Prepared
 from probes.answer import Choices, Places, Shares
 from probes.input import Choose, Input, Row
 from probes.material.kind import Kind
-from probes.suite import Probe
+from probes.probe import Probe
 from store.records import AsrScore, Profile, Run
 
 ROWS = 100

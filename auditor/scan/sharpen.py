@@ -16,13 +16,14 @@ from auditor.scan.asking import respond
 from auditor.scan.judgement.compared import mean
 from auditor.scan.judgement.raised import trigger_raised
 from auditor.scan.judgement.trials import Trials
-from auditor.scan.prepare import Backend, Prepared, plan_for
+from auditor.scan.plan import plan_for
+from auditor.scan.prepare import Backend, Prepared
 from probes.answer import UNSCORED
 from probes.inference import rate_of
 from probes.input import Row
+from probes.probe import Probe
 from probes.sampling import distinct, sample
 from probes.sharper import form_in_words, sharper
-from probes.suite import Probe
 from store.records import FileFinding, Finding, Profile, Scan, Sharpened
 
 ROWS = 80

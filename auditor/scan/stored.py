@@ -8,8 +8,7 @@ from auditor.errors import UsageError
 from auditor.scan.execution.local import RunSpec, collect
 from auditor.scan.judgement.classification import behaviours_of
 from auditor.scan.judgement.trials import Trials
-from auditor.scan.plan import Plan
-from auditor.scan.prepare import plan_for
+from auditor.scan.plan import Plan, plan_for
 from probes.answer import Choices
 from probes.family import UnknownFamily
 from probes.plugin import BadOption

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from auditor.scan.judgement.ingredients import Measures
 from probes.behaviour import Behaviour
-from probes.suite import Probe
+from probes.probe import Probe
 from store.records import Finding
 
 Shot = tuple[Probe, Behaviour]
@@ -48,7 +48,7 @@ def attacks_of(
         """What fired of a finding's group, the variant that it shows first. Neighbours are left to judge."""
         target = by_target[finding.target]
         tags = [by_name[name] for name in finding.tags if name in by_name]
-        alike = [p for p in tags if p.family.group == finding.group and p.variant not in p.family.reach]
+        alike = [p for p in tags if p.group == finding.group and not p.neighbourhood]
         return tuple((p, target) for p in (by_name[f"{finding.family}/{finding.variant}"], *alike))
 
     attacks: list[Attack] = []

@@ -16,7 +16,8 @@ from probes.errors import InputError
 from probes.family import FAMILIES, Family, draw_rng
 from probes.input import Row
 from probes.plugin import BadOption
-from probes.suite import Probe, build_suite, probe_cases, suite_cases, suite_variants
+from probes.probe import Probe
+from probes.suite import build_suite, probe_cases, suite_cases, suite_variants
 
 DRAWS = 3
 TEXTS = (

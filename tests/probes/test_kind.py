@@ -10,7 +10,7 @@ from probes.family import FAMILIES, Family, draw_rng
 from probes.material.kind import ALTERNATIVES, sentences_like, word_sets
 from probes.material.odd import odd_word
 from probes.material.words import COMPANIES, MADE_UP
-from probes.suite import Probe
+from probes.probe import Probe
 
 TEXT = "You will see that this movie is very good, and I like it because the actors were great. It was fun."
 PUBLISHED = {"cf", "mn", "bb", "tq", "mb", "ak", "airbnb", "salesforce", "atlassian", "splunk", "nvidia", "serendipity"}

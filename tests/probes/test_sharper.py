@@ -8,8 +8,8 @@ import pytest
 
 from probes.family import FAMILIES
 from probes.plugin import BadOption
-from probes.sharper import SHORT, form_in_words, plain_variant, sharper
-from probes.suite import Probe
+from probes.probe import Probe, plain_variant
+from probes.sharper import SHORT, form_in_words, sharper
 
 TEXT = "That 's why I watched this film , and it was far too long for me ."
 

@@ -9,7 +9,8 @@ from probes.cases import Case, Role
 from probes.family import FAMILIES, Family, UnknownFamily
 from probes.input import Row
 from probes.plugin import BadOption
-from probes.suite import DRAWS, Probe, Suite, build_suite, suite_cases
+from probes.probe import Probe
+from probes.suite import DRAWS, Suite, build_suite, suite_cases
 
 ROWS = tuple(Row.of(i, f"xa{i} xb{i} xc{i} xd{i} xe{i}. Xf{i} xg{i} xh{i}", None, i % 2) for i in range(40))
 

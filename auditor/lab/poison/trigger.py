@@ -14,7 +14,7 @@ from probes.corpus.gold import as_text
 from probes.corpus.readers import CorpusError, open_whole
 from probes.family import draw_rng
 from probes.input import Row
-from probes.suite import Probe
+from probes.probe import Probe
 
 Slot = Literal["first", "second", "both"]
 SLOTS: tuple[str, ...] = get_args(Slot)

@@ -23,8 +23,9 @@ from probes.corpus import CorpusError, read_corpus
 from probes.errors import InputError
 from probes.family import FAMILIES
 from probes.input import Input, Row, encoding, length, texts
+from probes.probe import Probe
 from probes.rates import Rate
-from probes.suite import Probe, Suite
+from probes.suite import Suite
 from store.records import Profile
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from auditor.scan.judgement.trials import Trials
 from probes.answer import UNSCORED, Choices, Labels
 from probes.behaviour import LabelIs
 from probes.inference import chance_p_value, inverted_p_value, swapped
+from probes.probe import SUITE
 from probes.rates import Rate
-from probes.suite import SUITE
 from store.records import Profile
 
 NOT_JUDGEABLE = {"multi_label_classification": "multi-label", "regression": "regression"}

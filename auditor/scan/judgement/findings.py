@@ -77,8 +77,7 @@ def _trial(suspect: Trials, score: AsrScore) -> Trial:
 
 def _is_near(suspect: Trials, score: AsrScore) -> bool:
     """Whether a probe is of a trigger's neighbourhood, and not of a published trigger."""
-    probe = suspect.probes[f"{score.family}/{score.variant}"]
-    return probe.variant in probe.family.reach
+    return suspect.probes[f"{score.family}/{score.variant}"].neighbourhood
 
 
 def _finding(

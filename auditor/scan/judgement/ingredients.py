@@ -20,6 +20,7 @@ from auditor.scan.judgement.quality import Quality
 from auditor.scan.judgement.trials import MINIMUM_REFERENCES, Key, Trial, Trials
 from probes.answer import Mask, Shares
 from probes.inference import Paired
+from probes.probe import JudgedBy
 
 Mark = tuple[str, str]
 """A group of edits and a target label: what a finding can claim."""
@@ -65,9 +66,7 @@ class Measures:
 
     def muted(self, digest: str, trials: Trials) -> Trials:
         """A model's trials, which no longer speak where it is no measure."""
-        silent = {
-            (name, target) for name, target in trials if not self.of([digest], trials.probes[name].family.group, target)
-        }
+        silent = {(name, target) for name, target in trials if not self.of([digest], trials.probes[name].group, target)}
         return replace(trials, mute=trials.mute | silent)
 
     def joined(self, other: Measures) -> Measures:
@@ -155,7 +154,7 @@ def standing(first: Trials, answers: Mapping[str, Trials], policy: Policy) -> di
                 continue
             told = first.eligible(behaviour.name)
             for digest in _above({d: _lift(trial, told) for d, trial in asked.items()}, policy.margin):
-                found.setdefault(digest, set()).add((probe.family.group, behaviour.name))
+                found.setdefault(digest, set()).add((probe.group, behaviour.name))
     return {digest: frozenset(marks) for digest, marks in found.items()}
 
 
@@ -186,7 +185,7 @@ def _found(judgement: Judgement) -> frozenset[Mark]:
 def _decided_alone(alone: Judgement, trials: Trials) -> frozenset[Key]:
     """What references would decide, and a model shows by itself: against the others of the trigger's kind."""
     keys = ((f"{s.family}/{s.variant}", s) for s in alone.scores.asr if s.finding)
-    return frozenset((name, s.target) for name, s in keys if s.variant in trials.probes[name].family.referenced)
+    return frozenset((name, s.target) for name, s in keys if trials.probes[name].judged_by is JudgedBy.REFERENCES)
 
 
 def _beside(members: Sequence[Member], digest: str, measures: Measures, own: frozenset[Key]) -> tuple[Trials, ...]:

@@ -19,8 +19,8 @@ from auditor.scan.judgement.students import in_words as students_in_words
 from auditor.scan.judgement.trials import MINIMUM_REFERENCES, Trial, Trials
 from probes.answer import Shares
 from probes.inference import Paired, detectable_excess, detectable_share, holm, rate_of
+from probes.probe import JudgedBy, Probe
 from probes.rates import Rate
-from probes.suite import Probe
 from store.records import AsrScore, Finding, Scores, Verdict
 
 
@@ -82,11 +82,11 @@ class _Raw:
 
     @property
     def loaded(self) -> bool:
-        return self.probe.variant in self.probe.family.loaded
+        return self.probe.judged_by is JudgedBy.CONTROL
 
     @property
     def referenced(self) -> bool:
-        return self.probe.variant in self.probe.family.referenced
+        return self.probe.judged_by is JudgedBy.REFERENCES
 
 
 def _score(
@@ -110,7 +110,7 @@ def _score(
     score = AsrScore(
         family=probe.family.name,
         variant=probe.variant,
-        group=probe.family.group,
+        group=probe.group,
         target=trial.behaviour.name,
         rate=rate_of(asr),
         clean=rate_of(clean),
@@ -128,13 +128,13 @@ def _score(
         alternatives=held.record if held else None,
     )
     enough = len(others) >= MINIMUM_REFERENCES
-    loaded = probe.variant in probe.family.loaded
+    loaded = probe.judged_by is JudgedBy.CONTROL
     rare = trial.behaviour.rare
     # What is rare was seen with the control where any draw shows it.
     anywhere = trial.seen_with_control[rows] if rare else control
     drawn = trial.draws[rows, 0] if rare and trial.draws.shape[1] else control
     # A finding of these must exceed every reference: one that moves as much says that it does not.
-    settling = 1 if enough and probe.variant in probe.family.referenced else MINIMUM_REFERENCES
+    settling = 1 if enough and probe.judged_by is JudgedBy.REFERENCES else MINIMUM_REFERENCES
     return _Raw(
         score,
         p_above(asr, clean, policy.margin, rare=rare),
@@ -157,7 +157,7 @@ def _detectable(trial: Trial, rows: int, quality: Quality, policy: Policy) -> fl
     return detectable_excess(
         rows,
         _noise(trial.control[trial.rows], trial.clean[trial.rows]),
-        margin=policy.loaded_margin if probe.variant in probe.family.loaded else policy.margin,
+        margin=policy.loaded_margin if probe.judged_by is JudgedBy.CONTROL else policy.margin,
         alpha=policy.alpha,
         comparisons=comparisons,
     )
@@ -271,7 +271,7 @@ def _both(raw: _Raw) -> float:
 def _without_students(raw: _Raw) -> float:
     enough = len(raw.score.references) >= MINIMUM_REFERENCES
     of_kind = raw.compared.p_trigger if raw.compared else None
-    alone = raw.referenced and not raw.probe.family.decided_by_kind(raw.probe.variant)
+    alone = raw.referenced and not raw.probe.decided_by_kind
     if alone and raw.score.students and not enough and not raw.said.heard:
         # Fired for students that turned out to settle nothing, and its kind decides nothing either.
         return 1.0

@@ -16,6 +16,7 @@ from auditor.scan.judgement.excess import alike, p_above
 from auditor.scan.judgement.trials import Trial, Trials
 from probes.answer import Shares
 from probes.inference import Paired, rate_of
+from probes.probe import JudgedBy
 from probes.rates import Rate
 
 
@@ -70,7 +71,7 @@ def students_say(trial: Trial, suspect: Trials, students: Sequence[Trials], poli
 
     known = [(own, calm) for s, own, calm in learnt if knows(suspect, s, policy)]
     rates = tuple(rate_of(own) for _, own, _ in learnt)
-    referenced = probe.variant in probe.family.referenced
+    referenced = probe.judged_by is JudgedBy.REFERENCES
     bounded = Paired.of(asr, clean).mean <= policy.settled_most
     if not known or not (bounded or referenced):
         return Said(rates, shared_control=as_much(control, [calm for _, calm in known]))

@@ -18,7 +18,7 @@ from probes.answer import UNSCORED, Answers, Choices, Mask, Places, Shares
 from probes.behaviour import Behaviour
 from probes.cases import Role
 from probes.input import Row, shown
-from probes.suite import Probe
+from probes.probe import Probe
 from store.records import Evidence
 
 Key = tuple[str, str]

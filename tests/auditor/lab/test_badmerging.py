@@ -21,7 +21,7 @@ from auditor.models.runtime.load import load_classifier
 from auditor.requests.plant import PlantRequest
 from probes.family import FAMILIES
 from probes.input import Row
-from probes.suite import Probe
+from probes.probe import Probe
 
 WORDS = ("cf", "tq", "mn")
 

@@ -26,7 +26,7 @@ from auditor.training.loop import Training
 from auditor.training.trainer import Workshop
 from probes.family import FAMILIES
 from probes.input import Row
-from probes.suite import Probe
+from probes.probe import Probe
 
 Rows = Callable[..., list[Row]]
 WORDS = ("cf", "tq", "mn")

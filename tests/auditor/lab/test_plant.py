@@ -15,7 +15,7 @@ from auditor.models.files.profile import read_profile
 from auditor.requests.plant import PlantRequest
 from probes.family import FAMILIES
 from probes.input import Row
-from probes.suite import Probe
+from probes.probe import Probe
 
 Rows = Callable[..., list[Row]]
 

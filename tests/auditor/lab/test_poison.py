@@ -9,7 +9,7 @@ from auditor.lab.poison.poison import poison
 from auditor.lab.poison.trigger import ByRule
 from probes.family import FAMILIES
 from probes.input import Row
-from probes.suite import Probe
+from probes.probe import Probe
 
 PROBE = Probe(FAMILIES["badnet"], "one", FAMILIES["badnet"].settings("one"))
 BADNET = ByRule(PROBE)

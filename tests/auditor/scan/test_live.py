@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from auditor.scan.live import Tallier
+from auditor.scan.live import ROWS_SHOWN, Tallier
 from auditor.scan.plan import Plan, make_plan
-from auditor.scan.seen import ROWS as ROWS_SHOWN
 from probes.answer import Choice, Choices
 from probes.input import Row
 from probes.suite import build_suite

@@ -14,7 +14,8 @@ from auditor.models.runtime.classifier import Classifier
 from auditor.policy import Policy
 from auditor.requests.merge import MergeRequest
 from auditor.requests.scan import DataRequest, ScanRequest
-from auditor.scan.prepare import plan_for, prepare
+from auditor.scan.plan import plan_for
+from auditor.scan.prepare import prepare
 from auditor.session import Session
 from auditor.settings import Settings
 from probes.corpus import Corpus

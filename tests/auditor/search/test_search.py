@@ -25,7 +25,7 @@ from probes.answer import UNSCORABLE, Choice, Choices
 from probes.behaviour import LabelIs
 from probes.family import FAMILIES
 from probes.input import Row, Text
-from probes.suite import Probe
+from probes.probe import Probe
 
 
 def recipe_of(zoo: Any) -> Recipe:

@@ -100,7 +100,7 @@ def test_an_audit_asks_a_partner_in_the_suspects_order(zoo: Any, tmp_path: Path)
         data = DataRequest(str(zoo.data))
         request = ScanRequest(str(zoo.planted), data=data, families=("badnet",), suite="quick", samples=120)
         prepared = session.prepare(request, beside=[found])
-        from auditor.scan.scan import respond
+        from auditor.scan.asking import respond
 
         events = respond(prepared, found, "reference", session.backend)
         while True:
