@@ -8,7 +8,7 @@ from functools import partial
 
 from auditor.events import Event, ScanReady, ScoreReady, Warned
 from auditor.partners.copies import Double, doubles
-from auditor.scan.asking import respond
+from auditor.scan.asking import respond, retold
 from auditor.scan.judgement.classification import label_order, not_judgeable, quality_of
 from auditor.scan.judgement.ingredients import Member, Ring, judge_ring
 from auditor.scan.judgement.quality import Quality
@@ -127,7 +127,8 @@ def open_audit(
 
 def _ring(asked: Prepared, members: Sequence[Member], alike: Sequence[Double] = ()) -> Ring:
     never = [double.digest for double in alike]
-    return judge_ring(members, partial(quality_in, asked), asked.policy, never)
+    told = [replace(member, trials=retold(asked, member.trials)) for member in members]
+    return judge_ring(told, partial(quality_in, asked), asked.policy, never)
 
 
 def quality_in(asked: Prepared, trials: Trials) -> Quality:
