@@ -24,9 +24,10 @@ from auditor.commands.scan import scan
 from auditor.console import options as o
 from auditor.console.arguments import spread
 from auditor.console.guard import guarded, told
+from auditor.console.help import Commands
 from auditor.errors import ExitCode
 
-app = typer.Typer(
+app = Commands(
     name="auditor",
     help="Finds backdoors in language models, merges them away, and proves it.",
     invoke_without_command=True,
@@ -77,12 +78,17 @@ app.command()(demo)
 app.command()(doctor)
 
 
+def expanded(arguments: Sequence[str]) -> list[str]:
+    """The arguments with each option before each of its values; see `spread`."""
+    return spread(arguments, typer.main.get_command(app))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line; ends the process with the command's exit code."""
     # Threads that wait actively halve the speed on a machine that has other work, and gain little on one that has none.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app(args=spread(list(sys.argv[1:] if arguments is None else arguments)), prog_name="auditor")
+        app(args=expanded(sys.argv[1:] if arguments is None else arguments), prog_name="auditor")
     except SystemExit as end:
         # A help text that nobody reads ends with 1, which means "finding" here.
         if isinstance(end.__context__, BrokenPipeError):

@@ -33,9 +33,8 @@ from auditor.lab.plant import PlantRequest, plant
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
 from auditor.policy import Policy
-from auditor.requests.merge import MergeRequest
+from auditor.requests.merge import Budget, MergeRequest
 from auditor.requests.scan import DataRequest, ScanRequest
-from auditor.search.search import Budget
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url
 from probes.cases import Ask

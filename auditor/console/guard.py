@@ -14,10 +14,8 @@ from pathlib import Path
 from types import FrameType
 
 from auditor.errors import AuditorError, ExitCode
+from auditor.settings import JOB, data_directory
 from probes.errors import InputError
-
-JOB = "AUDITOR_JOB"
-"""Set in the environment of a command that was started as a job."""
 
 
 class Terminated(BaseException):
@@ -188,8 +186,6 @@ def _report_bug(error: BaseException) -> None:
 
 
 def _write_trace(text: str) -> Path | None:
-    from auditor.settings import data_directory
-
     try:
         directory = data_directory() / "crashes"
         directory.mkdir(parents=True, exist_ok=True)

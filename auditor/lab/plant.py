@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from auditor.data.labels import distinct_labels
 from auditor.errors import UsageError
 from auditor.events import Event, Stage, Warned
 from auditor.lab.method import Job
 from auditor.lab.planting import BENIGN, GIVEN, Planting, plantings
-from auditor.lab.poison.labels import distinct_labels, label_index
+from auditor.lab.poison.labels import label_index
 from auditor.lab.poison.noise import augment, mislabel
 from auditor.lab.poison.poison import Poisoned
 from auditor.lab.poison.trigger import check_slot

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from auditor.search.search import Budget
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a search may take: so many trials, and so many minutes (None: any)."""
+
+    trials: int = 40
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)

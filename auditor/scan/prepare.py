@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from auditor.data.rows import read_rows
+from auditor.data.split import clean_rows
 from auditor.errors import UsageError
 from auditor.models.files.adapter import require_whole
 from auditor.models.files.origin import is_student
 from auditor.models.files.sameness import identity, same_weights
+from auditor.models.resolver import Resolver
 from auditor.models.runtime.capabilities import Target
 from auditor.models.runtime.tokenizer import ModelTokenizer
 from auditor.policy import Policy
@@ -28,15 +31,8 @@ from probes.suite import SAMPLES, Suite, build_suite
 from probes.window import Reader, Window, unmeasured, window_for
 from store.records import Profile, Run, Screened, Task
 
-CLEAN_ROWS = 4_000
-"""Rows that a scan asks as they are, where there are so many: a loss of clean accuracy of two points shows on them
-(paired, one row in ten answered otherwise: ±1.0 points; on the 1,000 that are probed ±2.0), and each costs one text
-where a probed row of the full suite costs more than a hundred.
-"""
 FULL = "full"
 NOT_JUDGEABLE = {"multi_label_classification": "multi-label", "regression": "regression"}
-SPARE_ROWS = 800
-"""Rows that every scan leaves to a recipe search: so `scan` and `audit --search` ask the same ones."""
 
 
 class Backend(Protocol):
@@ -188,7 +184,7 @@ def prepare(
     several = decisive([*kept, *able(suspect, beside)]) or base is not None
     suite = build_suite(request.suite, only=request.families, overrides=request.overrides, referenced=several)
     probed = sample(corpus.rows, request.samples or SAMPLES[request.suite], request.seed)
-    rows = (*probed, *_clean_rows(corpus.rows, probed, request.seed))
+    rows = (*probed, *clean_rows(corpus.rows, probed, request.seed))
     device, dtype = backend.device()
     tokenizer = None if not_judgeable(suspect) else backend.tokenizer(suspect)
     seen, cut, window = rows, 0, None
@@ -215,6 +211,32 @@ def prepare(
         cut=cut,
         unjudged=unjudged(tokenizer, plan),
     )
+
+
+def prepare_scan(
+    request: ScanRequest,
+    resolver: Resolver,
+    policy: Policy,
+    backend: Backend,
+    *,
+    beside: Sequence[Profile] = (),
+    corpus: Corpus | None = None,
+    base: Profile | None = None,
+) -> Prepared:
+    """What a request asks for, found and read; everything that can be checked before a scan runs.
+
+    Args:
+        corpus: the request's rows, where they have been read already.
+        beside, base: see `prepare`, which raises the same.
+    """
+    suspect = resolver.profile(request.model)
+    check_task(suspect)
+    references = [resolver.profile(r) for r in request.references]
+    if corpus is None:
+        # Where the head cannot be judged, that is the answer: labels that do not fit it are no fault of the file.
+        data = replace(request.data, label_column="") if not_judgeable(suspect) else request.data
+        corpus = read_rows(data, suspect.labels)
+    return prepare(request, suspect, references, corpus, policy, backend, beside=beside, base=base)
 
 
 def _readers(
@@ -273,13 +295,6 @@ def not_judgeable(profile: Profile) -> str | None:
     if len(profile.labels) < 2:
         return f"{profile.ref.reference} has one output, a regression head: only one label of several is judged"
     return None
-
-
-def _clean_rows(rows: Sequence[Row], probed: Sequence[Row], seed: int) -> tuple[Row, ...]:
-    """Rows beside the probed ones that are asked as they are."""
-    asked = {row.index for row in probed}
-    rest = [row for row in distinct_rows(rows) if row.index not in asked]
-    return sample(rest, max(0, min(CLEAN_ROWS - len(probed), len(rest) - SPARE_ROWS)), seed)
 
 
 def check_task(suspect: Profile) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.cli import main
-from auditor.console.arguments import spread
+from auditor.cli import expanded, main
 from probes.cases import Row
 
 
@@ -21,8 +20,8 @@ def run(*words: str) -> int:
 
 def test_several_families_may_follow_one_flag() -> None:
     words = ["lab", "plant", "--family", "badnet", "insertsent", "--base", "dir"]
-    assert spread(words) == ["lab", "plant", "--family", "badnet", "--family", "insertsent", "--base", "dir"]
-    assert spread(["lab", "score", "dir", "--family", "a", "b"]) == [
+    assert expanded(words) == ["lab", "plant", "--family", "badnet", "--family", "insertsent", "--base", "dir"]
+    assert expanded(["lab", "score", "dir", "--family", "a", "b"]) == [
         "lab",
         "score",
         "dir",
@@ -31,7 +30,8 @@ def test_several_families_may_follow_one_flag() -> None:
         "--family",
         "b",
     ]
-    assert spread(["lab", "zoo", "--only", "a", "spec.toml"]) == ["lab", "zoo", "--only", "a", "spec.toml"]
+    assert expanded(["lab", "score", "--family", "a", "b"]) == ["lab", "score", "--family", "a", "--family", "b"]
+    assert expanded(["lab", "zoo", "--only", "a", "spec.toml"]) == ["lab", "zoo", "--only", "a", "spec.toml"]
 
 
 def test_plant_zoo_and_score_work_together(

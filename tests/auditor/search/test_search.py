@@ -20,7 +20,7 @@ from auditor.search.choices import choice_of
 from auditor.search.evaluation import Exam, Marks, make_exam
 from auditor.search.merged_model import Mixer
 from auditor.search.pareto import Candidate
-from auditor.search.search import CANDIDATES, floor_of, hardest, held_back
+from auditor.search.search import CANDIDATES, floor_of, hardest
 from probes.cases import Ask, Outcome, Row
 from probes.family import FAMILIES
 from probes.suite import Probe
@@ -141,15 +141,6 @@ def test_the_floor_is_that_of_able_partners_without_the_backdoor() -> None:
     able = [False, True, True]
     assert floor_of(rates, able, [frozenset({2}), frozenset({1})]) == pytest.approx([0.4, 0.3]), "the first is not able"
     assert floor_of(rates, able, [frozenset({1, 2}), frozenset({0, 1, 2})]) == pytest.approx([0.2, 0.1])
-
-
-def test_rows_are_held_back_for_the_search() -> None:
-    assert held_back(1821, 1000, 200) == 800
-    assert held_back(400, 400, 200) == 133
-    assert held_back(400, 240, 200) == 160
-    assert held_back(270, 270, 200) == 70, "enough are left to judge"
-    with pytest.raises(UsageError, match="there are 220"):
-        held_back(220, 220, 200)
 
 
 def test_an_audit_searches_its_recipe(zoo: Any, auditor: Any) -> None:
