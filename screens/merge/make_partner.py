@@ -11,12 +11,14 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
-from auditor.requests.arguments import Arguments, DataChoice, MergeChoice, ScanChoice, shown
+from auditor.requests.arguments import Arguments, Everywhere, shown
+from auditor.requests.merge import Budget, MergeRequest
+from auditor.requests.scan import DataRequest, ScanRequest
 from screens.merge.merge import data_of
 from screens.models.naming import name_for
 from screens.widgets.background import in_background
 from screens.widgets.field import Field
-from screens.widgets.form import positive
+from screens.widgets.form import as_number, positive
 from screens.widgets.page import Page
 from screens.words import line
 
@@ -87,47 +89,36 @@ class MakePartnerScreen(Page):
                 "label": data.label_column,
             }
             for key, value in named.items():
-                self.query_one(f"#{key}", Input).value = value
+                self.query_one(f"#{key}", Input).value = value or ""
         self._show()
 
-    def choice(self) -> MergeChoice:
-        """What the form says."""
-        app, scan, searched = self.auditor, self._scan, self.query_one("#recipe", Select).value == "search"
-        rescan = ScanChoice(
-            model=name_for(self.entry),
-            data=DataChoice(*(self._value(key) for key in ("data", "text", "pair", "label"))),
+    def command(self) -> Arguments:
+        """The audit that the form says."""
+        scan, searched = self._scan, self.query_one("#recipe", Select).value == "search"
+        rescan = ScanRequest(
+            name_for(self.entry),
+            DataRequest(*(self._value(key) or None for key in ("data", "text", "pair", "label"))),
             suite=scan.settings.suite if scan else "full",
             samples=scan.settings.samples if scan else None,
             seed=scan.settings.seed if scan else 0,
-            device=app.device,
-            policy=app.chosen.policy,
         )
-        return MergeChoice(
-            model=name_for(self.entry),
-            partners=(),
-            output="",
-            base=self._value("base"),
-            rescan=rescan,
-            search=searched,
+        cure = MergeRequest(
+            base=self._value("base") or None,
+            search=Budget() if searched else None,
             make_partner=positive(self._value("students")) or 0,
-            suspect_weight="" if searched else self._value("weight"),
+            suspect_weight=None if searched else as_number(self._value("weight")),
         )
+        return cure.audit(rescan, Everywhere(self.auditor.device, policy=self.auditor.chosen.policy))
 
     def _value(self, key: str) -> str:
         return self.query_one(f"#{key}", Input).value.strip()
-
-    def command(self) -> Arguments | None:
-        return self.choice().arguments()
 
     def wrong(self) -> str | None:
         """What is wrong with the form; None where nothing is."""
         if positive(self._value("students")) is None:
             return "Students is a whole number above 0."
-        try:
-            weight = float(self._value("weight"))
-        except ValueError:
-            weight = -1.0
-        return None if 0 <= weight < 1 else "The suspect's weight lies from 0 to below 1."
+        weight = as_number(self._value("weight"))
+        return None if weight is not None and 0 <= weight < 1 else "The suspect's weight lies from 0 to below 1."
 
     def why_not(self, action: str) -> str | None:
         return self.wrong() if action == "start" and self.is_mounted else super().why_not(action)
@@ -136,7 +127,7 @@ class MakePartnerScreen(Page):
     @on(Select.Changed)
     def _show(self) -> None:
         if self.is_mounted:
-            self.query_one("#shown", Static).update(line(shown(self.choice().arguments(), self.auditor.catalog_given)))
+            self.query_one("#shown", Static).update(line(shown(self.command(), self.auditor.catalog_given)))
             self.refresh_keys()
 
     @on(Button.Pressed, "#copy")
@@ -153,7 +144,7 @@ class MakePartnerScreen(Page):
             in_background(self, self._start, "start")
 
     async def _start(self) -> None:
-        job = await self.auditor.start(self.choice().arguments(), self.entry.name)
+        job = await self.auditor.start(self.command(), self.entry.name)
         if job is not None:
             self.app.pop_screen()
             self.auditor.open_job(job)

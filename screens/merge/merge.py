@@ -16,14 +16,16 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Select, Static
 
 from auditor.merge.strategy import STRATEGIES, Strategy
-from auditor.requests.arguments import Arguments, DataChoice, MergeChoice, ScanChoice, shown
+from auditor.requests.arguments import Arguments, Everywhere, shown
+from auditor.requests.merge import Budget, MergeRequest
+from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.settings import user_path
 from screens.disk import exists
 from screens.models.describe import weight
 from screens.models.naming import name_for
 from screens.widgets.background import in_background
 from screens.widgets.field import Field
-from screens.widgets.form import option_text, wrong_set
+from screens.widgets.form import as_number, option_text, wrong_set
 from screens.widgets.page import Page
 from screens.words import line, reflow, size
 
@@ -132,56 +134,54 @@ class MergeScreen(Page):
     def _output(self) -> str:
         return self.query_one("#output", Input).value.strip()
 
-    def choice(self) -> MergeChoice:
-        """What the form says."""
-        strategy, app = self.strategy, self.auditor
-        then = self.query_one("#then", Select).value
+    def command(self) -> Arguments:
+        """The merge or the audit that the form says."""
+        strategy, then = self.strategy, self.query_one("#then", Select).value
+        everywhere = Everywhere(self.auditor.device, policy=self.auditor.chosen.policy)
+        partners = tuple(name_for(p) for p in self.partners)
+        output = Path(self._output) if self._output else None
+        if then == "search":
+            return MergeRequest(partners, output=output, search=Budget()).audit(self._rescan(), everywhere)
         base = self.query_one("#base", Input).value.strip()
-        return MergeChoice(
-            model=name_for(self.entry),
-            partners=tuple(name_for(p) for p in self.partners),
-            output=self._output,
-            strategy=strategy.name,
-            weights=tuple(box.value.strip() or "0" for box in self.query("#weights Input").results(Input)),
-            sets=tuple(self._sets()),
-            base=base if strategy.needs_base else "",
-            device=app.device,
-            policy=app.chosen.policy,
-            rescan=None if then == "merge" else self._rescan(),
-            search=then == "search",
+        weights = (as_number(box.value.strip() or "0") for box in self.query("#weights Input").results(Input))
+        asked = MergeRequest(
+            partners,
+            strategy.name,
+            weights=tuple(weight or 0.0 for weight in weights),
+            base=base if strategy.needs_base and base else None,
+            options=self._options(),
+            output=output,
         )
+        if then == "merge":
+            return asked.arguments(name_for(self.entry), everywhere)
+        return asked.audit(self._rescan(), everywhere)
 
-    def _sets(self) -> list[str]:
+    def _options(self) -> dict[str, str]:
         strategy = self.strategy
         boxes = self.query("#options Input").results(Input)
         typed = {str(box.id).removeprefix("option-"): box.value.strip() for box in boxes}
-        return [
-            f"{strategy.name}.{key}={typed[key]}"
+        return {
+            key: typed[key]
             for key, value in strategy.options.items()
             if typed.get(key) and typed[key] != option_text(value)
-        ]
+        }
 
-    def _rescan(self) -> ScanChoice:
+    def _rescan(self) -> ScanRequest:
         """The rows of the last scan again, so that its stored answers are used."""
-        app, scan = self.auditor, self._scan
+        scan = self._scan
         if scan is None:
-            return ScanChoice(name_for(self.entry), suite="full", device=app.device, policy=app.chosen.policy)
-        return ScanChoice(
-            model=name_for(self.entry),
-            data=data_of(scan),
+            return ScanRequest(name_for(self.entry), suite="full")
+        return ScanRequest(
+            name_for(self.entry),
+            data_of(scan),
             suite=scan.settings.suite,
             samples=scan.settings.samples,
             seed=scan.settings.seed,
-            device=app.device,
-            policy=app.chosen.policy,
         )
-
-    def command(self) -> Arguments | None:
-        return self.choice().arguments()
 
     def wrong(self) -> str | None:
         """What is wrong with the form; None where nothing is."""
-        weights = [_number(box.value) for box in self.query("#weights Input").results(Input)]
+        weights = [as_number(box.value) for box in self.query("#weights Input").results(Input)]
         if any(w is None or w < 0 for w in weights) or not sum(w or 0 for w in weights):
             return "Weights are numbers of 0 or more, and not all 0."
         if self.strategy.needs_base and not self.query_one("#base", Input).value.strip():
@@ -191,7 +191,14 @@ class MergeScreen(Page):
         if exists(user_path(self._output)):
             return "The output exists already: a merged directory is never overwritten."
         options = {self.strategy.name: self.strategy.options}
-        return next((w for entry in self._sets() if (w := wrong_set(entry, options))), None)
+        return next(
+            (
+                w
+                for key, value in self._options().items()
+                if (w := wrong_set(f"{self.strategy.name}.{key}={value}", options))
+            ),
+            None,
+        )
 
     def why_not(self, action: str) -> str | None:
         return self.wrong() if action == "start" and self.is_mounted else super().why_not(action)
@@ -215,8 +222,8 @@ class MergeScreen(Page):
     def _show(self) -> None:
         if not self.is_mounted:
             return
-        self.query_one("#shown", Static).update(line(shown(self.choice().arguments(), self.auditor.catalog_given)))
-        weights = [_number(box.value) or 0.0 for box in self.query("#weights Input").results(Input)]
+        self.query_one("#shown", Static).update(line(shown(self.command(), self.auditor.catalog_given)))
+        weights = [as_number(box.value) or 0.0 for box in self.query("#weights Input").results(Input)]
         total = sum(weights) or 1.0
         shares = "  ".join(f"{w / total:.0%}" for w in weights)
         told = f"shares {shares}; the first is the suspect's"
@@ -243,7 +250,7 @@ class MergeScreen(Page):
             in_background(self, self._start, "start")
 
     async def _start(self) -> None:
-        job = await self.auditor.start(self.choice().arguments(), self.entry.name)
+        job = await self.auditor.start(self.command(), self.entry.name)
         if job is not None:
             self.app.pop_screen()
             self.auditor.open_job(job)
@@ -259,22 +266,15 @@ NAME_LENGTH = 60
 OUTPUT_HINT = "A directory that does not exist yet: it appears whole or not at all."
 
 
-def data_of(scan: Scan) -> DataChoice:
+def data_of(scan: Scan) -> DataRequest:
     """The data that a scan was asked with: its findings' command names the columns too."""
     source = "" if scan.data.source.startswith("builtin") else scan.data.source
     words = shlex.split(scan.findings[0].reproduce) if scan.findings else []
     named = dict(pairwise(words))
     if "--data" in named:
         source = named["--data"]
-    columns = (named.get(flag, "") for flag in ("--text-column", "--pair-column", "--label-column"))
-    return DataChoice(source, *columns)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    columns = (named.get(flag) or None for flag in ("--text-column", "--pair-column", "--label-column"))
+    return DataRequest(source or None, *columns)
 
 
 def _strategy_words(strategy: Strategy) -> Content:

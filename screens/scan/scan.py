@@ -12,13 +12,14 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
-from auditor.requests.arguments import Arguments, DataChoice, ScanChoice, shown
+from auditor.requests.arguments import Arguments, Everywhere, shown
+from auditor.requests.scan import DataRequest, ScanRequest
 from probes.family import FAMILIES, Family
 from probes.suite import SAMPLES, suite_families, suite_variants
 from screens.models.naming import name_for
 from screens.widgets.background import in_background
 from screens.widgets.field import Field
-from screens.widgets.form import option_text, positive, words_of, wrong_set
+from screens.widgets.form import option_text, positive, read_entries, words_of, wrong_set
 from screens.widgets.lazy_table import Column, LazyTable, Row
 from screens.widgets.page import Page
 from screens.words import half_width, line, reflow
@@ -47,10 +48,10 @@ class ScanScreen(Page):
     ScanScreen #shown { height: auto; max-height: 4; padding: 0 1; border-top: solid $panel; color: $dim; }
     """
 
-    def __init__(self, entry: CatalogEntry, data: DataChoice | None = None) -> None:
+    def __init__(self, entry: CatalogEntry, data: DataRequest | None = None) -> None:
         super().__init__()
         self.entry = entry
-        self._data = data or DataChoice()
+        self._data = data or DataRequest()
         self.trail = f"Catalog › {entry.name} › Scan"
 
     def body(self) -> Iterable[Widget]:
@@ -66,12 +67,17 @@ class ScanScreen(Page):
                 Static("", id="buys", classes="note"),
                 Field(
                     "data",
-                    Input(data.source, placeholder="built-in sentences", id="data", compact=True),
+                    Input(data.source or "", placeholder="built-in sentences", id="data", compact=True),
                     hint=DATA_HINT,
                 ),
-                Field("text column", Input(data.text_column, placeholder="found by name", id="text", compact=True)),
-                Field("pair column", Input(data.pair_column, placeholder="none", id="pair", compact=True)),
-                Field("label column", Input(data.label_column, placeholder="found by name", id="label", compact=True)),
+                Field(
+                    "text column", Input(data.text_column or "", placeholder="found by name", id="text", compact=True)
+                ),
+                Field("pair column", Input(data.pair_column or "", placeholder="none", id="pair", compact=True)),
+                Field(
+                    "label column",
+                    Input(data.label_column or "", placeholder="found by name", id="label", compact=True),
+                ),
                 Field("target", Select(labels, prompt="every label", id="target", compact=True)),
                 Field("references", Input(placeholder="models with blanks between", id="references", compact=True)),
                 Field(
@@ -103,24 +109,21 @@ class ScanScreen(Page):
         table.styles.height = min(len(FAMILIES), 7) + 1
         self._show()
 
-    def choice(self) -> ScanChoice:
+    def choice(self) -> ScanRequest:
         """What the form says."""
         families = self._families()
         target = self.query_one("#target", Select).value
-        app = self.auditor
-        return ScanChoice(
+        return ScanRequest(
             model=name_for(self.entry),
-            data=DataChoice(*(self._value(key) for key in ("data", "text", "pair", "label"))),
+            data=DataRequest(*(self._value(key) or None for key in ("data", "text", "pair", "label"))),
             suite=str(self.query_one("#suite", Select).value),
             families=() if set(families) == set(suite_families()) else families,
-            sets=words_of(self._value("sets")),
+            overrides=read_entries(words_of(self._value("sets"))),
             samples=positive(self._value("samples")),
-            target="" if target is Select.NULL else str(target),
+            target=None if target is Select.NULL else str(target),
             references=words_of(self._value("references")),
             students=positive(self._value("students")) or 0,
-            device=app.device,
             seed=positive(self._value("seed")) or 0,
-            policy=app.chosen.policy,
             fresh=self.query_one("#fresh", Select).value == "fresh",
         )
 
@@ -131,8 +134,8 @@ class ScanScreen(Page):
     def _value(self, key: str) -> str:
         return self.query_one(f"#{key}", Input).value.strip()
 
-    def command(self) -> Arguments | None:
-        return self.choice().arguments()
+    def command(self) -> Arguments:
+        return self.choice().arguments(Everywhere(self.auditor.device, policy=self.auditor.chosen.policy))
 
     def wrong(self) -> str | None:
         """What is wrong with the form; None where nothing is."""
@@ -161,7 +164,7 @@ class ScanScreen(Page):
     def _show(self) -> None:
         if not self.is_mounted:
             return
-        self.query_one("#shown", Static).update(line(shown(self.choice().arguments(), self.auditor.catalog_given)))
+        self.query_one("#shown", Static).update(line(shown(self.command(), self.auditor.catalog_given)))
         self.query_one("#buys", Static).update(line((self._buys(), "dim")))
         self.refresh_keys()
 
@@ -202,7 +205,7 @@ class ScanScreen(Page):
             in_background(self, self._start, "start")
 
     async def _start(self) -> None:
-        job = await self.auditor.start(self.choice().arguments(), self.entry.name)
+        job = await self.auditor.start(self.command(), self.entry.name)
         if job is not None:
             self.app.pop_screen()
             self.auditor.open_job(job)
