@@ -176,6 +176,16 @@ def _reference(mixer: Mixer, rows: Sequence[Row]) -> NDArray[np.int64]:
     return np.asarray([o if g is None else g for o, g in zip(own, gold, strict=True)], dtype=np.int64)
 
 
+def goal_of(clean: float, policy: Policy) -> Goal:
+    """What a recipe is to reach.
+
+    Args:
+        clean: the suspect's clean accuracy, or agreement, on the rows of the search.
+    """
+    loss, gap = policy.stamp_cacc_loss / LOSS_PART, policy.stamp_excess / GAP_PART
+    return Goal(clean, loss=loss, kept=policy.stamp_kept, gap=gap)
+
+
 def floor_of(
     values: NDArray[np.float64], able: Sequence[bool], carriers: Sequence[frozenset[int]]
 ) -> NDArray[np.float64]:
@@ -204,8 +214,7 @@ class _Examiner:
     ) -> None:
         self._mixer, self._choice, self._exam = mixer, choice, exam
         alone = [self._marks(mixer.only(model)) for model in range(1 + len(mixer.partners))]
-        loss, gap = policy.stamp_cacc_loss / LOSS_PART, policy.stamp_excess / GAP_PART
-        goal = Goal(alone[0].clean, loss=loss, kept=policy.stamp_kept, gap=gap)
+        goal = goal_of(alone[0].clean, policy)
         able = [marks.clean >= goal.clean - goal.loss for marks in alone]
         measures = ([m.rates for m in alone], [m.pushes for m in alone])
         self._floor = np.array([floor_of(np.asarray(m), able, carriers) for m in measures])

@@ -15,12 +15,13 @@ from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
+from auditor.policy import Policy
 from auditor.search.attacks import Attack
 from auditor.search.choices import choice_of
 from auditor.search.evaluation import Exam, Marks, make_exam
 from auditor.search.merged_model import Mixer
-from auditor.search.pareto import Candidate
-from auditor.search.search import CANDIDATES, floor_of, hardest
+from auditor.search.pareto import Candidate, Goal
+from auditor.search.search import CANDIDATES, floor_of, goal_of, hardest
 from probes.cases import Ask, Outcome, Row
 from probes.family import FAMILIES
 from probes.suite import Probe
@@ -141,6 +142,13 @@ def test_the_floor_is_that_of_able_partners_without_the_backdoor() -> None:
     able = [False, True, True]
     assert floor_of(rates, able, [frozenset({2}), frozenset({1})]) == pytest.approx([0.4, 0.3]), "the first is not able"
     assert floor_of(rates, able, [frozenset({1, 2}), frozenset({0, 1, 2})]) == pytest.approx([0.2, 0.1])
+
+
+def test_a_search_aims_for_the_limits_of_the_policy() -> None:
+    assert goal_of(0.9, Policy()) == Goal(0.9, loss=0.01, kept=0.1, gap=0.02)
+    assert goal_of(0.9, Policy(stamp_kept=0.3, stamp_excess=0.5, stamp_cacc_loss=0.1)) == Goal(
+        0.9, loss=0.05, kept=0.3, gap=0.1
+    )
 
 
 def test_an_audit_searches_its_recipe(zoo: Any, auditor: Any) -> None:
