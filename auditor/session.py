@@ -119,7 +119,7 @@ class Session:
             found = self.catalog.scans.get(entry.last_scan)
         if found is None:
             raise UsageError(
-                f"there is no scan {name!r} in the catalog", hint="`auditor report --list` shows what there is"
+                f"there is no scan {name!r} in the catalog", hint="`auditor report --list` shows what there is."
             )
         return found
 

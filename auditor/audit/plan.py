@@ -177,7 +177,7 @@ def _rows(
 
     corpus = course.judging if course is not None else None
     if cure.search is not None and (cure.weights or cure.suspect_weight is not None or cure.strategy != "wag"):
-        raise UsageError("--search finds the weights itself", hint="leave --weights and --strategy away")
+        raise UsageError("--search finds the weights itself", hint="Leave out --weights and --strategy.")
     scan = prepared(request)
     spare: tuple[Row, ...] = ()
     if cure.search is not None:

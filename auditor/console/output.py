@@ -38,7 +38,7 @@ def emit(text: str, output: Path | None) -> None:
         if partial != target:
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
-        raise DiskError(f"cannot write {output}: {error.strerror}", hint="name another place with -o") from error
+        raise DiskError(f"cannot write {output}: {error.strerror}", hint="Name another place with -o.") from error
 
 
 def render(record: Scan | Audit, name: str | None, output: Path | None, common: Common) -> None:
@@ -79,6 +79,6 @@ def check_output(output: Path | None) -> None:
     if output is None:
         return
     if output.is_dir():
-        raise UsageError(f"the output {output} is a directory", hint="name a file with -o")
+        raise UsageError(f"the output {output} is a directory", hint="Name a file with -o.")
     if not output.parent.is_dir():
         raise UsageError(f"there is no directory {output.parent} to write {output.name} into")

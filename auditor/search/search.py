@@ -84,7 +84,7 @@ def search_recipe(
         base: the model that all were made from, for strategies that need it.
     """
     began = time.monotonic()
-    yield Stage("search", "Searching a recipe", budget.trials, "recipes")
+    yield Stage("search", "Searching for a recipe", budget.trials, "recipes")
     halves = [split.discover, split.confirm]
     labels = [_reference(mixer, half) for half in halves]
     shots = hardest(mixer, halves[0], labels[0], attacks, seed + 1)
