@@ -78,17 +78,13 @@ app.command()(demo)
 app.command()(doctor)
 
 
-def expanded(arguments: Sequence[str]) -> list[str]:
-    """The arguments with each option before each of its values; see `spread`."""
-    return spread(arguments, typer.main.get_command(app))
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line; ends the process with the command's exit code."""
     # Threads that wait actively halve the speed on a machine that has other work, and gain little on one that has none.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app(args=expanded(sys.argv[1:] if arguments is None else arguments), prog_name="auditor")
+        program = typer.main.get_command(app)
+        program(args=spread(sys.argv[1:] if arguments is None else arguments, program), prog_name="auditor")
     except SystemExit as end:
         # A help text that nobody reads ends with 1, which means "finding" here.
         if isinstance(end.__context__, BrokenPipeError):

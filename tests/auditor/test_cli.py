@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from auditor.cli import expanded, main
-from tests.auditor.conftest import BOTH, DIFF, RATE, permuted
+from auditor.cli import main
+from tests.auditor.conftest import BOTH, DIFF, RATE, expanded, permuted
 
 Zoo = Any
 Auditor = Any

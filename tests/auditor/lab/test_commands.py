@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from auditor.cli import expanded, main
+from auditor.cli import main
 from probes.cases import Row
+from tests.auditor.conftest import expanded
 
 
 def run(*words: str) -> int:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from auditor.cli import expanded
 from auditor.console.values import read_sets
 from auditor.errors import UsageError
 from auditor.policy import Policy
@@ -18,6 +17,7 @@ from auditor.scan.prepare import family_options, target_index
 from probes.corpus import builtin
 from probes.family import UnknownFamily
 from probes.suite import build_suite
+from tests.auditor.conftest import expanded
 
 
 def limits(**changes: Any) -> str:

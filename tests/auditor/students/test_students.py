@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from auditor.audit.residual import CONTROL, STUDENTS
-from auditor.cli import expanded
 from auditor.errors import UsageError
 from auditor.events import AuditReady
 from auditor.models.files.profile import read_profile
@@ -26,7 +25,7 @@ from probes.cases import Row
 from probes.corpus import Corpus
 from store.engine import open_catalog
 from store.records import Stamp, Verdict
-from tests.auditor.conftest import Bench, Sheet
+from tests.auditor.conftest import Bench, Sheet, expanded
 from tests.conftest import toy_rows, write_csv
 
 PATIENCE = 60.0
