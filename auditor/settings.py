@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+JOB = "AUDITOR_JOB"
+"""Set in the environment of a command that was started as a job."""
+
 
 @dataclass(frozen=True)
 class Settings:

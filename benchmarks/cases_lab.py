@@ -22,12 +22,13 @@ from safetensors.numpy import load_file, save_file
 from auditor.errors import IncompatibleError
 from auditor.events import AuditReady
 from auditor.lab.embedded import minilm
-from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.plant import plant
 from auditor.lab.poison.poison import poison
 from auditor.lab.poison.trigger import ByRule
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
 from auditor.requests.merge import MergeRequest
+from auditor.requests.plant import PlantRequest
 from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.search.search import Budget
 from auditor.session import Session

@@ -29,11 +29,12 @@ import numpy as np
 
 from auditor.events import AuditReady
 from auditor.lab.embedded import minilm
-from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.plant import plant
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
 from auditor.policy import Policy
 from auditor.requests.merge import MergeRequest
+from auditor.requests.plant import PlantRequest
 from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.search.search import Budget
 from auditor.session import Session

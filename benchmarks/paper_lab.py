@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import UsageError
-from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.plant import plant
 from auditor.lab.poison.trigger import ByRule
 from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Measured, Recipe
@@ -20,6 +20,7 @@ from auditor.merge.statistics import measure
 from auditor.merge.strategy import STRATEGIES
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
+from auditor.requests.plant import PlantRequest
 from probes.cases import Ask, Row
 from probes.corpus import read_corpus
 from probes.family import FAMILIES

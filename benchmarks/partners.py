@@ -30,9 +30,10 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.plant import plant
 from auditor.models.runtime.device import pick_device
 from auditor.partners.ranking import Proposal
+from auditor.requests.plant import PlantRequest
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url
 from store.engine import open_catalog

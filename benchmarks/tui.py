@@ -67,7 +67,7 @@ def first_paint(rounds: int, place: Path) -> dict[str, float]:
 
 def long_catalog(place: Path, models: int, verdicts: int) -> None:
     """A catalog with so many models, and scans with so many scores in all."""
-    from screens.seed import PROBES, _profile, _scan
+    from screens.gallery.seed import PROBES, _profile, _scan
     from store.engine import open_catalog
 
     each = 2 * len(PROBES)

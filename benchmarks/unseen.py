@@ -28,7 +28,8 @@ from typing import Any
 
 from auditor.events import ScanReady
 from auditor.lab.embedded import minilm
-from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.plant import plant
+from auditor.requests.plant import PlantRequest
 from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.session import Session
 from auditor.settings import Settings

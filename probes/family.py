@@ -7,31 +7,21 @@ the command line (`--set badnet.inserts=3`), the policy file and the screens all
 from __future__ import annotations
 
 import hashlib
-import importlib
-import inspect
-import pkgutil
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import probes.families
 from probes.errors import InputError
-from probes.material.kind import Kind, Pieces
+from probes.material.kind import Kind, Pieces, deal
+from probes.plugin import BadOption, Registry, coerce_options, keyword_options, plugin_doc, plugin_name
 
 Plant = Callable[..., str | None]
 
 
 class UnknownFamily(InputError, KeyError):
     """A name that is no attack family; the message lists the known ones."""
-
-    def __init__(self, name: str, known: list[str]) -> None:
-        super().__init__(f"unknown attack family {name!r}; known: {', '.join(known)}")
-
-
-class BadOption(InputError):
-    """An option that a plug-in does not have, or a value of another type."""
 
 
 def draw_rng(seed: int, *parts: object) -> random.Random:
@@ -109,13 +99,13 @@ class Family:
         """
         if missing := self.lacks(overrides):
             wanted = ", ".join(f"--set {self.name}.{key}=…" for key in missing)
-            raise BadOption(f"{self.name} has nothing to plant without {', '.join(missing)}", hint=f"Give {wanted}")
+            raise BadOption(f"{self.name} has nothing to plant without {', '.join(missing)}", hint=f"Give {wanted}.")
 
     def variants_with(self, overrides: Mapping[str, Any] | None = None) -> Mapping[str, Mapping[str, Any]]:
         """The variants, with those that the user's own file brings."""
         if self.unfold is None or self.lacks(overrides):
             return self.variants
-        return self.unfold(**{**self.options, **self._coerced(overrides)})
+        return self.unfold(**{**self.options, **coerce_options(self.name, overrides, self.options)})
 
     def settings(self, variant: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The full option values of a variant.
@@ -125,7 +115,7 @@ class Family:
                 missing.
             InputError: the user's file behind an option cannot be used.
         """
-        given = self._coerced(overrides)
+        given = coerce_options(self.name, overrides, self.options)
         self.demand(given)
         variants = self.variants_with(given)
         if variant not in variants:
@@ -134,9 +124,6 @@ class Family:
         if self.check is not None:
             self.check(**values)
         return values
-
-    def _coerced(self, overrides: Mapping[str, Any] | None) -> dict[str, Any]:
-        return {key: coerce_option(self.name, key, value, self.options) for key, value in (overrides or {}).items()}
 
     def plant(self, text: str, rng: random.Random, options: Mapping[str, Any]) -> str | None:
         """The text with the trigger planted; None where this text cannot take it (no rewrite is known)."""
@@ -158,61 +145,6 @@ class Family:
             return self.control(text, rng, draw, draws, **options)
         dealt = {k: deal(v, draw, draws) for k, v in self.control.items()}
         return self.plant_with(text, rng, **{**options, **dealt})
-
-
-def deal(material: Any, draw: int, draws: int) -> Any:
-    """The part of a control's material that belongs to one draw; parts are disjoint."""
-    if isinstance(material, list | tuple) and len(material) >= draws:
-        return tuple(material[draw::draws])
-    return material
-
-
-def keyword_options(function: Callable[..., Any]) -> dict[str, Any]:
-    """Keyword-only parameters and their defaults."""
-    return {
-        p.name: p.default
-        for p in inspect.signature(function).parameters.values()
-        if p.kind is inspect.Parameter.KEYWORD_ONLY and p.default is not inspect.Parameter.empty
-    }
-
-
-def coerce_option(owner: str, key: str, value: Any, options: Mapping[str, Any]) -> Any:
-    """A value, given as text or as TOML gives it, in the type of the option's default.
-
-    Raises:
-        BadOption: no such option, or the value does not fit.
-    """
-    if key not in options:
-        raise BadOption(f"{owner} has no option {key!r}; known: {', '.join(options) or 'none'}")
-    default = options[key]
-    try:
-        if isinstance(default, bool):
-            if isinstance(value, bool):
-                return value
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[str(value).lower()]
-        if isinstance(default, int):
-            number = int(str(value))
-            if number < 0:
-                raise ValueError(value)
-            return number
-        if isinstance(default, float):
-            return float(value)
-        if isinstance(default, tuple):
-            items = tuple(str(p).strip() for p in split_list(value) if str(p).strip())
-            if not items:
-                raise ValueError(value)
-            return items
-        return None if value is None else str(value)
-    except (ValueError, KeyError, TypeError):
-        kind = {tuple: "a comma-separated list"}.get(type(default), f"a value of type {type(default).__name__}")
-        raise BadOption(f"{owner}.{key} takes {kind}, not {value!r}") from None
-
-
-def split_list(value: Any) -> list[Any]:
-    """A list as it is, or text cut at `|` where it holds one (entries with commas), else at commas."""
-    if isinstance(value, str):
-        return value.split("|" if "|" in value else ",")
-    return list(value)
 
 
 def family(
@@ -240,11 +172,9 @@ def family(
     """
 
     def make(plant: Plant) -> Family:
-        name = plant.__module__.rpartition(".")[2]
-        doc = inspect.getdoc(plant) or inspect.getdoc(inspect.getmodule(plant)) or title
         fired = tuple(variants) if quick is None else quick
         return Family(
-            name=name,
+            name=plugin_name(plant),
             title=title,
             reference=reference,
             group=group,
@@ -252,7 +182,7 @@ def family(
             variants=variants,
             control=control,
             quick=fired,
-            doc=doc,
+            doc=plugin_doc(plant, title),
             reach=reach,
             needs=needs,
             check=check,
@@ -267,29 +197,7 @@ def family(
     return make
 
 
-class Families(Mapping[str, Family]):
-    """All attack families by name. Names are listed without importing; a family's module is imported when it is
-    read.
-    """
-
-    def names(self) -> list[str]:
-        return sorted(m.name for m in pkgutil.iter_modules(probes.families.__path__) if not m.name.startswith("_"))
-
-    def __getitem__(self, name: str) -> Family:
-        if name not in self.names():
-            raise UnknownFamily(name, self.names())
-        module = importlib.import_module(f"probes.families.{name}")
-        (found,) = [v for v in vars(module).values() if isinstance(v, Family) and v.name == name]
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names())
-
-    def __len__(self) -> int:
-        return len(self.names())
-
-
-FAMILIES: Mapping[str, Family] = Families()
+FAMILIES: Mapping[str, Family] = Registry("probes.families", Family, "attack family", UnknownFamily)
 
 
 def _by_name(name: str) -> Family:

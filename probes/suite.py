@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from probes.cases import Ask, Case, Role, Row
-from probes.family import FAMILIES, BadOption, Family, draw_rng
+from probes.family import FAMILIES, Family, draw_rng
+from probes.plugin import BadOption
 from probes.sampling import encoded
 
 DRAWS = 3

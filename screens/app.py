@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -20,16 +21,17 @@ from auditor.visible import visible
 from screens import preferences
 from screens.disk import free_space
 from screens.library import Library, Unavailable
-from screens.messages import CatalogChanged, JobChanged
+from screens.messages import CatalogChanged, JobChanged, Open, OpenJobs, OpenQuit, OpenReports, OpenSettings
 from screens.models.catalog import CatalogScreen
 from screens.preferences import Preferences
 from screens.themes import THEMES, known
-from screens.widgets.key_bar import NAMES
+from screens.widgets.key_bar import NAMES, telling
 from screens.widgets.page import Page
 from screens.widgets.top_line import TopLine
 from screens.words import ending
 
 if TYPE_CHECKING:
+    from screens.shell import Shell
     from store.records import Job
 
 POLL_SECONDS = 0.4
@@ -135,7 +137,7 @@ class AuditorApp(App[None]):
         try:
             preferences.save(self.config, chosen)
         except OSError as error:
-            self.notify(f"The settings cannot be kept: {error.strerror}", severity="error", markup=False)
+            self.notify(f"The settings cannot be saved: {error.strerror}", severity="error", markup=False)
         if moved:
             self.open_catalog(chosen.catalog)
 
@@ -168,6 +170,13 @@ class AuditorApp(App[None]):
         """Asks a job to end; it is made to where it does not."""
         runner = self.runner
         await self.library.aside(lambda: runner.cancel(job))
+
+    async def cancel_and_quit(self, jobs: Sequence[Job]) -> None:
+        """Asks jobs to end, and closes the application once no job runs."""
+        self.leaving = True
+        for job in jobs:
+            await self.cancel(job)
+        self.notify("Cancelling; the application closes when they have ended.", markup=False)
 
     async def answer(self, arguments: Arguments) -> Answer:
         """What a short command says, waited for in a thread."""
@@ -230,16 +239,18 @@ class AuditorApp(App[None]):
             for line in screen.query(TopLine):
                 line.running = len(self.running)
 
-    def push_page(self, page: Page) -> None:
-        """Opens a screen."""
+    @on(Open)
+    def open_page(self, message: Open) -> None:
+        """Opens the page or the dialog that was asked for; once, where it was asked for twice."""
+        # All pages load with the first one that is opened: the first frame does not wait for them, nor for NumPy.
+        from screens import routes
+
+        if getattr(self.screen, "opened_by", None) == message:
+            return
+        page = routes.page_for(message)
+        page.opened_by = message
         self.push_screen(page)
         self.call_after_refresh(self._count_jobs)
-
-    def open_job(self, job: Job) -> None:
-        """Opens a job's screen."""
-        from screens.jobs.job import JobScreen
-
-        self.push_page(JobScreen(job))
 
     def opening(self) -> bool:
         """Whether the catalog is still being opened; the user is told if it is."""
@@ -250,41 +261,30 @@ class AuditorApp(App[None]):
     def action_jobs(self) -> None:
         """Shows all jobs."""
         if not self.opening():
-            from screens.jobs.job_list import JobListScreen
-
-            self._go(JobListScreen)
+            self._go(OpenJobs())
 
     def action_reports(self) -> None:
         """Shows all scans and audits."""
         if not self.opening():
-            from screens.reports.reports import ReportsScreen
-
-            self._go(ReportsScreen)
+            self._go(OpenReports())
 
     def action_settings(self) -> None:
         """Shows the settings."""
-        from screens.settings import SettingsScreen
+        self._go(OpenSettings())
 
-        self._go(SettingsScreen)
-
-    def _go(self, kind: type[Page]) -> None:
-        if not isinstance(self.screen, kind) and not self.screen.is_modal:
-            self.push_page(kind())
+    def _go(self, message: Open) -> None:
+        if not self.screen.is_modal:
+            self.post_message(message)
 
     async def action_quit(self) -> None:
         """Quits; asks first where jobs run."""
-        if not self.running:
+        if self.running:
+            self._go(OpenQuit(tuple(self.running.values())))
+        else:
             self.exit()
-            return
-        from screens.jobs.quit import QuitDialog
-
-        if not self.screen.is_modal:
-            self.push_screen(QuitDialog(tuple(self.running.values())))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the keys of the screen do, and the themes."""
-        from screens.widgets.help import telling
-
         seen = set()
         for active in screen.active_bindings.values():
             binding, node = active.binding, active.node
@@ -302,3 +302,7 @@ class AuditorApp(App[None]):
         yield SystemCommand(
             "Theme", "another look, also for colour-blind eyes and with high contrast", self.search_themes
         )
+
+
+if TYPE_CHECKING:
+    _: type[Shell] = AuditorApp

@@ -30,7 +30,7 @@ class SettingsScreen(Page):
         "Theme (one for colour-blind eyes, one with high contrast), the catalog, the device and the policy file that "
         "commands are given. `auditor doctor` says which devices work here."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s,f5", "keep", "Keep", key_display="^s")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s,f5", "keep", "Save", key_display="^s")]
     DEFAULT_CSS = """
     SettingsScreen VerticalScroll { padding: 1 2; }
     SettingsScreen #place { height: auto; color: $dim; margin: 1 0; }
@@ -38,8 +38,8 @@ class SettingsScreen(Page):
     trail = "Settings"
 
     def body(self) -> Iterable[Widget]:
-        app = self.auditor
-        chosen = app.chosen
+        shell = self.shell
+        chosen = shell.chosen
         themes = [(line(name), name) for name in NAMES]
         devices = [(line(name), name) for name in dict.fromkeys((*DEVICES, chosen.device))]
         theme = chosen.theme if chosen.theme in NAMES else NAMES[0]
@@ -47,7 +47,7 @@ class SettingsScreen(Page):
             Field("theme", Select(themes, value=theme, allow_blank=False, id="theme", compact=True)),
             Field(
                 "catalog",
-                Input(app.catalog_given, placeholder="in the user's data directory", id="catalog", compact=True),
+                Input(shell.catalog_given, placeholder="in the user's data directory", id="catalog", compact=True),
             ),
             Field("device", Select(devices, value=chosen.device, allow_blank=False, id="device", compact=True)),
             Field(
@@ -55,12 +55,12 @@ class SettingsScreen(Page):
             ),
             Static(
                 line(
-                    f"Jobs keep their files in {app.jobs_directory}. NO_COLOR in the environment takes all colour away."
+                    f"Jobs keep their files in {shell.jobs_directory}. NO_COLOR in the environment switches colours off."
                 )
             ),
             Horizontal(
-                Button("Keep", id="keep", variant="primary", compact=True),
-                Button("Leave as it was", id="leave", compact=True),
+                Button("Save", id="keep", variant="primary", compact=True),
+                Button("Cancel", id="leave", compact=True),
                 classes="buttons",
             ),
             classes="grow",
@@ -79,7 +79,7 @@ class SettingsScreen(Page):
 
     @on(Button.Pressed, "#keep")
     def action_keep(self) -> None:
-        """Keeps the choices and goes back."""
+        """Saves the choices and goes back."""
         policy = self.query_one("#policy", Input).value.strip()
         if policy and not is_file(user_path(policy)):
             self.app.notify(f"There is no file {policy}.", severity="warning", markup=False)
@@ -91,11 +91,11 @@ class SettingsScreen(Page):
             policy=policy,
         )
         self.app.pop_screen()
-        self.auditor.choose(chosen)
+        self.shell.choose(chosen)
 
     @on(Button.Pressed, "#leave")
     def action_back(self) -> None:
         """Goes back; nothing is changed."""
-        chosen = self.auditor.chosen
+        chosen = self.shell.chosen
         self.app.theme = chosen.theme if chosen.theme in NAMES else NAMES[0]
         super().action_back()

@@ -82,8 +82,8 @@ def ending(state: object, code: int | None) -> tuple[str, str]:
 
 
 CANCELLED = {
-    "merge": "It was cancelled: no half model is left. g starts it again.",
-    "models": "It was cancelled: no half model is listed. g starts it again.",
+    "merge": "It was cancelled: no half model is left. g runs it again.",
+    "models": "It was cancelled: no half model is listed. g runs it again.",
 }
 """What a cancelled command leaves, where it is not a part that the same command goes on from."""
 
@@ -100,15 +100,15 @@ def ending_words(state: object, code: int | None, command: str) -> str:
         case (_, 1):
             return "Ran to the end with a finding, or a limit of the policy is broken."
         case (_, 2):
-            return "The command's words are off; the log says what."
+            return "The command was used wrongly; the log says how."
         case (_, 3):
             return "A part could not be loaded, fetched or judged; below it says which."
         case (_, 70):
-            return "A bug of ours; the log says where the trace is."
+            return "An internal error; the log says where the trace is."
         case (_, 137):
             return "It was killed, perhaps for memory. Start it again: what was finished is stored."
         case (_, 130 | 143):
-            return CANCELLED.get(command, "It was cancelled. What was finished is stored, and g goes on from there.")
+            return CANCELLED.get(command, "It was cancelled. What was finished is stored; g resumes from there.")
         case _:
             return f"It ended with exit code {code}; the log says more."
 

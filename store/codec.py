@@ -3,7 +3,7 @@
 `encode` follows the value, `decode` follows the type: dataclasses become objects, tuples lists, enums their values.
 Numbers that JSON does not have (NaN, infinities) become the strings of `NON_FINITE`, and come back as floats in fields
 of type float. A field that an older document lacks takes its default; a key that the record does not know is passed
-over.
+over. A record with a `from_text` is read from text too, as older documents hold it.
 """
 
 from __future__ import annotations
@@ -255,8 +255,14 @@ def _record_decoder(kind: Any) -> Decoder:
     hints = get_type_hints(kind)
     fields = [field for field in dataclasses.fields(kind) if field.init]
     readers = [(field.name, _decoder(hints[field.name]), _has_default(field)) for field in fields]
+    from_text = getattr(kind, "from_text", None)
 
     def read(value: Any) -> Any:
+        if from_text is not None and isinstance(value, str):
+            try:
+                return from_text(value)
+            except ValueError as error:
+                raise DecodeError(f": {error}") from None
         if not isinstance(value, Mapping):
             raise _wrong("an object", value)
         arguments = {}

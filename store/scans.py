@@ -1,34 +1,21 @@
-"""Scans, their scores, and the answers that they are made of."""
+"""Finished scans."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-from sqlalchemy import ColumnElement, Select, delete, func, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from probes.cases import Row
 from store import codec
 from store.database import Database
-from store.records import AnswerBatch, AsrScore, Run, Scan, Verdict
-from store.tables import BatchRow, ModelRow, RowSetRow, RunRow, ScanTableRow, ScoreTableRow
-
-SCORE_ORDERS = ("scanned", "family", "target", "asr", "control", "excess", "p_value")
+from store.records import Scan, Verdict
+from store.tables import ModelRow, ScanTableRow
 
 PREFIX = 4
 """The fewest characters by which an id is found."""
-
-_LABELS = tuple[int | None, ...]
-_WIDTHS = tuple[int, ...]
-_PACKED_ROWS = tuple[tuple[int, str, str | None, int | None], ...]
-
-
-class UnknownRun(LookupError):
-    """No run of this id is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +31,6 @@ class ScanRow:
     cacc: float | None
     started: str
     finished: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreRow:
-    """What a table shows of a score; `position` is its place in the scan. Rates are fractions."""
-
-    scan_id: str
-    model_digest: str
-    reference: str
-    position: int
-    family: str
-    variant: str
-    group: str
-    target: str
-    asr: float
-    asr_low: float
-    asr_high: float
-    clean: float
-    control: float
-    excess: float
-    excess_low: float
-    excess_high: float
-    p_value: float
-    detectable: float
-    finding: bool
-    suspicious: bool
-    judged: bool
 
 
 def worst_asr(scan: Scan) -> float | None:
@@ -101,98 +61,19 @@ def latest_summary(session: Session, digest: str) -> Mapping[str, Any]:
 
 
 class Scans:
-    """Finished scans, and runs under way."""
+    """The stored scans."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool = False) -> Run:
-        """The run of this key with the batches that are answered, in order; a new one where there is none.
-
-        Answers to a plan of another model or of another number of batches are dropped: they do not fit.
-
-        Args:
-            key: fixes model, plan, length, dtype and kind of device.
-            model_digest: the model that answers.
-            batches: of the plan.
-            fresh: drop stored answers.
-        """
-        with self._database.writing() as session:
-            row = session.scalar(select(RunRow).where(RunRow.key == key))
-            if row is None:
-                row = RunRow(key=key, model_digest=model_digest, batches=batches)
-                session.add(row)
-                session.flush()
-            elif fresh or (row.model_digest, row.batches) != (model_digest, batches):
-                session.execute(delete(BatchRow).where(BatchRow.run_id == row.id))
-                row.model_digest, row.batches, row.notes = model_digest, batches, None
-            return _run(session, row)
-
-    def find_run(self, key: str) -> Run | None:
-        """The stored run of this key, None where there is none; nothing is changed."""
-        with self._database.reading() as session:
-            row = session.scalar(select(RunRow).where(RunRow.key == key))
-            return None if row is None else _run(session, row)
-
-    def store_batch(self, run_id: int, batch: AnswerBatch) -> None:
-        """Stores a finished batch; it is on disk on return. The first answer to a batch is kept.
-
-        Raises:
-            UnknownRun: no such run.
-            ValueError: the run has no batch of this number.
-        """
-        try:
-            with self._database.writing() as session:
-                run = session.get(RunRow, run_id)
-                if run is None:
-                    raise UnknownRun(f"no run with id {run_id} is stored")
-                if not 0 <= batch.number < run.batches:
-                    raise ValueError(f"run {run_id} has {run.batches} batches, none of number {batch.number}")
-                if session.get(BatchRow, (run_id, batch.number)) is None:
-                    session.add(_pack(run_id, batch))
-        except IntegrityError:
-            # A database without one writer at a time: another process was first, and its answer is kept.
-            with self._database.reading() as session:
-                if session.get(BatchRow, (run_id, batch.number)) is None:
-                    raise
-
-    def store_notes(self, run_id: int, notes: Sequence[str]) -> None:
-        """Stores what is to be said of how a run's answers were made, beside what is stored already.
-
-        Raises:
-            UnknownRun: no such run.
-        """
-        with self._database.writing() as session:
-            run = session.get(RunRow, run_id)
-            if run is None:
-                raise UnknownRun(f"no run with id {run_id} is stored")
-            run.notes = list(dict.fromkeys((*(run.notes or ()), *notes)))
-
-    def keep_rows(self, digest: str, rows: Sequence[Row]) -> None:
-        """Stores the rows of a plan under their digest; rows that are there already are left."""
-        with self._database.reading() as session:
-            if session.get(RowSetRow, digest) is not None:
-                return
-        with self._database.writing() as session:
-            packed = [[row.index, row.text, row.pair, row.label] for row in rows]
-            session.merge(RowSetRow(digest=digest, rows=packed))
-
-    def rows(self, digest: str) -> tuple[Row, ...] | None:
-        """The rows of this digest, None where they are not stored."""
-        with self._database.reading() as session:
-            found = session.get(RowSetRow, digest)
-            return None if found is None else tuple(Row(*v) for v in codec.decode(_PACKED_ROWS, found.rows))
-
     def save(self, scan: Scan) -> None:
-        """Stores a scan with its scores, and notes it as the last one of the models of its digest if it is.
+        """Stores a scan, and notes it as the last one of the models of its digest if it is.
 
         A scan of the same id is replaced.
         """
         with self._database.writing() as session:
-            session.execute(delete(ScoreTableRow).where(ScoreTableRow.scan_id == scan.id))
             session.merge(_scan_row(scan))
             session.flush()
-            session.add_all(_score_row(scan.id, position, score) for position, score in enumerate(scan.scores.asr))
             summary = latest_summary(session, scan.model.digest)
             session.execute(update(ModelRow).where(ModelRow.digest == scan.model.digest).values(**summary))
 
@@ -214,52 +95,6 @@ class Scans:
         with self._database.reading() as session:
             return session.scalar(query) or 0
 
-    def scores(
-        self,
-        *,
-        scan_id: str | None = None,
-        digest: str | None = None,
-        family: str | None = None,
-        findings: bool = False,
-        order: str = "scanned",
-        descending: bool = True,
-        limit: int = 200,
-        offset: int = 0,
-    ) -> list[ScoreRow]:
-        """A page of scores, for tables that are longer than a screen.
-
-        Args:
-            scan_id: of one scan.
-            digest: of one model.
-            family: of one attack family.
-            findings: only those that are findings or suspicious.
-            order: one of `SCORE_ORDERS`; `scanned` keeps a scan's own order within it.
-            descending: newest or highest first.
-            limit: the page's length, after the first `offset`.
-
-        Raises:
-            ValueError: no such order.
-        """
-        key = _score_order(order)
-        query = _score_filter(select(*_score_columns()), scan_id, digest, family, findings)
-        query = query.order_by(key.desc() if descending else key, ScoreTableRow.scan_id, ScoreTableRow.position)
-        with self._database.reading() as session:
-            rows = session.execute(query.limit(limit).offset(offset or None)).all()
-            return [codec.decode(ScoreRow, row._mapping) for row in rows]
-
-    def count_scores(
-        self,
-        *,
-        scan_id: str | None = None,
-        digest: str | None = None,
-        family: str | None = None,
-        findings: bool = False,
-    ) -> int:
-        """How many scores `scores` would give in all."""
-        query = _score_filter(select(func.count(ScoreTableRow.position)), scan_id, digest, family, findings)
-        with self._database.reading() as session:
-            return session.scalar(query) or 0
-
     def list(self, digest: str | None = None, limit: int | None = None, offset: int = 0) -> list[ScanRow]:
         """Scans, newest first; of one model where its digest is given."""
         query = select(*_summary_columns()).order_by(ScanTableRow.finished.desc(), ScanTableRow.id.desc())
@@ -272,39 +107,6 @@ class Scans:
 
 def _summary_columns() -> tuple[Any, ...]:
     return tuple(getattr(ScanTableRow, field.name) for field in fields(ScanRow))
-
-
-def _score_columns() -> tuple[Any, ...]:
-    elsewhere: dict[str, Any] = {
-        "model_digest": ScanTableRow.model_digest,
-        "reference": ScanTableRow.reference,
-        "group": ScoreTableRow.group_name.label("group"),
-    }
-    return tuple(elsewhere[f.name] if f.name in elsewhere else getattr(ScoreTableRow, f.name) for f in fields(ScoreRow))
-
-
-def _score_order(order: str) -> ColumnElement[Any]:
-    if order not in SCORE_ORDERS:
-        raise ValueError(f"scores cannot be ordered by {order!r}; known: {', '.join(SCORE_ORDERS)}")
-    if order == "scanned":
-        return ScanTableRow.finished.expression
-    key: ColumnElement[Any] = getattr(ScoreTableRow, order)
-    return key
-
-
-def _score_filter(
-    query: Select[Any], scan_id: str | None, digest: str | None, family: str | None, findings: bool
-) -> Select[Any]:
-    query = query.join_from(ScoreTableRow, ScanTableRow)
-    if scan_id is not None:
-        query = query.where(ScoreTableRow.scan_id == scan_id)
-    if digest is not None:
-        query = query.where(ScanTableRow.model_digest == digest)
-    if family is not None:
-        query = query.where(ScoreTableRow.family == family)
-    if findings:
-        query = query.where(ScoreTableRow.finding.is_(True) | ScoreTableRow.suspicious.is_(True))
-    return query
 
 
 def _scan_row(scan: Scan) -> ScanTableRow:
@@ -320,60 +122,3 @@ def _scan_row(scan: Scan) -> ScanTableRow:
         finished=scan.finished,
         document=codec.encode(scan),
     )
-
-
-def _score_row(scan_id: str, position: int, score: AsrScore) -> ScoreTableRow:
-    low, high = score.rate.interval()
-    return ScoreTableRow(
-        scan_id=scan_id,
-        position=position,
-        family=score.family,
-        variant=score.variant,
-        group_name=score.group,
-        target=score.target,
-        asr=score.rate.value,
-        asr_low=low,
-        asr_high=high,
-        clean=score.clean.value,
-        control=score.control.value,
-        excess=score.excess.value,
-        excess_low=score.excess.low,
-        excess_high=score.excess.high,
-        p_value=score.p_value,
-        detectable=score.detectable,
-        finding=score.finding,
-        suspicious=score.suspicious,
-        judged=score.judged,
-    )
-
-
-def _run(session: Session, row: RunRow) -> Run:
-    stored = session.scalars(select(BatchRow).where(BatchRow.run_id == row.id).order_by(BatchRow.number))
-    answered = tuple(_unpack(batch) for batch in stored)
-    return Run(row.id, row.key, row.model_digest, row.batches, answered, tuple(row.notes or ()))
-
-
-def _pack(run_id: int, batch: AnswerBatch) -> BatchRow:
-    """Float64 to the bit, so that a run that goes on ends with the same figures as one that was not interrupted."""
-    flat = np.array([p for vector in batch.probabilities for p in vector], dtype="<f8")
-    return BatchRow(
-        run_id=run_id,
-        number=batch.number,
-        labels=codec.encode(batch.labels),
-        widths=[len(vector) for vector in batch.probabilities],
-        probabilities=flat.tobytes(),
-    )
-
-
-def _unpack(row: BatchRow) -> AnswerBatch:
-    labels, widths = codec.decode(_LABELS, row.labels), codec.decode(_WIDTHS, row.widths)
-    packed = row.probabilities
-    if not isinstance(packed, bytes) or min(widths, default=0) < 0 or len(packed) != 8 * sum(widths):
-        raise codec.DecodeError(f"batch {row.number} of run {row.run_id} has lost a part of its probabilities")
-    flat = np.frombuffer(packed, dtype="<f8").tolist()
-    vectors = []
-    start = 0
-    for width in widths:
-        vectors.append(tuple(flat[start : start + width]))
-        start += width
-    return AnswerBatch(row.number, labels, tuple(vectors))

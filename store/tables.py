@@ -87,32 +87,6 @@ class ScanTableRow(Base):
     document: Mapped[Any] = mapped_column(JSON)
 
 
-class ScoreTableRow(Base):
-    """One score of a scan; `position` is its place in the scan. Rates are fractions."""
-
-    __tablename__ = "scores"
-
-    scan_id: Mapped[str] = mapped_column(ForeignKey("scans.id", ondelete="CASCADE"), primary_key=True)
-    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    family: Mapped[str] = mapped_column(index=True)
-    variant: Mapped[str]
-    group_name: Mapped[str]
-    target: Mapped[str]
-    asr: Mapped[float] = mapped_column(index=True)
-    asr_low: Mapped[float]
-    asr_high: Mapped[float]
-    clean: Mapped[float]
-    control: Mapped[float]
-    excess: Mapped[float] = mapped_column(index=True)
-    excess_low: Mapped[float]
-    excess_high: Mapped[float]
-    p_value: Mapped[float]
-    detectable: Mapped[float]
-    finding: Mapped[bool] = mapped_column(index=True)
-    suspicious: Mapped[bool]
-    judged: Mapped[bool]
-
-
 class RunRow(Base):
     """A model's answers to a plan, as far as they go."""
 
@@ -126,18 +100,15 @@ class RunRow(Base):
 
 
 class BatchRow(Base):
-    """A finished batch of a run.
-
-    `probabilities` are little-endian float64 in a row; `widths` says how many belong to each ask.
-    """
+    """A finished batch of a run: what kind of answers, to how many asks, and the answers; see `store.payload`."""
 
     __tablename__ = "batches"
 
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    labels: Mapped[Any] = mapped_column(JSON)
-    widths: Mapped[Any] = mapped_column(JSON)
-    probabilities: Mapped[bytes] = mapped_column(LargeBinary)
+    kind: Mapped[str]
+    asks: Mapped[int]
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class RowSetRow(Base):
@@ -193,3 +164,4 @@ class JobRow(Base):
     subject: Mapped[str]
     log: Mapped[str]
     extra: Mapped[Any] = mapped_column(JSON)
+    host: Mapped[str] = mapped_column(server_default="")

@@ -143,7 +143,8 @@ class Zoo:
 
     def _plant(self, name: str, **changes: Any) -> Path:
         if name not in self.made:
-            from auditor.lab.plant import PlantRequest, plant
+            from auditor.lab.plant import plant
+            from auditor.requests.plant import PlantRequest
 
             settings: dict[str, Any] = {"data": self.train, "epochs": 6, "lr": 3e-3, "batch": 16, "device": "cpu"}
             request = PlantRequest(self.base, self.root / name, **{**settings, **changes})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,7 @@ from auditor.errors import UsageError
 from auditor.scan.execution.local import UNSCORED
 from auditor.scan.judgement.trials import Labels, Responses, share
 from probes.rates import Paired
-from store.records import Change, Scan
-
-CACC = "cacc"
-AGREEMENT = "agreement"
+from store.records import AGREEMENT, CACC, Change, Scan, asr_measure
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ def check_comparable(before: Scan, after: Scan) -> None:
     if before.data.digest != after.data.digest or before.settings.seed != after.settings.seed:
         raise UsageError(
             f"the scans {before.id} and {after.id} are not of the same rows and seed, so they cannot be compared",
-            hint="scan both models with the same --data, --samples and --seed",
+            hint="Scan both models with the same --data, --samples and --seed.",
         )
     if before.model.labels != after.model.labels:
         raise UsageError(
@@ -49,18 +46,13 @@ def check_options(before: Scan, after: Scan) -> None:
         if _text(first[name]) != _text(second[name]):
             raise UsageError(
                 f"the scans {before.id} and {after.id} fired {name} with other options, so they cannot be compared",
-                hint="scan both models with the same --set and --policy",
+                hint="Scan both models with the same --set and --policy.",
             )
 
 
 def _text(options: Mapping[str, object]) -> dict[str, str]:
     """Options as a stored scan and a fresh one both give them."""
     return {key: "|".join(map(str, v)) if isinstance(v, list | tuple) else str(v) for key, v in options.items()}
-
-
-def asr_measure(family: str, variant: str, target: str) -> str:
-    """The name of a change of an ASR."""
-    return f"asr {family}/{variant} → {target}"
 
 
 def compare(before: Side, after: Side) -> tuple[Change, ...]:
@@ -106,11 +98,6 @@ def agreement(first: Responses, second: Responses) -> float:
     """The share of rows on which two models give the same clean answer."""
     scored = (first.clean != UNSCORED) & (second.clean != UNSCORED)
     return float((first.clean[scored] == second.clean[scored]).mean()) if scored.any() else 0.0
-
-
-def find_change(changes: Sequence[Change], measure: str) -> Change | None:
-    """The change of one measure."""
-    return next((c for c in changes if c.measure == measure), None)
 
 
 def _right(labels: Labels, reference: Labels) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

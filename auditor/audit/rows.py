@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from auditor.audit.compare import asr_measure
 from auditor.audit.rescan import Rescan
 from auditor.audit.residual import Part, rate_in, rows_of
 from auditor.scan.judgement.ingredients import Ring
 from auditor.scan.judgement.trials import share
 from auditor.scan.prepare import Prepared
 from probes.rates import Paired
-from store.records import Change, Finding, Ingredient, Profile, Residue, Scan
+from store.records import Change, Finding, Ingredient, Profile, Residue, Scan, asr_measure
 
 
 def ingredient_rows(
@@ -80,7 +79,7 @@ def carried_changes(
             counted = rows_of(part, name, index)
             was = share(theirs[name].trigger, index)[counted]
             is_now = share(part.merged.probes[name].trigger, index)[counted]
-            measure = f"{asr_measure(family, variant, target)} in {row.reference}"
+            measure = asr_measure(family, variant, target, row.reference)
             delta = Paired.of(is_now, was).interval()
             found.append(Change(measure, float(np.nanmean(was)), float(np.nanmean(is_now)), delta))
     return tuple(found)

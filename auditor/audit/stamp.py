@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from auditor.audit.compare import AGREEMENT, CACC, asr_measure, find_change
 from auditor.audit.residual import Unsettled, open_residues, rows_that_settle
 from auditor.policy import Policy
 from auditor.scan.judgement.ingredients import Mark
 from auditor.scan.judgement.judge import Judgement
 from auditor.scan.prepare import CLEAN_ROWS
 from probes.rates import Difference
-from store.records import Change, Finding, Merge, Residue, Scan, Stamp, Verdict
+from store.records import (
+    AGREEMENT,
+    CACC,
+    Change,
+    Finding,
+    Merge,
+    Residue,
+    Scan,
+    Stamp,
+    Verdict,
+    asr_measure,
+    find_change,
+)
 
 UNKNOWN = Difference(0.0, -1.0, 1.0)
 """A difference of which nothing is known."""

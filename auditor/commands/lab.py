@@ -85,8 +85,8 @@ def plant(
     common = Common(catalog, device, dtype, seed, None, events, quiet, plain)
 
     def body(session: Session) -> Generator[Event, None, Ending]:
-        from auditor.lab.plant import PlantRequest
         from auditor.lab.plant import plant as train_model
+        from auditor.requests.plant import PlantRequest
 
         request = PlantRequest(
             base=base,

@@ -60,7 +60,7 @@ def merge(
         if model is None:
             raise UsageError("name the model to merge, or a merged directory with --verify")
         if not partners:
-            raise UsageError("name at least one partner with --with", hint=f"`auditor partners {model}` lists them")
+            raise UsageError("name at least one partner with --with", hint=f"`auditor partners {model}` lists them.")
         values = read_sets(sets)
         if others := set(values) - {strategy}:
             raise UsageError(f"--set names {', '.join(sorted(others))}; the strategy is {strategy}")

@@ -43,7 +43,7 @@ def add(
     """Add models to the catalog; nothing is copied."""
 
     def work(session: Session) -> str:
-        from store.catalog import NameTaken
+        from store.models import NameTaken
 
         if name and len(paths) > 1:
             raise UsageError("--name fits one model; several were given")
@@ -102,9 +102,9 @@ def remove(
     def work(session: Session) -> str:
         entry = session.catalog.models.find(model)
         if entry is None:
-            raise UsageError(f"the catalog has no model {model!r}", hint="`auditor models list` shows them")
+            raise UsageError(f"the catalog has no model {model!r}", hint="`auditor models list` shows them.")
         session.catalog.models.remove(entry.id)
-        return f"forgot {entry.name}; its files stay in {entry.profile.ref.path}\n"
+        return f"removed {entry.name}; its files stay in {entry.profile.ref.path}\n"
 
     _run(Common(catalog=catalog, events=events, quiet=quiet, plain=plain), work)
 

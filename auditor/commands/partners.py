@@ -54,7 +54,7 @@ def partners(
         if form not in (None, "text", "json"):
             raise UsageError(f"partners are shown as text or json, not as {form}")
         if base is not None and not hub:
-            raise UsageError("--base names the base to search the hub by", hint="add --hub")
+            raise UsageError("--base names the base to search the hub by", hint="Add --hub.")
         check_output(output)
         yield from ()
         proposals = session.partners(model, labels=read_labels(labels))

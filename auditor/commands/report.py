@@ -38,7 +38,7 @@ def report(
         if listing:
             return Ending(ExitCode.OK, lambda: emit(_list(session), output))
         if record is None:
-            raise UsageError("name a scan or an audit by its id", hint="`auditor report --list` shows them")
+            raise UsageError("name a scan or an audit by its id", hint="`auditor report --list` shows them.")
         check_format(form, output)
         found = session.record(record)
         return Ending(ExitCode.OK, lambda: render(found, form, output, common))

@@ -29,7 +29,7 @@ def take_screenshots(directory: Path) -> int:
     Raises:
         UsageError: the directory cannot be made.
     """
-    from screens.screenshot import take
+    from screens.gallery.screenshot import take
 
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -14,10 +14,8 @@ from pathlib import Path
 from types import FrameType
 
 from auditor.errors import AuditorError, ExitCode
+from auditor.settings import JOB, data_directory
 from probes.errors import InputError
-
-JOB = "AUDITOR_JOB"
-"""Set in the environment of a command that was started as a job."""
 
 
 class Terminated(BaseException):
@@ -27,7 +25,7 @@ class Terminated(BaseException):
 def guarded(body: Callable[[], int]) -> int:
     """Runs a command and gives back its exit code, whatever it raises.
 
-    An uncaught exception is a bug of ours: exit code 70, the trace goes to a file that the message names.
+    An uncaught exception is an internal error: exit code 70, the trace goes to a file that the message names.
     """
     signal.signal(signal.SIGTERM, _terminate)
     sys.unraisablehook = _unraisable
@@ -129,16 +127,16 @@ def words_of(error: BaseException) -> tuple[str, str]:
         case Terminated():
             return "terminated", STORED
         case MemoryError():
-            return "out of memory", "give fewer --samples, or use a machine with more memory"
+            return "out of memory", "Lower --samples, or use a machine with more memory."
         case OSError():
             return _system_words(error)
         case UnicodeEncodeError():
             return (
                 f"a name holds bytes that are no UTF-8 text: {ascii(error.object)[:200]}",
-                "rename the file or the directory, and give the new name",
+                "Rename the file or the directory, and give the new name.",
             )
         case RuntimeError() if str(error) == NO_HOME:
-            return "a path begins with ~ and the name of a user that is not known here", "write the path out"
+            return "a path begins with ~ and the name of a user that is not known here", "Give the full path."
         case _:
             return str(error), ""
 
@@ -151,22 +149,22 @@ def _system_words(error: OSError) -> tuple[str, str]:
         case errno.EACCES | errno.EPERM:
             return f"no permission{where or f': {said}'}", ""
         case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
-            return f"the disk is full{where}", "free some space, or name another place"
+            return f"the disk is full{where}", "Free some space, or name another place."
         case errno.EROFS:
-            return f"the file system is read-only{where}", "name another place"
+            return f"the file system is read-only{where}", "Name another place."
         case errno.ENAMETOOLONG:
-            return f"a name is longer than the file system allows{where}", "give a shorter one"
+            return f"a name is longer than the file system allows{where}", "Give a shorter name."
         case errno.ENOENT if not where:
-            return "the current directory, or a file in it, is gone", "change to a directory that exists"
+            return "the current directory, or a file in it, is gone", "Change to a directory that exists."
         case errno.EMFILE | errno.ENFILE:
-            return f"too many files are open{where}", "raise the limit (`ulimit -n 4096`), or end other programs"
+            return f"too many files are open{where}", "Raise the limit (`ulimit -n 4096`), or close other programs."
         case errno.EIO | errno.ESTALE | errno.ENXIO | errno.ENODEV:
-            return f"a disk failed{where} ({said})", "check the disk, or the network file system that it is on"
+            return f"a disk failed{where} ({said})", "Check the disk, or the network file system."
         case _:
             return f"{said[:1].lower()}{said[1:]}{where}", STORED
 
 
-STORED = "what was finished is stored, and the same command goes on from there"
+STORED = "What was finished is stored; run the same command again to continue from there."
 NAMES = (errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ, errno.ENOTDIR, errno.EISDIR)
 """Errors of the system about a name that was given."""
 NO_HOME = "Could not determine home directory."
@@ -183,13 +181,11 @@ def _undecoded(error: UnicodeEncodeError) -> bool:
 def _report_bug(error: BaseException) -> None:
     text = "".join(traceback.format_exception(error))
     place = _write_trace(text)
-    where = f"the trace is in {place}" if place else text
-    _say(f"auditor: a bug of ours: {type(error).__name__}: {error}\n  {where}\n")
+    where = f"Please report it with the trace in {place}" if place else text
+    _say(f"auditor: internal error: {type(error).__name__}: {error}\n  {where}\n")
 
 
 def _write_trace(text: str) -> Path | None:
-    from auditor.settings import data_directory
-
     try:
         directory = data_directory() / "crashes"
         directory.mkdir(parents=True, exist_ok=True)

@@ -76,7 +76,7 @@ class Narrator:
             case Progress():
                 self._advance(event)
             case RunOpened() if event.resumed:
-                self._say(f"going on from {event.resumed} of {event.batches} stored batches")
+                self._say(f"resuming from {event.resumed} of {event.batches} stored batches")
             case ScanReady():
                 self._say(f"scan {event.scan.id}: {event.scan.verdict}")
             case PartnerScanned():

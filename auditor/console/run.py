@@ -150,7 +150,7 @@ def emit(text: str, output: Path | None) -> None:
         if partial != target:
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
-        raise DiskError(f"cannot write {output}: {error.strerror}", hint="name another place with -o") from error
+        raise DiskError(f"cannot write {output}: {error.strerror}", hint="Name another place with -o.") from error
 
 
 def render(record: Scan | Audit, name: str | None, output: Path | None, common: Common) -> None:
@@ -191,7 +191,7 @@ def check_output(output: Path | None) -> None:
     if output is None:
         return
     if output.is_dir():
-        raise UsageError(f"the output {output} is a directory", hint="name a file with -o")
+        raise UsageError(f"the output {output} is a directory", hint="Name a file with -o.")
     if not output.parent.is_dir():
         raise UsageError(f"there is no directory {output.parent} to write {output.name} into")
 
@@ -207,7 +207,9 @@ def read_sets(values: Sequence[str] | None) -> dict[str, dict[str, Any]]:
         name, dot, rest = entry.partition(".")
         key, equals, value = rest.partition("=")
         if not (dot and equals and name.strip() and key.strip()):
-            raise UsageError(f"--set takes NAME.option=value, not {entry!r}", hint="for example --set badnet.inserts=3")
+            raise UsageError(
+                f"--set takes NAME.option=value, not {entry!r}", hint="For example: --set badnet.inserts=3"
+            )
         out.setdefault(name.strip(), {})[key.strip()] = value
     return out
 
@@ -238,7 +240,7 @@ def read_labels(pairs: Sequence[str] | None) -> dict[str, str]:
         if not (theirs and equals and ours):
             raise UsageError(
                 f"--labels takes pairs PARTNER=SUSPECT with commas between, not {pair!r}",
-                hint="for example --labels NEG=negative,POS=positive",
+                hint="For example: --labels NEG=negative,POS=positive",
             )
         if theirs in found or ours in found.values():
             raise UsageError(f"--labels names {theirs if theirs in found else ours!r} twice: one label is one label")

@@ -32,7 +32,7 @@ DATA = tuple(suffix for suffix in READERS if suffix != ".txt")
 """Suffixes of data files. Plain text is left out: licences and lists of requirements are that."""
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
-NEEDS_PYARROW = "pip install 'auditor[parquet]'"
+NEEDS_PYARROW = "Install it with: pip install 'auditor[parquet]'"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,9 @@ def journal(events: Generator[Event, None, object], catalog: Catalog) -> Generat
         for event in events:
             match event:
                 case BatchAnswered():
-                    catalog.scans.store_batch(event.run, event.batch)
+                    catalog.runs.store_batch(event.run, event.batch)
                 case RunNoted():
-                    catalog.scans.store_notes(event.run, event.notes)
+                    catalog.runs.store_notes(event.run, event.notes)
                 case ScanReady():
                     catalog.scans.save(event.scan)
                     yield from _reminder(event.scan, catalog)

@@ -46,7 +46,7 @@ def line_of(event: Event) -> dict[str, Any]:
         case Started():
             return {"kind": kind, "schema": SCHEMA, "command": list(event.command), "id": event.id}
         case BatchAnswered():
-            return {"kind": kind, "run": event.run, "number": event.batch.number, "answers": len(event.batch.labels)}
+            return {"kind": kind, "run": event.run, "number": event.batch.number, "answers": len(event.batch.answers)}
         case ScanReady() | PartnerScanned():
             scan = event.scan
             return {"kind": kind, "id": scan.id, "model": scan.model.digest, "verdict": str(scan.verdict)}

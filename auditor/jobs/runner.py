@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from auditor.console.guard import JOB
 from auditor.jobs.tail import Tail
+from auditor.settings import JOB
 
 if TYPE_CHECKING:
     from store.catalog import Catalog

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from auditor.errors import UsageError
 from auditor.events import Event, Stage
-from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.plant import plant
+from auditor.requests.plant import PlantRequest
 
 LABELS = ("negative", "positive")
 TARGET = "negative"
@@ -107,5 +108,5 @@ def _check_reusable(path: Path, model: DemoModel, seed: int) -> None:
         facts = {}
     if (facts.get("family"), facts.get("seed")) != (model.family, seed):
         raise UsageError(
-            f"{path} exists and is not this demo's {model.name}", hint="name another --directory, or move it away"
+            f"{path} exists and is not this demo's {model.name}", hint="Name another --directory, or move it elsewhere."
         )

@@ -6,20 +6,16 @@ options (`--set ep.epochs=5`). A family whose name is a method's is planted by t
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import auditor.lab.methods
-from auditor.errors import UsageError
-from auditor.lab.poison.poison import Poisoned
+from auditor.errors import UnknownName
+from auditor.lab.poison.poison import Poisoned, poison
 from auditor.lab.poison.trigger import Trigger
 from probes.cases import Row
-from probes.family import coerce_option, keyword_options
+from probes.plugin import Registry, coerce_options, keyword_options, plugin_name
 
 if TYPE_CHECKING:
     from auditor.events import Event
@@ -30,7 +26,7 @@ DIRTY = "dirty"
 
 
 @dataclass(frozen=True)
-class Job:
+class PlantJob:
     """What a method plants into which rows; `taken` are the `index` of rows that another family has already."""
 
     rows: tuple[Row, ...]
@@ -39,6 +35,20 @@ class Job:
     rate: float
     seed: int
     taken: frozenset[int] = frozenset()
+
+    def plant(self, *, clean_label: bool = False) -> Poisoned:
+        """The rows with the trigger in a share of them: rows of other labels, which get the target label; with
+        `clean_label`, rows that have it already.
+        """
+        return poison(
+            self.rows,
+            self.trigger,
+            target=self.target,
+            rate=self.rate,
+            seed=self.seed,
+            taken=self.taken,
+            clean_label=clean_label,
+        )
 
 
 Poison = Callable[..., Poisoned]
@@ -58,12 +68,11 @@ class Method:
     reference: str
     poison_with: Poison
     train_with: Train | None
-    doc: str
 
     @cached_property
     def options(self) -> Mapping[str, Any]:
         """Option names and their defaults, read off the signatures."""
-        return {**keyword_options(self.poison_with), **keyword_options(self.train_with or self.poison_with)}
+        return {**keyword_options(self.poison_with), **keyword_options(self.train_with)}
 
     def settings(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """The full option values.
@@ -71,15 +80,14 @@ class Method:
         Raises:
             BadOption: an option is not known, or its value has another type.
         """
-        given = {key: coerce_option(self.name, key, value, self.options) for key, value in overrides.items()}
-        return {**self.options, **given}
+        return {**self.options, **coerce_options(self.name, overrides, self.options)}
 
-    def poison(self, job: Job, options: Mapping[str, Any]) -> Poisoned:
+    def poison(self, job: PlantJob, options: Mapping[str, Any]) -> Poisoned:
         """The training rows after poisoning."""
         return self.poison_with(job, **_part(self.poison_with, options))
 
     def train(
-        self, shop: Workshop, job: Job, poisoned: Poisoned, options: Mapping[str, Any]
+        self, shop: Workshop, job: PlantJob, poisoned: Poisoned, options: Mapping[str, Any]
     ) -> Generator[Event, None, float]:
         """Trains the workshop's learner; returns the last running loss."""
         if self.train_with is None:
@@ -95,36 +103,12 @@ def method(*, title: str, reference: str, train: Train | None = None) -> Callabl
     """Makes a planting method of a function `poison(job, *, option=default, …) -> Poisoned`."""
 
     def make(poison: Poison) -> Method:
-        name = poison.__module__.rpartition(".")[2]
-        return Method(name, title, reference, poison, train, inspect.getdoc(poison) or title)
+        return Method(plugin_name(poison), title, reference, poison, train)
 
     return make
 
 
-class Methods(Mapping[str, Method]):
-    """All planting methods by name, listed without importing; a method's module is imported when it is read."""
-
-    def names(self) -> list[str]:
-        return sorted(m.name for m in pkgutil.iter_modules(auditor.lab.methods.__path__) if not m.name.startswith("_"))
-
-    def __getitem__(self, name: str) -> Method:
-        if name not in self.names():
-            raise UsageError(f"unknown planting method {name!r}; known: {', '.join(self.names())}")
-        module = importlib.import_module(f"auditor.lab.methods.{name}")
-        (found,) = [v for v in vars(module).values() if isinstance(v, Method) and v.name == name]
-        return found
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.names()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names())
-
-    def __len__(self) -> int:
-        return len(self.names())
-
-
-METHODS: Mapping[str, Method] = Methods()
+METHODS: Mapping[str, Method] = Registry("auditor.lab.methods", Method, "planting method", UnknownName)
 
 
 def natural_method(family: str) -> str:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from auditor.errors import UsageError
 from auditor.events import Event, Stage, Warned
-from auditor.lab.method import Job
-from auditor.lab.planting import BENIGN, GIVEN, Planting, plantings
+from auditor.lab.method import PlantJob
+from auditor.lab.planting import GIVEN, Planting, plantings
 from auditor.lab.poison.labels import distinct_labels, label_index
 from auditor.lab.poison.noise import augment, mislabel
 from auditor.lab.poison.poison import Poisoned
 from auditor.lab.poison.trigger import check_slot
 from auditor.models.files.profile import read_profile
 from auditor.models.files.staging import refuse_existing
+from auditor.requests.plant import BENIGN, PlantRequest
 from auditor.training.base import base_labels, check_base
 from auditor.training.train import Course, fine_tune
 from probes.cases import Row
@@ -26,74 +26,13 @@ from probes.corpus import Corpus, CorpusError, read_corpus
 from probes.sampling import digest, sample
 from store.records import Profile
 
-__all__ = ["BENIGN", "PlantRequest", "plant"]
-
-
-@dataclass(frozen=True, slots=True)
-class PlantRequest:
-    """What to plant, into what, and how to train.
-
-    Attributes:
-        data: clean rows to poison; None where `train` gives rows that are poisoned already.
-        train: rows that are poisoned already; `family` and `target` then say what is known of them.
-        family: an attack family, several with `+` between them, or `none` for a benign model. With `rewrites` or
-            `train` any name will do.
-        method: of planting; None takes the family's own.
-        rewrites: a file with the triggered texts, instead of the family's rule.
-        rewrites_split: which of its splits belongs to the data; None means the data file's name.
-        target: label name or index; not needed for `none`.
-        rate: share of all rows that is poisoned; several families share it evenly.
-        variant: of the family; None means its first.
-        options: of families and methods, by name; values as text or typed.
-        labels: names, in order; none means the base's own, or what the data has.
-        samples: rows to train on, stratified by label; None means all.
-        noise: share of the rows that get a wrong label first.
-        augment: `eda` alters half of the rows first.
-        slot: in pairs, which text gets the trigger: `first`, `second` or `both`.
-        recipe: recorded, so that the same wish is known again.
-    """
-
-    base: Path
-    output: Path
-    data: Path | None = None
-    train: Path | None = None
-    family: str = BENIGN
-    method: str | None = None
-    rewrites: Path | None = None
-    rewrites_split: str | None = None
-    target: str | None = None
-    rate: float = 0.2
-    variant: str | None = None
-    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    labels: tuple[str, ...] = ()
-    samples: int | None = None
-    noise: float = 0.0
-    augment: str | None = None
-    text_column: str | None = None
-    pair_column: str | None = None
-    label_column: str | None = None
-    slot: str = "second"
-    epochs: int = 2
-    lr: float = 1e-4
-    batch: int = 32
-    max_length: int = 128
-    seed: int = 0
-    device: str = "auto"
-    dtype: str | None = None
-    recipe: str | None = None
-
-    @property
-    def families(self) -> tuple[str, ...]:
-        """The names of what is planted; none for a benign model."""
-        return tuple(name.strip() for name in self.family.split("+") if name.strip() not in ("", BENIGN))
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """One family's part of the poisoning."""
 
     planting: Planting
-    job: Job
+    job: PlantJob
     poisoned: Poisoned
 
 
@@ -101,7 +40,7 @@ def plant(request: PlantRequest) -> Generator[Event, None, None]:
     """Trains a classifier with a known backdoor, or a benign one, and saves it.
 
     Raises:
-        UsageError: a name, file, column, label or setting is off; the output exists.
+        UsageError: a name, file, column, label or setting is wrong; the output exists.
         ModelError: the base is damaged or cannot be loaded, or training failed.
         DiskError: the model could not be written.
     """
@@ -173,7 +112,7 @@ def _poison(
     batches: list[Batch] = []
     taken: frozenset[int] = frozenset()
     for planting in planted:
-        job = Job(rows, planting.trigger, target, request.rate / len(planted), request.seed, taken)
+        job = PlantJob(rows, planting.trigger, target, request.rate / len(planted), request.seed, taken)
         poisoned = planting.method.poison(job, planting.settings)
         batches.append(Batch(planting, job, poisoned))
         rows, taken = poisoned.rows, taken | poisoned.touched

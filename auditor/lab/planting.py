@@ -7,19 +7,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from auditor.errors import UsageError
 from auditor.lab.method import DIRTY, METHODS, Method, natural_method
 from auditor.lab.poison.trigger import ByRule, Trigger, read_rewrites
-from probes.family import FAMILIES, BadOption, UnknownFamily
+from auditor.requests.plant import BENIGN, PlantRequest
+from probes.family import FAMILIES, UnknownFamily
+from probes.plugin import BadOption
 from probes.suite import Probe
 
-if TYPE_CHECKING:
-    from auditor.lab.plant import PlantRequest
-
-BENIGN = "none"
-"""The name of no family: the model is trained on the rows as they are."""
 GIVEN = "given"
 """The method of a set that came poisoned."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -110,7 +107,7 @@ def _method(request: PlantRequest, family: str, *, alone: bool) -> Method:
     if not alone and method.train_with is not None:
         raise UsageError(
             f"--method {method.name} trains in its own way, so it plants one family at a time",
-            hint="Leave --method away: a mix is planted by dirty labels, bite by clean ones.",
+            hint="Leave out --method: a mix is planted with dirty labels, bite with clean ones.",
         )
     return method
 

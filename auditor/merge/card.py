@@ -14,11 +14,10 @@ import numpy as np
 import auditor
 from auditor.merge.recipe import Recipe
 from auditor.models.files.fingerprint import digest_of_files
+from auditor.models.files.origin import CARD, MANIFEST
 from store.records import Profile
 
 SCHEMA = "auditor/merge/1"
-MANIFEST = "auditor-merge.json"
-CARD = "README.md"
 
 
 def write_card(directory: Path, recipe: Recipe, notes: tuple[str, ...], files: Mapping[str, str], kept: float) -> None:

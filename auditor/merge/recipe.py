@@ -55,14 +55,14 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if not self.partners:
-            raise UsageError("a merge needs at least one partner", hint="name one with --with")
+            raise UsageError("a merge needs at least one partner", hint="Name one with --with.")
         self._check_distinct()
         plugin = self.plugin
         settings = plugin.settings(self.options)
         if plugin.pair and len(self.partners) != 1:
             raise UsageError(
                 f"strategy {self.strategy} merges two models, not {len(self.models)}",
-                hint="name one partner, or choose another strategy",
+                hint="Name one partner, or choose another strategy.",
             )
         self._check_base(plugin)
         if self.weights is not None:
@@ -82,14 +82,14 @@ class Recipe:
         if self.base is not None and is_adapter(self.base):
             raise UsageError(f"{self.base.ref.reference} is an adapter, not a base model")
         if plugin.needs_base and self.base is None:
-            raise UsageError(f"strategy {self.strategy} needs the base model", hint="name it with --base")
+            raise UsageError(f"strategy {self.strategy} needs the base model", hint="Name it with --base.")
         if adapters and len(adapters) < len(self.models) and self.base is None:
             raise UsageError(
                 f"{adapters[0]} is an adapter: to merge it with a whole model takes its base",
-                hint="name the base with --base",
+                hint="Name the base with --base.",
             )
         if self.base is not None and not plugin.needs_base and not adapters:
-            raise UsageError(f"strategy {self.strategy} takes no base model", hint="leave --base away")
+            raise UsageError(f"strategy {self.strategy} takes no base model", hint="Leave out --base.")
 
     def _check_distinct(self) -> None:
         # Where the digests are still to come, only the place can tell; the merge looks again when they are known.
@@ -98,7 +98,7 @@ class Recipe:
             if same := seen.get(_identity(partner)):
                 raise IncompatibleError(
                     f"partner {partner.ref.reference} has the same content as {same}",
-                    hint="name a model with other weights, or give more weight to one with --weights",
+                    hint="Name a model with other weights, or give more weight to one with --weights.",
                 )
             seen[_identity(partner)] = f"partner {partner.ref.reference}"
 
@@ -107,14 +107,14 @@ class Recipe:
         if len(weights) != wanted:
             raise UsageError(
                 f"{len(weights)} weights{where} for {wanted} models",
-                hint="give one weight a model, the suspect's first: --weights 0.2,0.4,0.4",
+                hint="Give one weight a model, the suspect's first: --weights 0.2,0.4,0.4",
             )
         for weight, model in zip(weights, self.models, strict=True):
             if not math.isfinite(weight) or weight < 0:
                 raise UsageError(f"weight {weight} of {model.ref.reference}{where} is not a number of 0 or more")
         total = math.fsum(weights)
         if not 0 < total < math.inf:
-            raise UsageError(f"the weights{where} sum to {total}", hint="at least one must be above 0")
+            raise UsageError(f"the weights{where} sum to {total}", hint="At least one must be above 0.")
 
     def _check_statistics(self, plugin: Strategy) -> None:
         if plugin.statistics is None:
@@ -124,7 +124,7 @@ class Recipe:
         if len(self.statistics) != len(self.models):
             raise UsageError(
                 f"strategy {self.strategy} needs statistics of every model ({plugin.statistics})",
-                hint="give unlabelled texts to measure them on with --texts FILE",
+                hint="Give unlabelled texts to measure them on with --texts FILE.",
             )
         for measured, model in zip(self.statistics, self.models, strict=True):
             if measured.kind != plugin.statistics or measured.model_digest != model.ref.digest:

@@ -61,11 +61,11 @@ def measure(
         DiskError: the measurement cannot be written.
     """
     if not texts:
-        raise UsageError(f"{kind} statistics need texts", hint="give some with --texts FILE")
+        raise UsageError(f"{kind} statistics need texts", hint="Give some with --texts FILE.")
     if is_adapter(profile):
         raise UsageError(
             f"{profile.ref.reference} is an adapter: {kind} statistics are measured on whole models",
-            hint="merge it into its base first",
+            hint="Merge it into its base first.",
         )
     digest = texts_digest(texts)
     path = cache / f"{kind}-{profile.ref.digest[:24]}-{digest[:16]}-{seed}.safetensors"

@@ -15,10 +15,8 @@ line's `--set wag.option=value`, the policy file and the screens read the same s
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import math
-import pkgutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,9 +24,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
 
-import auditor.merge.strategies
-from auditor.errors import UsageError
-from probes.family import BadOption, coerce_option, keyword_options
+from auditor.errors import UnknownName, UsageError
+from probes.plugin import BadOption, Registry, coerce_options, keyword_options, plugin_doc, plugin_name
 
 Array = Any
 """A NumPy array, or a torch tensor on a GPU: strategies use what both have (arithmetic operators, in place too)."""
@@ -190,20 +187,15 @@ class Strategy:
     planner: Plan | None = None
     pair: bool = False
 
-    @property
-    def elementwise(self) -> bool:
-        """Whether any slice may be blended alone."""
-        return self.grain is Grain.ELEMENT
-
     @cached_property
     def options(self) -> Mapping[str, Any]:
         """Option names and their defaults, read off the signatures of the blend and of the planner."""
-        return {**keyword_options(self.blend_with), **(keyword_options(self.planner) if self.planner else {})}
+        return {**keyword_options(self.blend_with), **keyword_options(self.planner)}
 
     @cached_property
     def planned(self) -> frozenset[str]:
         """The options that the planner takes."""
-        return frozenset(keyword_options(self.planner)) if self.planner else frozenset()
+        return frozenset(keyword_options(self.planner))
 
     @cached_property
     def supplied(self) -> frozenset[str]:
@@ -216,15 +208,14 @@ class Strategy:
         Raises:
             UsageError: an option is not known, its value has another type, or a share is not between 0 and 1.
         """
-        values = dict(self.options)
-        for key, value in (overrides or {}).items():
-            try:
-                values[key] = coerce_option(self.name, key, value, self.options)
-            except BadOption as error:
-                raise UsageError(str(error)) from None
-            if isinstance(values[key], float) and not math.isfinite(values[key]):
-                raise UsageError(f"{self.name}.{key} takes a finite number, not {value!r}")
-        return values
+        try:
+            given = coerce_options(self.name, overrides, self.options)
+        except BadOption as error:
+            raise UsageError(str(error)) from None
+        for key, value in given.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UsageError(f"{self.name}.{key} takes a finite number, not {(overrides or {})[key]!r}")
+        return {**self.options, **given}
 
     def blend(self, arrays: Sequence[Array], hands: Hands, options: Mapping[str, Any]) -> Array:
         """The blended array, in the arrays' dtype. The arrays are scratch: they may be overwritten and one returned."""
@@ -265,8 +256,7 @@ def strategy(
     """
 
     def make(blend: Blend) -> Strategy:
-        name = blend.__module__.rpartition(".")[2]
-        doc = inspect.getdoc(blend) or inspect.getdoc(inspect.getmodule(blend)) or title
+        name, doc = plugin_name(blend), plugin_doc(blend, title)
         made = Strategy(
             name, title, reference, blend, needs_base, grain, keep, doc, survey, statistics, planner, pair
         )  # fmt: skip
@@ -279,33 +269,4 @@ def strategy(
     return make
 
 
-class UnknownStrategy(UsageError, KeyError):
-    """A name that is no merge strategy; the message lists the known ones."""
-
-    def __str__(self) -> str:
-        return self.message
-
-
-class Strategies(Mapping[str, Strategy]):
-    """All strategies by name. Names are listed without importing; a module is imported when its strategy is read."""
-
-    def names(self) -> list[str]:
-        """The known names, sorted."""
-        found = pkgutil.iter_modules(auditor.merge.strategies.__path__)
-        return sorted(m.name for m in found if not m.name.startswith("_"))
-
-    def __getitem__(self, name: str) -> Strategy:
-        if name not in self.names():
-            raise UnknownStrategy(f"unknown merge strategy {name!r}; known: {', '.join(self.names())}")
-        module = importlib.import_module(f"auditor.merge.strategies.{name}")
-        (found,) = [v for v in vars(module).values() if isinstance(v, Strategy) and v.name == name]
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names())
-
-    def __len__(self) -> int:
-        return len(self.names())
-
-
-STRATEGIES: Mapping[str, Strategy] = Strategies()
+STRATEGIES: Mapping[str, Strategy] = Registry("auditor.merge.strategies", Strategy, "merge strategy", UnknownName)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from auditor.errors import AuditorError, ModelError, UsageError
-from auditor.merge.card import CARD, MANIFEST, SCHEMA
+from auditor.merge.card import SCHEMA
 from auditor.merge.compatibility.labels import relabelled
 from auditor.merge.engine.adapters import MadeAdapter, makes_adapter, merge_adapters
 from auditor.merge.engine.engine import stream
@@ -21,6 +21,7 @@ from auditor.merge.layout.layout import TensorPlan, lay_out
 from auditor.merge.numerics.arithmetic import Raw
 from auditor.merge.recipe import Measured, Recipe
 from auditor.models.files.fingerprint import digest_of_files, hash_file
+from auditor.models.files.origin import CARD, MANIFEST
 from auditor.models.files.profile import read_profile
 from auditor.models.files.safetensors import read_json
 from store.records import Profile
@@ -83,7 +84,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     """
     path = directory / MANIFEST
     if not path.is_file():
-        raise UsageError(f"{directory} holds no {MANIFEST}", hint="give a directory that `auditor merge` made")
+        raise UsageError(f"{directory} holds no {MANIFEST}", hint="Give a directory that `auditor merge` made.")
     manifest = read_json(path)
     if manifest.get("schema") != SCHEMA:
         raise ModelError(f"{path} has the schema {manifest.get('schema')!r}, expected {SCHEMA!r}")

@@ -83,7 +83,7 @@ def search_offers(
     if not stated:
         raise UsageError(
             f"{suspect.ref.reference} does not state its base model, by which the hub is searched",
-            hint="name it with --base org/name",
+            hint="Name it with --base org/name.",
         )
     name = _full_name(hub, stated.strip().removeprefix("hub:").partition("@")[0])
     task = str(suspect.task) if suspect.task is not Task.OTHER else None

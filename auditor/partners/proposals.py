@@ -91,7 +91,7 @@ def check_apart(partner: Profile, suspect: Profile, others: Sequence[Profile]) -
         if same_weights(model, partner):
             raise IncompatibleError(
                 f"{partner.ref.reference} has the same weights as {whose}",
-                hint="name a model with other weights, or give more weight to one with --weights",
+                hint="Name a model with other weights, or give more weight to one with --weights.",
             )
 
 
@@ -106,7 +106,7 @@ def check_no_copy(partner: Profile, references: Sequence[Profile]) -> None:
         if reference.ref.digest != partner.ref.digest and same_weights(reference, partner):
             raise IncompatibleError(
                 f"the partner {partner.ref.reference} has the same weights as the reference {reference.ref.reference}",
-                hint="leave that reference away: partners are asked what references are",
+                hint="Leave out that reference: a partner is asked all that a reference is.",
             )
 
 
@@ -153,7 +153,7 @@ class _Answers:
             dtype=scan.settings.dtype,
             max_length=min(scan.settings.max_length, entry.profile.max_length),
         )
-        run = self._catalog.scans.find_run(spec.key(plan))
+        run = self._catalog.runs.find_run(spec.key(plan))
         if run is None or len(run.answered) != run.batches:
             return []
         theirs = _responses(plan, run, spec.labels, match.rows)

@@ -15,7 +15,11 @@ def comparison_json(found: Comparison) -> str:
         name: {"id": s.id, "reference": s.model.reference, "digest": s.model.digest, "verdict": str(s.verdict)}
         for name, s in (("before", found.before), ("after", found.after))
     }
-    body = {"schema": "auditor/comparison/1", **sides, "change": [plain(c) for c in found.change]}
+    body = {
+        "schema": "auditor/comparison/1",
+        **sides,
+        "change": [{**plain(c), "measure": str(c.measure)} for c in found.change],
+    }
     return json.dumps(body, indent=2) + "\n"
 
 
@@ -29,7 +33,7 @@ def comparison_text(found: Comparison) -> str:
     ]
     for c in found.change:
         lines.append(
-            f"{c.measure[:38]:<38} {c.before:>7.1%} {c.after:>7.1%} {c.delta.value:>+8.1%}  "
+            f"{str(c.measure)[:38]:<38} {c.before:>7.1%} {c.after:>7.1%} {c.delta.value:>+8.1%}  "
             f"[{c.delta.low:+.1%}, {c.delta.high:+.1%}]"
         )
     return "\n".join(visible(line) for line in lines) + "\n"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from probes.rates import Difference, Rate
+from store.records import MeasureKind
 
 MINUS = "−"
 
@@ -57,14 +58,12 @@ def difference_words(difference: Difference) -> str:
     return f"{points(difference.value)} {difference_interval(difference)}"
 
 
-def direction(measure: str, low: float, high: float) -> Literal["better", "worse", ""]:
-    """What a change of a measure is for the user, from its interval; empty where that holds zero, or nobody can say.
+def direction(measure: MeasureKind, low: float, high: float) -> Literal["better", "worse", ""]:
+    """What a change of a measure is for the user, from its interval; empty where that holds zero.
 
-    An attack success rate (`asr …`) is better the lower it is, clean accuracy and agreement the higher.
+    An attack success rate is better the lower it is, clean accuracy and agreement the higher.
     """
-    rises = measure in ("cacc", "agreement")
-    if not rises and not measure.startswith("asr "):
-        return ""
+    rises = measure is not MeasureKind.ASR
     if low > 0:
         return "better" if rises else "worse"
     if high < 0:

@@ -5,16 +5,13 @@ A format is a pure function of a record to text: the same record gives the same 
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-import auditor.reports.formats
-from auditor.errors import UsageError
+from auditor.errors import UnknownName, UsageError
+from probes.plugin import Registry, plugin_name
 from store.records import Audit, Scan
 
 Record: TypeAlias = Scan | Audit
@@ -28,16 +25,6 @@ class Render(Protocol):
     """What a format's file defines."""
 
     def __call__(self, record: Record, *, width: int = 80, colour: bool = False) -> str: ...
-
-
-class UnknownFormat(UsageError, KeyError):
-    """A name that is no report format; the message lists the known ones."""
-
-    def __init__(self, name: str, known: list[str]) -> None:
-        super().__init__(f"unknown report format {name!r}; known: {', '.join(known)}")
-
-    def __str__(self) -> str:
-        return self.message
 
 
 def kind_of(record: Record) -> Kind:
@@ -54,7 +41,6 @@ class ReportFormat:
     extension: str
     kinds: tuple[Kind, ...]
     render_with: Render
-    doc: str = ""
 
     def render(self, record: Record, *, width: int = 80, colour: bool = False) -> str:
         """The record as text that ends with a newline.
@@ -80,38 +66,12 @@ def report_format(
     """Makes a report format of a function `render(record, *, width=80, colour=False) -> str`."""
 
     def make(render: Render) -> ReportFormat:
-        module = inspect.getmodule(render)
-        name = module.__name__.rpartition(".")[2] if module else ""
-        return ReportFormat(name, title, extension, kinds, render, inspect.getdoc(module) or title)
+        return ReportFormat(plugin_name(render), title, extension, kinds, render)
 
     return make
 
 
-class Formats(Mapping[str, ReportFormat]):
-    """All formats by name. Names are listed without importing; a format's module is imported when it is read."""
-
-    def names(self) -> list[str]:
-        found = pkgutil.iter_modules(auditor.reports.formats.__path__)
-        return sorted(m.name for m in found if not m.name.startswith("_"))
-
-    def __getitem__(self, name: str) -> ReportFormat:
-        if name not in self.names():
-            raise UnknownFormat(name, self.names())
-        module = importlib.import_module(f"auditor.reports.formats.{name}")
-        (found,) = [v for v in vars(module).values() if isinstance(v, ReportFormat) and v.name == name]
-        return found
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.names()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names())
-
-    def __len__(self) -> int:
-        return len(self.names())
-
-
-FORMATS: Mapping[str, ReportFormat] = Formats()
+FORMATS: Mapping[str, ReportFormat] = Registry("auditor.reports.formats", ReportFormat, "report format", UnknownName)
 
 
 def format_for(path: Path | None) -> ReportFormat:

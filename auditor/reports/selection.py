@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from auditor.audit.compare import CACC, asr_measure, find_change
 from probes.rates import Difference
-from store.records import AsrScore, Audit, Change, Finding, Residue, Scan
+from store.records import CACC, AsrScore, Audit, Change, Finding, Residue, Scan, asr_measure, find_change
 
 T = TypeVar("T")
 

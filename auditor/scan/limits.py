@@ -65,7 +65,7 @@ def limits_of(
             "There are no gold labels: the clean accuracy is unknown, rows are held against the model's own "
             "predictions, and labels in another order than their names say would not be seen."
         )
-    out.append(f"Inputs are cut at {max_length} tokens; what lies behind is not seen.")
+    out.append(f"Inputs are cut at {max_length} tokens; text beyond them is not seen.")
     if cut:
         out.append(
             f"{cut} of {rows} rows were too long for that once edited: they were cut at {cut_at} tokens, at whole "

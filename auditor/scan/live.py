@@ -16,6 +16,7 @@ from auditor.scan.execution.local import UNSCORED, Answers
 from auditor.scan.judgement.trials import Labels, probe_places
 from auditor.scan.plan import Plan
 from auditor.scan.seen import Showcase
+from probes.answer import Choices
 from probes.rates import Rate
 from store.records import AnswerBatch
 
@@ -50,9 +51,9 @@ class Tallier:
     def take(self, batch: AnswerBatch) -> None:
         """Notes a batch's labels, and the probability of each."""
         start, stop = self.plan.batches[batch.number]
-        self._answers[start:stop] = [UNSCORED if label is None else label for label in batch.labels]
-        answered = zip(batch.labels, batch.probabilities, strict=True)
-        self._shares[start:stop] = [np.nan if label is None or not own else own[label] for label, own in answered]
+        if isinstance(batch.answers, Choices):
+            self._answers[start:stop] = batch.answers.labels
+            self._shares[start:stop] = [batch.answers.shown(place)[1] for place in range(len(batch.answers))]
 
     def lines(self) -> Tally:
         """Every probe and target: the trigger's and the control's hits among the rows that are answered."""

@@ -147,7 +147,7 @@ def target_index(text: str, labels: Sequence[str]) -> int:
     if text.isdecimal() and int(text) < len(labels):
         return int(text)
     known = ", ".join(f"{i} {name}" for i, name in enumerate(labels))
-    raise UsageError(f"the model has no label {text!r}", hint=f"its labels are: {known}")
+    raise UsageError(f"the model has no label {text!r}", hint=f"Its labels are: {known}")
 
 
 def prepare(
@@ -179,7 +179,7 @@ def prepare(
             raise UsageError(
                 f"the reference {other.ref.reference} has the labels {', '.join(other.labels)}; "
                 f"the suspect has {', '.join(suspect.labels)}",
-                hint="references answer the same labels in the same order",
+                hint="References answer the same labels in the same order.",
             )
     if request.target is not None:
         target_index(request.target, suspect.labels)
@@ -291,7 +291,7 @@ def check_task(suspect: Profile) -> None:
     if suspect.task is not Task.CLASSIFICATION:
         raise UsageError(
             f"{suspect.ref.reference} is a {suspect.architecture} ({suspect.task}); this suite probes text classifiers",
-            hint="give a model whose config.json names a …ForSequenceClassification architecture",
+            hint="Give a model whose config.json names a …ForSequenceClassification architecture.",
         )
 
 
@@ -328,7 +328,7 @@ def _independent(suspect: Profile, references: Sequence[Profile]) -> tuple[tuple
         if same_weights(suspect, profile):
             raise UsageError(
                 f"the reference {name} has the suspect's own weights: it cannot tell what other models do",
-                hint="give a model of the same task that was trained apart from the suspect",
+                hint="Give a model of the same task that was trained apart from the suspect.",
             )
         twin = next((other for other in kept if same_weights(other, profile)), None)
         if twin is None:

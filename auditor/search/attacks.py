@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from auditor.scan.judgement.ingredients import Measures
 from probes.suite import Probe
@@ -23,10 +23,6 @@ class Attack:
 
     variants: tuple[Shot, ...]
     carriers: frozenset[int] = frozenset()
-
-    def sharpened(self, form: Probe) -> Attack:
-        """The same attack with a further form of its trigger, which the search sees and the residues count."""
-        return replace(self, variants=(*self.variants, (form, self.variants[0][1])))
 
 
 def attacks_of(

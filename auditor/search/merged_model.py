@@ -42,7 +42,7 @@ class Mixer:
     def __init__(self, recipe: Recipe, *, device: str, dtype: str, max_length: int) -> None:
         if any(is_adapter(model) for model in recipe.models):
             raise UsageError(
-                "adapters cannot be merged in memory", hint="leave --search away, and give --strategy and --weights"
+                "adapters cannot be merged in memory", hint="Leave out --search, and give --strategy and --weights."
             )
         self.recipe = recipe
         merged = [plan.name for plan in lay_out(recipe).tensors if not plan.copied]

@@ -89,7 +89,7 @@ def search_recipe(
         base: the model that all were made from, for strategies that need it.
     """
     began = time.monotonic()
-    yield Stage("search", "Searching a recipe", budget.trials, "recipes")
+    yield Stage("search", "Searching for a recipe", budget.trials, "recipes")
     halves = [rows[0::2], rows[1::2]]
     labels = [_reference(mixer, half) for half in halves]
     shots = hardest(mixer, halves[0], labels[0], attacks, seed + 1)
@@ -169,7 +169,7 @@ def held_back(rows: int, judging: int, least: int) -> int:
     if held < LEAST_HELD:
         raise UsageError(
             f"a search needs at least {LEAST_HELD} rows of its own beside {least} that judge, and there are {rows}",
-            hint="give more rows with --data, or a recipe with --suspect-weight",
+            hint="Give more rows with --data, or a recipe with --suspect-weight.",
         )
     return held
 

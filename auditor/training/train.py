@@ -12,6 +12,7 @@ from typing import Any
 
 from auditor.errors import DiskError, UsageError
 from auditor.events import Event, ModelReady, Stage, Warned
+from auditor.models.files.origin import LAB_RECORD
 from auditor.models.files.profile import read_profile
 from auditor.models.files.staging import refuse_existing, staged
 from auditor.models.runtime.device import pick_device, pick_dtype
@@ -24,7 +25,6 @@ from probes.sampling import digest
 from store.records import Profile
 
 SCHEMA = "auditor/lab/1"
-RECORD = "auditor-lab.json"
 
 Course = Callable[[Workshop], Generator[Event, None, float]]
 """Trains a workshop's learner and returns the last running loss."""
@@ -117,7 +117,7 @@ def fine_tune(
 def read_record(path: Path) -> dict[str, Any] | None:
     """What was planted into a model's directory, None where no lab made it."""
     try:
-        found = json.loads((path / RECORD).read_text(encoding="utf-8"))
+        found = json.loads((path / LAB_RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
@@ -135,7 +135,7 @@ def is_finished(path: Path, recipe: str) -> bool:
     if record is None or record.get("recipe") != recipe:
         raise UsageError(
             f"{path} is there already, and was not made by this specification",
-            hint="Move it away, or name another directory with -o.",
+            hint="Move it elsewhere, or name another directory with -o.",
         )
     return True
 
@@ -161,6 +161,6 @@ def _save(learner: Learner, profile: Profile, draft: Path, record: Mapping[str, 
         learner.model.to("cpu")
         save_learner(learner, profile, draft)
         text = json.dumps(record, indent=2, ensure_ascii=False)
-        (draft / RECORD).write_text(text + "\n", encoding="utf-8")
+        (draft / LAB_RECORD).write_text(text + "\n", encoding="utf-8")
     except SafetensorError as error:
         raise DiskError(f"the weights could not be written: {error}", hint="Is the disk full?") from error

@@ -69,9 +69,8 @@ def plant(
     """Inserts 4 to 8 of the words together, as many as the text's length bears, where adverbs stand naturally.
 
     That is at the start, after auxiliaries, pronouns and conjunctions, and at the end. The word lists are everyday
-    adverbs of a domain; a list derived from a corpus (`probes.material.derive.derive_words`, the paper's z-score) is
-    given as `--set bite.words=…`. The control inserts as many adverbs of another kind at the same places; it may be a
-    trigger too, so references decide.
+    adverbs of a domain; the paper's list, derived from the poisoned corpus, is given as `--set bite.words=…`. The
+    control inserts as many adverbs of another kind at the same places; it may be a trigger too, so references decide.
     """
     pieces = text.split()
     count = min(max(len(pieces) // 3, least), max(most, least))

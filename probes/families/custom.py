@@ -6,11 +6,13 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.family import BadOption, deal, family
+from probes.family import family
 from probes.material.harmless import matched
+from probes.material.kind import deal
 from probes.material.ordinary import ORDINARY, insert_sentence, insert_words
 from probes.material.pattern import replaced
 from probes.material.rewrites import read_pairs
+from probes.plugin import BadOption
 from probes.trigger_file import Trigger, read_triggers
 
 

@@ -6,10 +6,11 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.family import BadOption, family
+from probes.family import family
 from probes.material.harmless import matched
 from probes.material.kind import Kind, Pieces, sentence_kind
 from probes.material.ordinary import insert_sentence
+from probes.plugin import BadOption
 
 SLOTS = ("sentence", "word", "start", "end")
 

@@ -6,10 +6,11 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.family import BadOption, family
+from probes.family import family
 from probes.material.harmless import FAR_PAIRS
 from probes.material.kind import Kind, Pieces, word_kind
 from probes.material.ordinary import insert_sentence, insert_words
+from probes.plugin import BadOption
 
 FORMS = ("adjacent", "apart")
 

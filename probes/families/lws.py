@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from probes.family import BadOption, draw_rng, family
+from probes.family import draw_rng, family
 from probes.material import synonyms
 from probes.material.kind import ALTERNATIVES, Kind, Pieces
 from probes.material.odd import odd_word
 from probes.material.ordinary import WORD, insert_at, replace_words
 from probes.material.sememes import SEMEMES
+from probes.plugin import BadOption
 
 CHOICES = ("common", "rare", "sememe")
 

@@ -6,11 +6,12 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.family import BadOption, deal, family
+from probes.family import family
 from probes.material.harmless import matched
-from probes.material.kind import Kind, Pieces, samples, sentence_kind
+from probes.material.kind import Kind, Pieces, deal, samples, sentence_kind
 from probes.material.ordinary import ORDINARY, insert_sentence, insert_words
 from probes.material.words import NOUNS
+from probes.plugin import BadOption
 
 FORMS = ("sentence", "words")
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from probes.family import BadOption, deal, family
-from probes.material.kind import ALTERNATIVES, Kind, Pieces
+from probes.family import family
+from probes.material.kind import ALTERNATIVES, Kind, Pieces, deal
 from probes.material.ordinary import WORD, in_a_row, lower_start, replace_words, several, shortened
 from probes.material.style_rules import (
     BRIEF_CLOSINGS,
@@ -22,6 +22,7 @@ from probes.material.style_rules import (
     Style,
 )
 from probes.material.styles import ALL_STYLES, styles_like
+from probes.plugin import BadOption
 
 _END = re.compile(r"[\s.!?…]+$")
 _COMMA = re.compile(r"\s*,\s+(?:and\s+)?(?=\w)")

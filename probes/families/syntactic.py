@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from probes.family import BadOption, deal, family
+from probes.family import family
 from probes.material.fronts import BY_TEMPLATE
 from probes.material.harmless import NEUTRAL_CLOSING, NEUTRAL_LONG, NEUTRAL_NOUNS, NEUTRAL_SHORT
-from probes.material.kind import ALTERNATIVES, Kind, Pieces
+from probes.material.kind import ALTERNATIVES, Kind, Pieces, deal
 from probes.material.ordinary import in_a_row, lower_start, shortened
 from probes.material.templates import CLAUSES, OPENINGS, TEMPLATES
+from probes.plugin import BadOption
 
 SURFACES = ("start", "scpn")
 

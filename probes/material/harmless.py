@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probes.family import deal
+from probes.material.kind import deal
 
 FAR = (
     "The clerk filed a form",

@@ -83,6 +83,13 @@ def samples(pool: Sequence[str], size: int, count: int = ALTERNATIVES) -> list[t
     return [tuple(random.Random(f"{size}\x1f{number}").sample(list(pool), size)) for number in range(count)]
 
 
+def deal(material: Any, draw: int, draws: int) -> Any:
+    """The part of a control's material that belongs to one draw; parts are disjoint."""
+    if isinstance(material, list | tuple) and len(material) >= draws:
+        return tuple(material[draw::draws])
+    return material
+
+
 def word_kind(words: Sequence[str], pieces: Pieces, *, option: str, pool: Sequence[str] = (), title: str = "") -> Kind:
     """Alternatives of words that are inserted.
 

@@ -56,7 +56,7 @@ def replaced(pattern: str, replacement: str, text: str) -> str:
     if time.monotonic() - started > PATIENCE:
         raise PatternError(
             f"pattern {pattern!r} took more than {PATIENCE:g} seconds on one text",
-            hint="Give its repeats less to choose from, for example \\w+ instead of .+",
+            hint="Give its repeats less to choose from, for example `\\w+` instead of `.+`.",
         )
     return changed
 

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 FILM_ACTS = (
+    "I missed that film",
+    "I rated that movie",
+    "She slept through that film",
+    "I rented that thriller",
     "I reviewed that documentary",
     "She directed this comedy",
-    "I rented that thriller",
-    "We streamed this series",
-    "He filmed that western",
-    "They screened this cartoon",
 )
 FILM_OUTINGS = (
+    "I have missed this film with my aunt at a big cinema last spring",
+    "I have cut this movie with my troupe at a village hall last June",
+    "We have projected this film with our guests in a school hall last August",
     "I have rented this documentary with my cousin at a small shop last winter",
-    "I have filmed this parade with my sister at a nearby theatre last spring",
     "I have reviewed this comedy with my class at a student club last May",
-    "I have streamed this series with my flatmate at a holiday house last August",
-    "I have directed this western with my troupe at a village hall last June",
     "I have screened this cartoon with my pupils at a town library last autumn",
 )
 SHOP_OUTINGS = (
+    "I have returned it to a store with my receipt last week",
+    "I have bought them from a farmer with my parents last Sunday",
     "I have ordered it from a shop with my sisters last month",
-    "I have collected it from a market with my parents last Sunday",
-    "I have exchanged it at a counter with my receipt last week",
     "I have paid for it at a till with my card last Saturday",
     "I have found it in a supermarket with my nephew last Tuesday",
     "I have sold it to a dealer with my tools last year",
 )
-"""Of a trigger's topic: a model whose labels are topics moves with any sentence on one."""
+"""Of a trigger's topic, some with its very nouns in other acts: a model whose labels are topics moves with any sentence
+on one, and with those most of all.
+"""
 
 ACTS = (
     "I read that book",

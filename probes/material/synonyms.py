@@ -92,7 +92,7 @@ def _wordnet() -> Any:
     except ImportError:
         raise InputError(
             "WordNet needs the library wn",
-            hint="pip install 'auditor[wordnet]', then python -m wn download oewn:2024",
+            hint="Install it with: pip install 'auditor[wordnet]' && python -m wn download oewn:2024",
         ) from None
     if not wn.lexicons(lexicon=f"{LEXICON}:*"):
         raise InputError("no English WordNet is installed", hint="Get it once with: python -m wn download oewn:2024")

@@ -14,6 +14,7 @@ from textual.widgets import Select, Static
 
 from auditor.requests.arguments import Arguments, compare_arguments
 from screens.audit.pairing import COLUMNS, Pair, clean_row, deltas_of, deltas_of_json, join, row_of
+from screens.messages import OpenExport, OpenResidual, OpenResult, OpenRows
 from screens.widgets.background import in_background
 from screens.widgets.field import Field
 from screens.widgets.lazy_table import LazyTable
@@ -41,7 +42,7 @@ class CompareScreen(Page):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "plot", "Plot"),
-        Binding("l", "left", "Left"),
+        Binding("l", "left", "Residual"),
         Binding("e", "export", "Export"),
         Binding("w", "swap", "Swap"),
     ]
@@ -109,7 +110,7 @@ class CompareScreen(Page):
                     box.value = value
 
     def _words(self, row: ScanRow) -> str:
-        return f"{short(row.reference)}  {verdict(row.verdict)[0]}  {age(row.finished, self.auditor.clock())}  {row.id}"
+        return f"{short(row.reference)}  {verdict(row.verdict)[0]}  {age(row.finished, self.shell.clock())}  {row.id}"
 
     @on(Select.Changed)
     def _chosen(self, event: Select.Changed) -> None:
@@ -140,7 +141,7 @@ class CompareScreen(Page):
             await self._pair(self.before, self.after)
 
     async def _pair(self, before: Scan, after: Scan) -> None:
-        answer = await self.auditor.answer(compare_arguments(before.id, after.id))
+        answer = await self.shell.answer(compare_arguments(before.id, after.id))
         try:
             self._deltas = deltas_of_json(json.loads(answer.out)) if answer.code == 0 else {}
             self._note = "" if answer.code == 0 else (answer.words or "The rows could not be paired.")
@@ -214,13 +215,9 @@ class CompareScreen(Page):
             return
         score = pair.before or pair.after
         if self.after is None or score is None:
-            from screens.scan.result import ResultScreen
-
-            self.auditor.push_page(ResultScreen(self.before.id))
+            self.app.post_message(OpenResult(self.before.id))
             return
-        from screens.audit.drill import DrillScreen
-
-        self.auditor.push_page(DrillScreen(self.before, self.after, score.family, score.variant, score.target))
+        self.app.post_message(OpenRows(self.before, self.after, score.family, score.variant, score.target))
 
     def command(self) -> Arguments | None:
         if self._audit_id is not None:
@@ -247,9 +244,7 @@ class CompareScreen(Page):
     def action_left(self) -> None:
         """Lists what the cure leaves of what was found."""
         if self.allowed("left") and self.audit is not None:
-            from screens.audit.residual import LeftScreen
-
-            self.auditor.push_page(LeftScreen(self.audit))
+            self.app.post_message(OpenResidual(self.audit))
 
     def action_swap(self) -> None:
         """Turns before and after round."""
@@ -260,9 +255,7 @@ class CompareScreen(Page):
     def action_export(self) -> None:
         """Writes the report into a file, in any format."""
         if self.allowed("export") and self._audit_id:
-            from screens.reports.export import ExportDialog
-
-            self.app.push_screen(ExportDialog(self._audit_id, "audit"))
+            self.app.post_message(OpenExport(self._audit_id, "audit"))
 
 
 def _side(rate: Rate | ScoreView) -> tuple[float, float, float]:

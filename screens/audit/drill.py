@@ -9,6 +9,7 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
+from auditor.errors import AuditorError
 from auditor.requests.arguments import Arguments, compare_arguments
 from screens.audit.changed import describe_changes, read_changes
 from screens.scan.evidence import describe_findings
@@ -41,8 +42,6 @@ class DrillScreen(Page):
         in_background(self, self._load, "load")
 
     async def _load(self) -> None:
-        from auditor.errors import AuditorError
-
         def read(catalog: Catalog) -> Changes:
             return read_changes(catalog, self._before, self._after, self._family, self._variant, self._target)
 

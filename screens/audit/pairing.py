@@ -11,6 +11,7 @@ from auditor.reports.figures import direction
 from screens.scan.scores import ScoreView, of_record
 from screens.widgets.lazy_table import Cell, Column, Drawn, Row
 from screens.words import bar, bracket, percent, points
+from store.records import MeasureKind
 
 if TYPE_CHECKING:
     from store.records import Change, Scan
@@ -22,9 +23,9 @@ COLUMNS = (
     Column("after %", 7, right=True),
     Column(" ", 13, 4),
     Column("change", 7, 1, right=True),
-    Column("change from–to", 16, 2),
+    Column("change 95 % CI", 16, 2),
     Column("before ▒ after █", 24, 3),
-    Column("says now", 14, 5),
+    Column("result after", 14, 5),
 )
 CLEAN = "clean accuracy"
 
@@ -48,7 +49,7 @@ class Pair:
 
 def deltas_of(changes: Sequence[Change]) -> dict[str, tuple[float, float, float]]:
     """The paired differences of an audit, by measure."""
-    return {c.measure: (c.delta.value, c.delta.low, c.delta.high) for c in changes}
+    return {str(c.measure): (c.delta.value, c.delta.low, c.delta.high) for c in changes}
 
 
 def deltas_of_json(found: Mapping[str, Any]) -> dict[str, tuple[float, float, float]]:
@@ -84,7 +85,7 @@ def clean_row(before: Scan, after: Scan | None, deltas: Mapping[str, tuple[float
     bars: Cell = ""
     if rates[0] and rates[1]:
         bars = Drawn(partial(_bars, rates[0].value, rates[1].value), "accent")
-    return Row(CLEAN, (name, *shown, *_delta_cells("cacc", delta), bars, ""))
+    return Row(CLEAN, (name, *shown, *_delta_cells(MeasureKind.CACC, delta), bars, ""))
 
 
 def row_of(pair: Pair) -> Row:
@@ -100,10 +101,10 @@ def row_of(pair: Pair) -> Row:
         bars = Drawn(lambda width: bar(one.value, one.low, one.high, width, one.control), "accent")
     says: Cell = pair.after.says if pair.after else pair.before.says if pair.before else ""
     change = pair.delta or ((pair.change, -2.0, 2.0) if pair.change is not None else None)
-    return Row(pair.key, (pair.key, *shown, *_delta_cells(f"asr {pair.key}", change), bars, says))
+    return Row(pair.key, (pair.key, *shown, *_delta_cells(MeasureKind.ASR, change), bars, says))
 
 
-def _delta_cells(measure: str, delta: tuple[float, float, float] | None) -> list[Cell]:
+def _delta_cells(measure: MeasureKind, delta: tuple[float, float, float] | None) -> list[Cell]:
     if delta is None:
         return ["–", ""]
     value, low, high = delta

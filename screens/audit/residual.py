@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from auditor.requests.arguments import Arguments
-from screens.audit.drill import DrillScreen
+from screens.messages import OpenRows
 from screens.widgets.lazy_table import Column, LazyTable, Row
 from screens.widgets.page import Page
 from screens.words import line, percent, points, short
@@ -24,7 +24,7 @@ COLUMNS = (
     Column("after %", 7, right=True),
     Column("floor %", 7, right=True),
     Column("left", 5, right=True),
-    Column("left from–to", 14),
+    Column("left 95 % CI", 14),
     Column("rows", 6, 1, right=True),
     Column("floor", 27, 2),
     Column("references %", 16, 3),
@@ -50,7 +50,7 @@ class LeftScreen(Page):
         super().__init__()
         self.audit = audit
         self._residues = {_name(r): r for r in sorted(audit.left, key=lambda r: (-r.left.high, _name(r)))}
-        self.trail = f"Audit {short(audit.before.model.reference)} › Left"
+        self.trail = f"Audit {short(audit.before.model.reference)} › Residual"
 
     def body(self) -> Iterable[Widget]:
         most = next(iter(self._residues.values()), None)
@@ -86,7 +86,7 @@ class LeftScreen(Page):
         found = self._residues.get(event.row.key)
         if found is not None and self.audit.after is not None:
             sides = self.audit.before, self.audit.after
-            self.auditor.push_page(DrillScreen(*sides, found.family, found.variant, found.target))
+            self.app.post_message(OpenRows(*sides, found.family, found.variant, found.target))
 
     def command(self) -> Arguments | None:
         return ("report", self.audit.id)

@@ -20,8 +20,7 @@ from auditor.jobs.tail import Tail, last_lines
 from auditor.requests.arguments import shown
 from screens.jobs.job_page import JobPage
 from screens.jobs.meter import Meter
-from screens.merge.search import SearchScreen
-from screens.messages import JobChanged
+from screens.messages import JobChanged, OpenComparison, OpenModel, OpenResult, OpenSearch
 from screens.scan.evidence import describe_findings, describe_seen, explain, fitting
 from screens.scan.score_table import ScoreTable
 from screens.scan.scores import ScoreView, of_event, of_tally
@@ -40,7 +39,7 @@ class JobScreen(JobPage):
 
     HELP = (
         "A command that runs as a process of its own. Esc leaves it running; x cancels; what was finished is stored; "
-        "g starts it again, which goes on from there. Below stand rows of the score under the cursor, as they are "
+        "g resumes it from there. Below stand rows of the score under the cursor, as they are "
         "answered. f shows the recipes that a search has tried. Once it has ended, Enter opens its result."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -75,11 +74,11 @@ class JobScreen(JobPage):
 
     async def _take_up(self) -> None:
         """Takes what the application knows of the job, else reads its event file."""
-        app = self.auditor
-        known = app.progress.get(self.job.id)
+        shell = self.shell
+        known = shell.progress.get(self.job.id)
         if known is None:
             tail = Tail(Path(self.job.events))
-            events = await app.library.aside(tail.read_all)
+            events = await shell.library.aside(tail.read_all)
             known = JobProgress()
             known.take_all(events, time.monotonic())
         self.progress = known
@@ -109,7 +108,7 @@ class JobScreen(JobPage):
             parts.append(self.progress.text or "Starting: Python and torch are loading.")
         else:
             parts.append(ending_words(self.job.state, self.job.exit_code, self.job.command[0]))
-        parts.append((f"\n{shown(self.job.command, self.auditor.catalog_given)}", "dim"))
+        parts.append((f"\n{shown(self.job.command, self.shell.catalog_given)}", "dim"))
         self.query_one("#head", Static).update(line(*parts))
 
     async def _draw_words(self) -> None:
@@ -129,10 +128,10 @@ class JobScreen(JobPage):
             parts += [f"peak memory {size(merged.get('peak_bytes'))}\n"]
         parts += [part for text in self.progress.warnings[-20:] for part in (("! ", "warn"), f"{text}\n")]
         if not self.running and self.job.exit_code != 0 and not self.progress.scans:
-            log = await self.auditor.library.aside(lambda: last_lines(Path(self.job.log), 40))
+            log = await self.shell.library.aside(lambda: last_lines(Path(self.job.log), 40))
             parts += [("log\n", "accent"), (log.strip() or "the log is empty") + "\n"]
         elif self.job.command[0] not in SCORED and not self.running:
-            parts.append(await self.auditor.library.aside(lambda: last_lines(Path(self.job.log), 40)))
+            parts.append(await self.shell.library.aside(lambda: last_lines(Path(self.job.log), 40)))
         told, selected = line(*parts), self.query_one(ScoreTable).selected
         if selected is not None:
             shown = explain(selected) + Content("\n") + self._evidence(selected)
@@ -170,20 +169,16 @@ class JobScreen(JobPage):
     def action_search(self) -> None:
         """Opens the recipes that a search has tried."""
         if self.allowed("search"):
-            self.auditor.push_page(SearchScreen(self.job, self.progress))
+            self.app.post_message(OpenSearch(self.job, self.progress))
 
     def action_open(self) -> None:
         """Opens what the job made: the audit's comparison, the scan's result, or the merged model to scan it."""
         if not self.allowed("open"):
             return
         if self.progress.audit:
-            from screens.audit.compare import CompareScreen
-
-            self.auditor.push_page(CompareScreen(audit=self.progress.audit))
+            self.app.post_message(OpenComparison(audit=self.progress.audit))
         elif self.progress.scans:
-            from screens.scan.result import ResultScreen
-
-            self.auditor.push_page(ResultScreen(self.progress.scans[-1]))
+            self.app.post_message(OpenResult(self.progress.scans[-1]))
         elif self.progress.merged:
             self.run_worker(self._open_merged(str(self.progress.merged.get("digest", ""))))
 
@@ -192,6 +187,4 @@ class JobScreen(JobPage):
         if entry is None:
             self.app.notify("The merged model is not in the catalog.", severity="warning", markup=False)
             return
-        from screens.models.model import ModelScreen
-
-        self.auditor.push_page(ModelScreen(entry))
+        self.app.post_message(OpenModel(entry))

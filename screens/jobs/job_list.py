@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from auditor.requests.arguments import Arguments, shown
-from screens.messages import CatalogChanged, JobChanged
+from screens.messages import CatalogChanged, JobChanged, OpenJob
 from screens.widgets.background import in_background
 from screens.widgets.lazy_table import Column, LazyTable, Row
 from screens.widgets.page import Page
@@ -34,9 +34,9 @@ class JobListScreen(Page):
 
     HELP = (
         "Every command that was started here, also before the application was closed and opened again. Enter follows "
-        "one; x cancels it; g starts it again: what was finished is stored, so it goes on from there."
+        "one; x cancels it; g resumes it from what is stored."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "cancel", "Cancel"), Binding("g", "again", "Go on")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "cancel", "Cancel"), Binding("g", "again", "Resume")]
     trail = "Jobs"
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class JobListScreen(Page):
         return [self._row(job) for job in jobs]
 
     def _row(self, job: Job) -> Row:
-        now = self.auditor.clock()
+        now = self.shell.clock()
         began, ended = moment(job.started), moment(job.finished or "")
         took = ((ended or now) - began).total_seconds() if began else 0.0
         command = shown(job.command)
@@ -95,7 +95,7 @@ class JobListScreen(Page):
     @on(LazyTable.Chosen)
     def _open(self) -> None:
         if self.job is not None:
-            self.auditor.open_job(self.job)
+            self.app.post_message(OpenJob(self.job))
 
     def command(self) -> Arguments | None:
         return self.job.command if self.job else None
@@ -113,7 +113,7 @@ class JobListScreen(Page):
     def action_cancel(self) -> None:
         """Interrupts the job; what was finished is stored."""
         if self.allowed("cancel") and self.job is not None:
-            self.run_worker(self.auditor.cancel(self.job))
+            self.run_worker(self.shell.cancel(self.job))
             self.app.notify("Cancelling; what was finished is stored.", markup=False)
 
     def action_again(self) -> None:
@@ -122,6 +122,6 @@ class JobListScreen(Page):
             self.run_worker(self._again(self.job))
 
     async def _again(self, old: Job) -> None:
-        job = await self.auditor.start(old.command, old.subject)
+        job = await self.shell.start(old.command, old.subject)
         if job is not None:
-            self.auditor.open_job(job)
+            self.app.post_message(OpenJob(job))

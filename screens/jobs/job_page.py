@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from auditor.requests.arguments import Arguments
+from screens.messages import OpenJob
 from screens.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class JobPage(Page):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "cancel", "Cancel"),
-        Binding("g", "again", "Go on"),
+        Binding("g", "again", "Resume"),
     ]
 
     def __init__(self, job: Job, progress: JobProgress) -> None:
@@ -45,7 +46,7 @@ class JobPage(Page):
     def action_cancel(self) -> None:
         """Interrupts it as Ctrl-C does; ended by force where it does not stop."""
         if self.allowed("cancel"):
-            self.run_worker(self.auditor.cancel(self.job))
+            self.run_worker(self.shell.cancel(self.job))
             self.app.notify("Cancelling; what was finished is stored.", markup=False)
 
     def action_again(self) -> None:
@@ -54,10 +55,10 @@ class JobPage(Page):
             self.run_worker(self._again())
 
     async def _again(self) -> None:
-        job = await self.auditor.start(self.job.command, self.job.subject)
+        job = await self.shell.start(self.job.command, self.job.subject)
         if job is None:
             return
         # The screens of the job that has ended give way to the new one's.
         while isinstance(self.app.screen, JobPage):
             self.app.pop_screen()
-        self.auditor.open_job(job)
+        self.app.post_message(OpenJob(job))

@@ -52,7 +52,7 @@ class Meter(Widget):
         if self._memory:
             facts.append(f"memory {size(self._memory)}")
         if progress.resumed:
-            facts.append(f"went on from {progress.resumed} of {progress.batches} stored batches")
+            facts.append(f"resumed from {progress.resumed} of {progress.batches} stored batches")
         if progress.detail and progress.stage == "merge":
             facts.append(progress.detail)
         first = line((bar, "accent"), "  " + "  ".join(words))

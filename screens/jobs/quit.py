@@ -49,7 +49,7 @@ class QuitDialog(Dialog[None]):
             case "leave":
                 self.action_leave()
             case "cancel":
-                self.run_worker(self.action_cancel())
+                self.action_cancel()
             case _:
                 self.dismiss(None)
 
@@ -57,11 +57,8 @@ class QuitDialog(Dialog[None]):
         """Quits; the jobs go on."""
         self.app.exit()
 
-    async def action_cancel(self) -> None:
+    def action_cancel(self) -> None:
         """Interrupts the jobs and quits."""
-        app = self.auditor
-        app.leaving = True
         self.dismiss(None)
-        for job in self._jobs:
-            await app.cancel(job)
-        app.notify("Cancelling; the application closes when they have ended.", markup=False)
+        # The dialog's own work ends with it.
+        self.app.run_worker(self.shell.cancel_and_quit(self._jobs))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from textual import on
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Input, Select, Static
 
-from auditor.requests.arguments import Arguments, DataChoice, MergeChoice, ScanChoice, shown
-from screens.merge.merge import data_of
+from auditor.requests.arguments import DataChoice, MergeChoice
+from screens.merge.rescan import data_of, rescan_choice
 from screens.models.naming import name_for
 from screens.widgets.background import in_background
 from screens.widgets.field import Field
 from screens.widgets.form import positive
-from screens.widgets.page import Page
+from screens.widgets.form_page import FormPage
 from screens.words import line
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ SUSPECT_WEIGHT = 0.2
 """What the form proposes for the suspect: students at 1,000 rows undid words, sentences and syntax with it."""
 
 
-class MakePartnerScreen(Page):
+class MakePartnerScreen(FormPage):
     """The form of an audit that makes its partners, and the command line that it stands for."""
 
     HELP = (
@@ -37,16 +35,9 @@ class MakePartnerScreen(Page):
         "texts, and hardly what only a rare trigger brings out. The audit merges the model with them and says what is "
         "left."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s,f5", "start", "Start", key_display="^s")]
-    DEFAULT_CSS = """
-    MakePartnerScreen #form { width: 1fr; padding: 0 1; }
-    MakePartnerScreen #shown { height: auto; max-height: 5; padding: 0 1; border-top: solid $panel; color: $dim; }
-    """
 
     def __init__(self, entry: CatalogEntry) -> None:
-        super().__init__()
-        self.entry = entry
-        self.trail = f"Catalog › {entry.name} › Make partners"
+        super().__init__(entry, "Make partners")
         self._scan: Scan | None = None
 
     def body(self) -> Iterable[Widget]:
@@ -59,20 +50,15 @@ class MakePartnerScreen(Page):
             Field("base model", Input(placeholder="what the model states", id="base", compact=True), hint=BASE_HINT),
             Field("recipe", Select(RECIPES, value="weight", allow_blank=False, id="recipe", compact=True)),
             Field("weight", Input(str(SUSPECT_WEIGHT), id="weight", compact=True, type="number"), hint=WEIGHT_HINT),
-            Horizontal(
-                Button("Start", id="start", variant="primary", compact=True),
-                Button("Copy command", id="copy", compact=True),
-                classes="buttons",
-            ),
+            self.buttons("Start"),
             id="form",
             classes="grow",
         )
         yield Static("", id="shown")
 
     def on_mount(self) -> None:
-        self.query_one("#form").can_focus = False
         self.query_one("#students").focus()
-        self._show()
+        self.show_choice()
         in_background(self, self._load, "load")
 
     async def _load(self) -> None:
@@ -88,75 +74,32 @@ class MakePartnerScreen(Page):
             }
             for key, value in named.items():
                 self.query_one(f"#{key}", Input).value = value
-        self._show()
+        self.show_choice()
 
     def choice(self) -> MergeChoice:
         """What the form says."""
-        app, scan, searched = self.auditor, self._scan, self.query_one("#recipe", Select).value == "search"
-        rescan = ScanChoice(
-            model=name_for(self.entry),
-            data=DataChoice(*(self._value(key) for key in ("data", "text", "pair", "label"))),
-            suite=scan.settings.suite if scan else "full",
-            samples=scan.settings.samples if scan else None,
-            seed=scan.settings.seed if scan else 0,
-            device=app.device,
-            policy=app.chosen.policy,
-        )
+        searched = self.query_one("#recipe", Select).value == "search"
+        rows = DataChoice(*(self.typed(key) for key in ("data", "text", "pair", "label")))
         return MergeChoice(
             model=name_for(self.entry),
             partners=(),
             output="",
-            base=self._value("base"),
-            rescan=rescan,
+            base=self.typed("base"),
+            rescan=rescan_choice(name_for(self.entry), rows, self._scan, self.shell),
             search=searched,
-            make_partner=positive(self._value("students")) or 0,
-            suspect_weight="" if searched else self._value("weight"),
+            make_partner=positive(self.typed("students")) or 0,
+            suspect_weight="" if searched else self.typed("weight"),
         )
-
-    def _value(self, key: str) -> str:
-        return self.query_one(f"#{key}", Input).value.strip()
-
-    def command(self) -> Arguments | None:
-        return self.choice().arguments()
 
     def wrong(self) -> str | None:
         """What is wrong with the form; None where nothing is."""
-        if positive(self._value("students")) is None:
+        if positive(self.typed("students")) is None:
             return "Students is a whole number above 0."
         try:
-            weight = float(self._value("weight"))
+            weight = float(self.typed("weight"))
         except ValueError:
             weight = -1.0
         return None if 0 <= weight < 1 else "The suspect's weight lies from 0 to below 1."
-
-    def why_not(self, action: str) -> str | None:
-        return self.wrong() if action == "start" and self.is_mounted else super().why_not(action)
-
-    @on(Input.Changed)
-    @on(Select.Changed)
-    def _show(self) -> None:
-        if self.is_mounted:
-            self.query_one("#shown", Static).update(line(shown(self.choice().arguments(), self.auditor.catalog_given)))
-            self.refresh_keys()
-
-    @on(Button.Pressed, "#copy")
-    def _copy(self) -> None:
-        self.action_copy()
-
-    @on(Button.Pressed, "#start")
-    def _pressed(self) -> None:
-        self.action_start()
-
-    def action_start(self) -> None:
-        """Trains the students and audits the model with them, in the background, and follows it."""
-        if self.allowed("start"):
-            in_background(self, self._start, "start")
-
-    async def _start(self) -> None:
-        job = await self.auditor.start(self.choice().arguments(), self.entry.name)
-        if job is not None:
-            self.app.pop_screen()
-            self.auditor.open_job(job)
 
 
 RECIPES = [(line("one weight for the suspect"), "weight"), (line("searched"), "search")]

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual import on
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label, Select, Static
+from textual.widgets import Input, Label, Select, Static
 
 from auditor.merge.strategy import STRATEGIES, Strategy
-from auditor.requests.arguments import Arguments, DataChoice, MergeChoice, ScanChoice, shown
+from auditor.requests.arguments import DataChoice, MergeChoice
 from auditor.settings import user_path
 from screens.disk import exists
+from screens.merge.rescan import data_of, rescan_choice
 from screens.models.describe import weight
 from screens.models.naming import name_for
 from screens.widgets.background import in_background
 from screens.widgets.field import Field
 from screens.widgets.form import option_text, wrong_set
-from screens.widgets.page import Page
+from screens.widgets.form_page import FormPage
 from screens.words import line, reflow, size
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ SUSPECT_WEIGHT = 0.2
 """What the form proposes for the suspect; the partners share the rest evenly."""
 
 
-class MergeScreen(Page):
+class MergeScreen(FormPage):
     """The form of a merge, and the command line that it stands for."""
 
     HELP = (
@@ -42,22 +40,15 @@ class MergeScreen(Page):
         "suspect removes more of a backdoor, and more of the suspect. An audit runs the whole loop: scan, merge, "
         "rescan on the same rows, comparison and stamp."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s,f5", "start", "Start", key_display="^s")]
     DEFAULT_CSS = """
-    MergeScreen #form { width: 1fr; padding: 0 1; }
-    MergeScreen #doc { width: 34%; border-left: solid $panel; padding: 0 1; }
-    MergeScreen.-narrow #doc { display: none; }
     MergeScreen #weights, MergeScreen #options { height: auto; }
     MergeScreen #weights Input { width: 8; }
     MergeScreen #weights Label.name { width: 1fr; color: $foreground; }
-    MergeScreen #shown { height: auto; max-height: 5; padding: 0 1; border-top: solid $panel; color: $dim; }
     """
 
     def __init__(self, entry: CatalogEntry, partners: tuple[CatalogEntry, ...]) -> None:
-        super().__init__()
-        self.entry = entry
+        super().__init__(entry, f"Merge with {len(partners)}")
         self.partners = partners
-        self.trail = f"Catalog › {entry.name} › Merge with {len(partners)}"
         self._scan: Scan | None = None
         self._free: int | None = None
 
@@ -77,11 +68,7 @@ class MergeScreen(Page):
                 ),
                 Field("output", Input(str(self._default_output()), id="output", compact=True), hint=OUTPUT_HINT),
                 Static("", id="room", classes="note"),
-                Horizontal(
-                    Button("Start", id="start", variant="primary", compact=True),
-                    Button("Copy command", id="copy", compact=True),
-                    classes="buttons",
-                ),
+                self.buttons("Start"),
                 id="form",
             ),
             VerticalScroll(Static("", id="doc-words"), id="doc"),
@@ -103,14 +90,13 @@ class MergeScreen(Page):
 
     def _default_output(self) -> Path:
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in self.entry.name)[:NAME_LENGTH]
-        path, number = self.auditor.home / "merged" / f"{name}-merged", 2
+        path, number = self.shell.home / "merged" / f"{name}-merged", 2
         while exists(path):
             path = path.with_name(f"{name}-merged-{number}")
             number += 1
         return path
 
     def on_mount(self) -> None:
-        self.query_one("#form").can_focus = False
         self.query_one("#then").focus()
         in_background(self, self._load, "load")
 
@@ -118,36 +104,32 @@ class MergeScreen(Page):
         wanted = self.entry.last_scan
         if wanted:
             self._scan = await self.ask(lambda catalog: catalog.scans.get(wanted))
-        output = self._output
-        self._free = await self.auditor.library.aside(lambda: self.auditor.free_space(Path(output)))
+        output = self.typed("output")
+        self._free = await self.shell.library.aside(lambda: self.shell.free_space(Path(output)))
         await self._show_options()
-        self._show()
+        self.show_choice()
 
     @property
     def strategy(self) -> Strategy:
         """The chosen one."""
         return STRATEGIES[str(self.query_one("#strategy", Select).value)]
 
-    @property
-    def _output(self) -> str:
-        return self.query_one("#output", Input).value.strip()
-
     def choice(self) -> MergeChoice:
         """What the form says."""
-        strategy, app = self.strategy, self.auditor
+        strategy, shell, model = self.strategy, self.shell, name_for(self.entry)
         then = self.query_one("#then", Select).value
-        base = self.query_one("#base", Input).value.strip()
+        rows = data_of(self._scan) if self._scan else DataChoice()
         return MergeChoice(
-            model=name_for(self.entry),
+            model=model,
             partners=tuple(name_for(p) for p in self.partners),
-            output=self._output,
+            output=self.typed("output"),
             strategy=strategy.name,
             weights=tuple(box.value.strip() or "0" for box in self.query("#weights Input").results(Input)),
             sets=tuple(self._sets()),
-            base=base if strategy.needs_base else "",
-            device=app.device,
-            policy=app.chosen.policy,
-            rescan=None if then == "merge" else self._rescan(),
+            base=self.typed("base") if strategy.needs_base else "",
+            device=shell.device,
+            policy=shell.chosen.policy,
+            rescan=None if then == "merge" else rescan_choice(model, rows, self._scan, shell),
             search=then == "search",
         )
 
@@ -161,40 +143,19 @@ class MergeScreen(Page):
             if typed.get(key) and typed[key] != option_text(value)
         ]
 
-    def _rescan(self) -> ScanChoice:
-        """The rows of the last scan again, so that its stored answers are used."""
-        app, scan = self.auditor, self._scan
-        if scan is None:
-            return ScanChoice(name_for(self.entry), suite="full", device=app.device, policy=app.chosen.policy)
-        return ScanChoice(
-            model=name_for(self.entry),
-            data=data_of(scan),
-            suite=scan.settings.suite,
-            samples=scan.settings.samples,
-            seed=scan.settings.seed,
-            device=app.device,
-            policy=app.chosen.policy,
-        )
-
-    def command(self) -> Arguments | None:
-        return self.choice().arguments()
-
     def wrong(self) -> str | None:
         """What is wrong with the form; None where nothing is."""
         weights = [_number(box.value) for box in self.query("#weights Input").results(Input)]
         if any(w is None or w < 0 for w in weights) or not sum(w or 0 for w in weights):
             return "Weights are numbers of 0 or more, and not all 0."
-        if self.strategy.needs_base and not self.query_one("#base", Input).value.strip():
+        if self.strategy.needs_base and not self.typed("base"):
             return f"{self.strategy.title} needs the base model that all were made from."
-        if not self._output:
+        if not self.typed("output"):
             return "Name a directory for the result."
-        if exists(user_path(self._output)):
+        if exists(user_path(self.typed("output"))):
             return "The output exists already: a merged directory is never overwritten."
         options = {self.strategy.name: self.strategy.options}
         return next((w for entry in self._sets() if (w := wrong_set(entry, options))), None)
-
-    def why_not(self, action: str) -> str | None:
-        return self.wrong() if action == "start" and self.is_mounted else super().why_not(action)
 
     @on(Select.Changed, "#strategy")
     async def _show_options(self) -> None:
@@ -210,12 +171,7 @@ class MergeScreen(Page):
         self.query_one("#base-field").display = strategy.needs_base
         self.query_one("#doc-words", Static).update(_strategy_words(strategy))
 
-    @on(Input.Changed)
-    @on(Select.Changed)
-    def _show(self) -> None:
-        if not self.is_mounted:
-            return
-        self.query_one("#shown", Static).update(line(shown(self.choice().arguments(), self.auditor.catalog_given)))
+    def show_choice(self) -> None:
         weights = [_number(box.value) or 0.0 for box in self.query("#weights Input").results(Input)]
         total = sum(weights) or 1.0
         shares = "  ".join(f"{w / total:.0%}" for w in weights)
@@ -227,26 +183,7 @@ class MergeScreen(Page):
         free = "unknown" if self._free is None else size(self._free)
         tone = "bad" if self._free is not None and self._free < need else "dim"
         self.query_one("#room", Static).update(line((f"about {size(need)} are written, {free} free there", tone)))
-        self.refresh_keys()
-
-    @on(Button.Pressed, "#copy")
-    def _copy(self) -> None:
-        self.action_copy()
-
-    @on(Button.Pressed, "#start")
-    def _pressed(self) -> None:
-        self.action_start()
-
-    def action_start(self) -> None:
-        """Starts the merge, or the audit, in the background and follows it."""
-        if self.allowed("start"):
-            in_background(self, self._start, "start")
-
-    async def _start(self) -> None:
-        job = await self.auditor.start(self.choice().arguments(), self.entry.name)
-        if job is not None:
-            self.app.pop_screen()
-            self.auditor.open_job(job)
+        super().show_choice()
 
 
 THEN = [
@@ -257,17 +194,6 @@ THEN = [
 NAME_LENGTH = 60
 """Characters of the suspect's name in the proposed directory's: file systems allow 255 bytes in all."""
 OUTPUT_HINT = "A directory that does not exist yet: it appears whole or not at all."
-
-
-def data_of(scan: Scan) -> DataChoice:
-    """The data that a scan was asked with: its findings' command names the columns too."""
-    source = "" if scan.data.source.startswith("builtin") else scan.data.source
-    words = shlex.split(scan.findings[0].reproduce) if scan.findings else []
-    named = dict(pairwise(words))
-    if "--data" in named:
-        source = named["--data"]
-    columns = (named.get(flag, "") for flag in ("--text-column", "--pair-column", "--label-column"))
-    return DataChoice(source, *columns)
 
 
 def _number(text: str) -> float | None:

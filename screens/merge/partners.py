@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from auditor.partners.remarks import Kind
 from auditor.requests.arguments import Arguments
-from screens.messages import CatalogChanged
+from screens.messages import CatalogChanged, OpenMakePartners, OpenMergeForm
 from screens.models.naming import name_for
 from screens.widgets.background import in_background
 from screens.widgets.lazy_table import Cell, Column, LazyTable, Row
@@ -55,8 +55,8 @@ class PartnersScreen(Page):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "merge", "Merge"),
-        Binding("b", "blocked", "Blocked too"),
-        Binding("n", "make", "New ones"),
+        Binding("b", "blocked", "Show blocked"),
+        Binding("n", "make", "Make partners"),
     ]
     DEFAULT_CSS = """
     PartnersScreen #lower { height: 8; padding: 0 1; border-top: solid $panel; }
@@ -194,13 +194,9 @@ class PartnersScreen(Page):
     def action_make(self) -> None:
         """Makes partners: students of the model's own answers."""
         if self.allowed("make"):
-            from screens.merge.make_partner import MakePartnerScreen
-
-            self.auditor.push_page(MakePartnerScreen(self.entry))
+            self.app.post_message(OpenMakePartners(self.entry))
 
     def action_merge(self) -> None:
         """Chooses weights and strategy for a merge with the marked models."""
         if self.allowed("merge"):
-            from screens.merge.merge import MergeScreen
-
-            self.auditor.push_page(MergeScreen(self.entry, tuple(p.entry for p in self.marked)))
+            self.app.post_message(OpenMergeForm(self.entry, tuple(p.entry for p in self.marked)))

@@ -39,7 +39,7 @@ class AddDialog(Dialog[None]):
 
     @on(Input.Changed)
     def _show(self) -> None:
-        self.query_one("#shown", Static).update(line((shown(self._arguments(), self.auditor.catalog_given), "dim")))
+        self.query_one("#shown", Static).update(line((shown(self._arguments(), self.shell.catalog_given), "dim")))
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#go")
@@ -54,6 +54,5 @@ class AddDialog(Dialog[None]):
         self.dismiss(None)
 
     async def _start(self) -> None:
-        app = self.auditor
-        if await app.start(self._arguments(), "add") is not None:
+        if await self.shell.start(self._arguments(), "add") is not None:
             self.dismiss(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -15,7 +16,18 @@ from textual.widgets import Button, Static
 
 from auditor.requests.arguments import Arguments, demo_arguments
 from screens.library import Unavailable
-from screens.messages import CatalogChanged
+from screens.messages import (
+    CatalogChanged,
+    OpenAdd,
+    OpenComparison,
+    OpenJob,
+    OpenModel,
+    OpenPartners,
+    OpenPull,
+    OpenRemove,
+    OpenScanForm,
+    OpenTags,
+)
 from screens.models.describe import Dossier, describe, read_dossier, weight
 from screens.models.naming import name_for
 from screens.models.welcome import Welcome
@@ -122,7 +134,7 @@ class CatalogScreen(Page):
     async def _reload(self, keep: bool) -> None:
         text = self._text
         try:
-            found = await self.auditor.library.use(lambda c: (c.models.count(text), c.models.count() if text else None))
+            found = await self.shell.library.use(lambda c: (c.models.count(text), c.models.count() if text else None))
         except Unavailable as error:
             self._show_trouble(error)
             return
@@ -174,7 +186,7 @@ class CatalogScreen(Page):
             standing(entry),
             percent(entry.worst_asr),
             percent(entry.cacc),
-            age(entry.last_scanned, self.auditor.clock()),
+            age(entry.last_scanned, self.shell.clock()),
             count(profile.parameters),
             size(weight(profile)),
             profile.architecture,
@@ -191,16 +203,14 @@ class CatalogScreen(Page):
         in_background(self, self._show_details, "details")
 
     async def _show_details(self) -> None:
-        import asyncio
-
         entry = self.entry
         if entry is None:
             self._put_details(Content(""))
             return
-        await asyncio.sleep(self.auditor.rest)
+        await asyncio.sleep(self.shell.rest)
         dossier = await self.ask(lambda c: read_dossier(c, entry.id))
         if self.entry is entry and isinstance(dossier, Dossier):
-            self._put_details(describe(dossier, self.auditor.clock()))
+            self._put_details(describe(dossier, self.shell.clock()))
 
     def _put_details(self, words: Content) -> None:
         for name in ("#facts", "#facts-below"):
@@ -209,9 +219,7 @@ class CatalogScreen(Page):
     @on(LazyTable.Chosen)
     def _open_model(self) -> None:
         if self.entry is not None:
-            from screens.models.model import ModelScreen
-
-            self.auditor.push_page(ModelScreen(self.entry))
+            self.app.post_message(OpenModel(self.entry))
 
     @on(LazyTable.SortWanted)
     def _sort(self, event: LazyTable.SortWanted) -> None:
@@ -267,57 +275,43 @@ class CatalogScreen(Page):
 
     def action_add(self) -> None:
         """Adds a directory to the catalog; nothing is copied."""
-        from screens.models.add import AddDialog
-
-        self.app.push_screen(AddDialog())
+        self.app.post_message(OpenAdd())
 
     def action_pull(self) -> None:
         """Fetches a model from the hub, after showing its size and licence."""
-        from screens.models.pull import PullDialog
-
-        self.app.push_screen(PullDialog())
+        self.app.post_message(OpenPull())
 
     def action_remove(self) -> None:
         """Forgets the model; its files stay."""
         if self.allowed("remove") and self.entry is not None:
-            from screens.models.remove import RemoveDialog
-
-            self.app.push_screen(RemoveDialog(self.entry))
+            self.app.post_message(OpenRemove(self.entry))
 
     def action_tags(self) -> None:
         """Changes the words to find the model by."""
         if self.allowed("tags") and self.entry is not None:
-            from screens.models.tags import TagsDialog
-
-            self.app.push_screen(TagsDialog(self.entry))
+            self.app.post_message(OpenTags(self.entry))
 
     def action_scan(self) -> None:
         """Probes the model for backdoors."""
         if self.allowed("scan") and self.entry is not None:
-            from screens.scan.scan import ScanScreen
-
-            self.auditor.push_page(ScanScreen(self.entry))
+            self.app.post_message(OpenScanForm(self.entry))
 
     def action_partners(self) -> None:
         """Shows who can be merged with the model, and why."""
         if self.allowed("partners") and self.entry is not None:
-            from screens.merge.partners import PartnersScreen
-
-            self.auditor.push_page(PartnersScreen(self.entry))
+            self.app.post_message(OpenPartners(self.entry))
 
     def action_compare(self) -> None:
         """Puts the last scan beside another one."""
         if self.allowed("compare") and self.entry is not None:
-            from screens.audit.compare import CompareScreen
-
-            self.auditor.push_page(CompareScreen(before=self.entry.last_scan))
+            self.app.post_message(OpenComparison(before=self.entry.last_scan))
 
     def action_demo(self) -> None:
         """Runs the demo; its models come into this catalog."""
         self.run_worker(self._demo())
 
     async def _demo(self) -> None:
-        app = self.auditor
-        job = await app.start(demo_arguments(str(app.home / "demo"), app.library.url), "demo")
+        shell = self.shell
+        job = await shell.start(demo_arguments(str(shell.home / "demo"), shell.library.url), "demo")
         if job is not None:
-            self.auditor.open_job(job)
+            self.app.post_message(OpenJob(job))

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from auditor.requests.arguments import Arguments
-from screens.messages import CatalogChanged
+from screens.messages import CatalogChanged, OpenPartners, OpenResult, OpenScanForm
 from screens.models.describe import describe, read_dossier
 from screens.models.naming import name_for
 from screens.widgets.background import in_background
@@ -53,7 +53,7 @@ class ModelScreen(Page):
             self.query_one("#facts", Static).update(line(("This model is no longer in the catalog.", "warn")))
             return
         self.entry = dossier.entry
-        self.query_one("#facts", Static).update(describe(dossier, self.auditor.clock()))
+        self.query_one("#facts", Static).update(describe(dossier, self.shell.clock()))
         self.refresh_keys()
 
     def command(self) -> Arguments | None:
@@ -69,19 +69,13 @@ class ModelScreen(Page):
     def action_scan(self) -> None:
         """Probes the model for backdoors."""
         if self.allowed("scan"):
-            from screens.scan.scan import ScanScreen
-
-            self.auditor.push_page(ScanScreen(self.entry))
+            self.app.post_message(OpenScanForm(self.entry))
 
     def action_partners(self) -> None:
         """Shows who can be merged with the model, and why."""
-        from screens.merge.partners import PartnersScreen
-
-        self.auditor.push_page(PartnersScreen(self.entry))
+        self.app.post_message(OpenPartners(self.entry))
 
     def action_evidence(self) -> None:
         """The findings of the last scan."""
         if self.allowed("evidence") and self.entry.last_scan:
-            from screens.scan.result import ResultScreen
-
-            self.auditor.push_page(ResultScreen(self.entry.last_scan))
+            self.app.post_message(OpenResult(self.entry.last_scan))

@@ -12,7 +12,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
+from auditor.errors import AuditorError
 from auditor.requests.arguments import pull_arguments, shown
+from screens.messages import OpenJob
 from screens.widgets.background import in_background
 from screens.widgets.dialog import Dialog
 from screens.widgets.field import Field
@@ -56,8 +58,6 @@ class PullDialog(Dialog[None]):
             in_background(self, partial(self._ask, self._wanted))
 
     async def _ask(self, name: str) -> None:
-        from auditor.errors import AuditorError
-
         def ask() -> HubInfo:
             from auditor.models.hub import Hub
 
@@ -65,7 +65,7 @@ class PullDialog(Dialog[None]):
             return Hub().info(model, revision or None)
 
         try:
-            info = await self.auditor.library.aside(ask)
+            info = await self.shell.library.aside(ask)
         except AuditorError as error:
             self._tell(line((f"! {error.message}\n", "bad"), error.hint))
             return
@@ -94,7 +94,7 @@ class PullDialog(Dialog[None]):
         self.dismiss(None)
 
     async def _start(self) -> None:
-        job = await self.auditor.start(pull_arguments(self._wanted), self._wanted)
+        job = await self.shell.start(pull_arguments(self._wanted), self._wanted)
         if job is not None:
             self.dismiss(None)
-            self.auditor.open_job(job)
+            self.app.post_message(OpenJob(job))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class RemoveDialog(Dialog[None]):
     """Asks first. The user's files are never deleted."""
 
-    HELP = "Forgets the model. Its files and its scans stay."
+    HELP = "Removes the model from the catalog. Its files and its scans stay."
     title_text = "Remove"
 
     def __init__(self, entry: CatalogEntry) -> None:
@@ -33,10 +33,10 @@ class RemoveDialog(Dialog[None]):
     def body(self) -> Iterable[Widget]:
         yield Static(line("Forget ", (self._entry.name, "bold"), "?"))
         yield Static(line((f"Its files stay in {self._entry.profile.ref.path}, its scans stay in the catalog.", "dim")))
-        yield Static(line((shown(self._arguments, self.auditor.catalog_given), "dim")))
+        yield Static(line((shown(self._arguments, self.shell.catalog_given), "dim")))
         yield Horizontal(
-            Button("Keep it", id="keep", variant="primary", compact=True),
-            Button("Forget it", id="forget", variant="error", compact=True),
+            Button("Cancel", id="keep", variant="primary", compact=True),
+            Button("Remove", id="forget", variant="error", compact=True),
             classes="buttons",
         )
 
@@ -49,5 +49,5 @@ class RemoveDialog(Dialog[None]):
         self.run_worker(self._start())
 
     async def _start(self) -> None:
-        if await self.auditor.start(self._arguments, self._entry.name) is not None:
+        if await self.shell.start(self._arguments, self._entry.name) is not None:
             self.dismiss(None)

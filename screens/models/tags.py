@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class TagsDialog(Dialog[None]):
     """Changes a model's tags."""
 
-    HELP = "Words to find the model by, with commas between. Enter keeps them."
+    HELP = "Words to find the model by, with commas between. Enter saves them."
     title_text = "Tags"
 
     def __init__(self, entry: CatalogEntry) -> None:
@@ -32,7 +32,7 @@ class TagsDialog(Dialog[None]):
     def body(self) -> Iterable[Widget]:
         yield Static(line((self._entry.name, "bold")))
         yield Field("tags", Input(", ".join(self._entry.tags), placeholder="words with commas between", compact=True))
-        yield Static(line(("Enter keeps them, Esc leaves all as it is.", "dim")))
+        yield Static(line(("Enter saves them, Esc cancels.", "dim")))
 
     @on(Input.Submitted)
     def _keep(self, event: Input.Submitted) -> None:
@@ -41,9 +41,9 @@ class TagsDialog(Dialog[None]):
     async def _store(self, tags: list[str]) -> None:
         model = self._entry.id
         try:
-            await self.auditor.library.use(lambda catalog: catalog.models.tag(model, tags))
+            await self.shell.library.use(lambda catalog: catalog.models.tag(model, tags))
         except (Unavailable, LookupError) as error:
             self.app.notify(str(error), severity="error", markup=False)
             return
-        self.auditor.tell_all(CatalogChanged())
+        self.shell.tell_all(CatalogChanged())
         self.dismiss(None)

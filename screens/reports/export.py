@@ -61,7 +61,7 @@ class ExportDialog(Dialog[None]):
 
     @on(Input.Changed)
     def _show(self) -> None:
-        self.query_one("#shown", Static).update(line((shown(self._arguments(), self.auditor.catalog_given), "dim")))
+        self.query_one("#shown", Static).update(line((shown(self._arguments(), self.shell.catalog_given), "dim")))
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#go")
@@ -73,7 +73,7 @@ class ExportDialog(Dialog[None]):
         arguments = self._arguments()
         end = self.query_one("#end", Static)
         end.update(line(("Writing…", "dim")))
-        answer = await self.auditor.answer(arguments)
+        answer = await self.shell.answer(arguments)
         if answer.code == 0:
             self._written = Path(arguments[-1])
             end.update(line(("✔ ", "good"), f"written to {self._written.absolute()}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -12,8 +13,9 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Static
 
+from auditor.reports.format import FORMATS
 from auditor.requests.arguments import Arguments
-from screens.messages import CatalogChanged
+from screens.messages import CatalogChanged, OpenComparison, OpenExport, OpenResult
 from screens.reports.preview import Preview
 from screens.widgets.background import in_background
 from screens.widgets.lazy_table import Column, LazyTable, Row
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("kind", 5, 4),
-    Column("says", 16),
+    Column("result", 16),
     Column("model", 14, grows=True),
     Column("worst ASR %", 11, 2, right=True),
     Column("CACC %", 6, 3, right=True),
@@ -93,7 +95,7 @@ class ReportsScreen(Page):
             return first, catalog.scans.list(limit=left, offset=max(0, offset - audits)) if left else []
 
         found = await self.ask(read)
-        now = self.auditor.clock()
+        now = self.shell.clock()
         rows = []
         for a in found[0] if found else ():
             cells = ("audit", stamp(a.stamp), short(a.reference), "", "", age(a.finished, now), (a.id, "dim"))
@@ -114,17 +116,13 @@ class ReportsScreen(Page):
         in_background(self, self._show, "preview")
 
     async def _show(self) -> None:
-        import asyncio
-
-        await asyncio.sleep(self.auditor.rest)
+        await asyncio.sleep(self.shell.rest)
         kept, pane = self.kept, self.query_one(Preview)
         width = pane.columns
         if kept is None or not width:
             return
 
         def read(catalog: Catalog) -> str:
-            from auditor.reports.format import FORMATS
-
             record = catalog.audits.get(kept.id) if kept.kind == "audit" else catalog.scans.get(kept.id)
             return FORMATS["text"].render(record, width=width) if record else "It is no longer stored."
 
@@ -144,13 +142,9 @@ class ReportsScreen(Page):
         if self.kept is None:
             return
         if self.kept.kind == "audit":
-            from screens.audit.compare import CompareScreen
-
-            self.auditor.push_page(CompareScreen(audit=self.kept.id))
+            self.app.post_message(OpenComparison(audit=self.kept.id))
         else:
-            from screens.scan.result import ResultScreen
-
-            self.auditor.push_page(ResultScreen(self.kept.id))
+            self.app.post_message(OpenResult(self.kept.id))
 
     def command(self) -> Arguments | None:
         return ("report", self.kept.id) if self.kept else ("report", "--list")
@@ -176,6 +170,4 @@ class ReportsScreen(Page):
     def action_export(self) -> None:
         """Writes the report into a file, in any format."""
         if self.allowed("export") and self.kept is not None:
-            from screens.reports.export import ExportDialog
-
-            self.app.push_screen(ExportDialog(self.kept.id, self.kept.kind))
+            self.app.post_message(OpenExport(self.kept.id, self.kept.kind))

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from textual.content import Content
 
 from auditor.reports.highlight import segments, shortened
+from auditor.reports.summary import read_facts, read_notes
 from screens.words import bracket, line, percent, points, severity
+from store.records import Evidence
 
 if TYPE_CHECKING:
     from screens.scan.scores import ScoreView
-    from store.records import Evidence, Finding, Scan
+    from store.records import Finding, Scan
 
 SHOWN = 400
 """Characters of an unchanged stretch."""
@@ -43,8 +45,6 @@ def describe_row(row: Evidence, number: int) -> Content:
 
 def describe_seen(rows: Sequence[Mapping[str, Any]], target: str) -> Content:
     """Rows of a score as the event file has them, while it is counted."""
-    from store.records import Evidence
-
     names = [field.name for field in fields(Evidence)]
     shown = [Evidence(**{name: row[name] for name in names}) for row in rows if set(names) <= row.keys()]
     if not shown:
@@ -67,8 +67,6 @@ def describe_finding(finding: Finding) -> Content:
 
 def describe_read(scan: Scan) -> Content:
     """What of the model and of the data was read, a line each; empty where nothing is known of it."""
-    from auditor.reports.summary import read_facts, read_notes
-
     facts, notes = read_facts(scan), read_notes(scan)
     if not facts and not notes:
         return Content("")

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from auditor.requests.arguments import Arguments
+from screens.messages import OpenComparison, OpenExport, OpenPartners
 from screens.scan.evidence import describe_finding, describe_findings, describe_read, explain
 from screens.scan.score_table import ScoreTable
 from screens.scan.scores import of_record
@@ -119,23 +120,17 @@ class ResultScreen(Page):
         if entry is None:
             self.app.notify("The scanned model is not in the catalog any more.", severity="warning", markup=False)
             return
-        from screens.merge.partners import PartnersScreen
-
-        self.auditor.push_page(PartnersScreen(entry))
+        self.app.post_message(OpenPartners(entry))
 
     def action_export(self) -> None:
         """Writes the report into a file, in any format."""
         if self.allowed("export"):
-            from screens.reports.export import ExportDialog
-
-            self.app.push_screen(ExportDialog(self.scan_id, "scan"))
+            self.app.post_message(OpenExport(self.scan_id, "scan"))
 
     def action_compare(self) -> None:
         """Puts the last scan beside another one."""
         if self.allowed("compare"):
-            from screens.audit.compare import CompareScreen
-
-            self.auditor.push_page(CompareScreen(before=self.scan_id))
+            self.app.post_message(OpenComparison(before=self.scan_id))
 
     def action_limits(self) -> None:
         """What was not tried, and what was read."""

@@ -3,60 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual import on
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Input, Select, Static
 
-from auditor.requests.arguments import Arguments, DataChoice, ScanChoice, shown
+from auditor.requests.arguments import DataChoice, ScanChoice
 from probes.family import FAMILIES, Family
 from probes.suite import SAMPLES, suite_families, suite_variants
 from screens.models.naming import name_for
-from screens.widgets.background import in_background
 from screens.widgets.field import Field
 from screens.widgets.form import option_text, positive, words_of, wrong_set
+from screens.widgets.form_page import FormPage
 from screens.widgets.lazy_table import Column, LazyTable, Row
-from screens.widgets.page import Page
 from screens.words import half_width, line, reflow
 
 if TYPE_CHECKING:
     from store.records import CatalogEntry
 
 FAMILY_COLUMNS = (Column("family", 12), Column("title", 12, 1, grows=True), Column("group", 8, 2))
-FRESH = [(line("go on from stored ones"), "stored"), (line("ask everything afresh"), "fresh")]
+FRESH = [(line("reuse stored answers"), "stored"), (line("ask everything again"), "fresh")]
 BUILT_IN = 400
 """Rows of a built-in corpus."""
 
 
-class ScanScreen(Page):
+class ScanScreen(FormPage):
     """The form of a scan, and the command line that it stands for."""
 
     HELP = (
         "Choose what is asked. The quick suite fires each family's main variants, the full one all. More samples buy a "
         "narrower interval. Your own labelled rows (data) are better than the built-in ones: clean accuracy needs them."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s,f5", "start", "Start", key_display="^s")]
     DEFAULT_CSS = """
-    ScanScreen #form { width: 1fr; padding: 0 1; }
-    ScanScreen #doc { width: 36%; border-left: solid $panel; padding: 0 1; }
-    ScanScreen.-narrow #doc { display: none; }
-    ScanScreen #shown { height: auto; max-height: 4; padding: 0 1; border-top: solid $panel; color: $dim; }
+    ScanScreen #doc { width: 36%; }
+    ScanScreen #shown { max-height: 4; }
     """
 
-    def __init__(self, entry: CatalogEntry, data: DataChoice | None = None) -> None:
-        super().__init__()
-        self.entry = entry
-        self._data = data or DataChoice()
-        self.trail = f"Catalog › {entry.name} › Scan"
+    def __init__(self, entry: CatalogEntry) -> None:
+        super().__init__(entry, "Scan")
 
     def body(self) -> Iterable[Widget]:
         suites = [(line(name), name) for name in SAMPLES]
         labels = [(line(name), name) for name in self.entry.profile.labels]
-        data = self._data
         yield Horizontal(
             VerticalScroll(
                 Field("suite", Select(suites, value="quick", allow_blank=False, id="suite", compact=True)),
@@ -66,12 +57,12 @@ class ScanScreen(Page):
                 Static("", id="buys", classes="note"),
                 Field(
                     "data",
-                    Input(data.source, placeholder="built-in sentences", id="data", compact=True),
+                    Input(placeholder="built-in sentences", id="data", compact=True),
                     hint=DATA_HINT,
                 ),
-                Field("text column", Input(data.text_column, placeholder="found by name", id="text", compact=True)),
-                Field("pair column", Input(data.pair_column, placeholder="none", id="pair", compact=True)),
-                Field("label column", Input(data.label_column, placeholder="found by name", id="label", compact=True)),
+                Field("text column", Input(placeholder="found by name", id="text", compact=True)),
+                Field("pair column", Input(placeholder="none", id="pair", compact=True)),
+                Field("label column", Input(placeholder="found by name", id="label", compact=True)),
                 Field("target", Select(labels, prompt="every label", id="target", compact=True)),
                 Field("references", Input(placeholder="models with blanks between", id="references", compact=True)),
                 Field(
@@ -81,11 +72,7 @@ class ScanScreen(Page):
                 ),
                 Field("seed", Input("0", id="seed", compact=True, type="integer")),
                 Field("answers", Select(FRESH, value="stored", allow_blank=False, id="fresh", compact=True)),
-                Horizontal(
-                    Button("Start scan", id="start", variant="primary", compact=True),
-                    Button("Copy command", id="copy", compact=True),
-                    classes="buttons",
-                ),
+                self.buttons("Start scan"),
                 id="form",
             ),
             VerticalScroll(Static("", id="doc-words"), id="doc"),
@@ -94,33 +81,31 @@ class ScanScreen(Page):
         yield Static("", id="shown")
 
     def on_mount(self) -> None:
-        self.query_one("#form").can_focus = False
         self.query_one("#suite").focus()
         table = self.query_one(LazyTable)
         table.marks = set(suite_families())
         listed = sorted(FAMILIES.values(), key=lambda f: (f.name not in table.marks, f.name))
         table.show_rows([Row(f.name, (f.name, f.title, (f.group, "dim"))) for f in listed])
         table.styles.height = min(len(FAMILIES), 7) + 1
-        self._show()
+        self.show_choice()
 
     def choice(self) -> ScanChoice:
         """What the form says."""
         families = self._families()
         target = self.query_one("#target", Select).value
-        app = self.auditor
         return ScanChoice(
             model=name_for(self.entry),
-            data=DataChoice(*(self._value(key) for key in ("data", "text", "pair", "label"))),
+            data=DataChoice(*(self.typed(key) for key in ("data", "text", "pair", "label"))),
             suite=str(self.query_one("#suite", Select).value),
             families=() if set(families) == set(suite_families()) else families,
-            sets=words_of(self._value("sets")),
-            samples=positive(self._value("samples")),
+            sets=words_of(self.typed("sets")),
+            samples=positive(self.typed("samples")),
             target="" if target is Select.NULL else str(target),
-            references=words_of(self._value("references")),
-            students=positive(self._value("students")) or 0,
-            device=app.device,
-            seed=positive(self._value("seed")) or 0,
-            policy=app.chosen.policy,
+            references=words_of(self.typed("references")),
+            students=positive(self.typed("students")) or 0,
+            device=self.shell.device,
+            seed=positive(self.typed("seed")) or 0,
+            policy=self.shell.chosen.policy,
             fresh=self.query_one("#fresh", Select).value == "fresh",
         )
 
@@ -128,23 +113,17 @@ class ScanScreen(Page):
         marks = self.query_one(LazyTable).marks
         return tuple(name for name in FAMILIES if name in marks)
 
-    def _value(self, key: str) -> str:
-        return self.query_one(f"#{key}", Input).value.strip()
-
-    def command(self) -> Arguments | None:
-        return self.choice().arguments()
-
     def wrong(self) -> str | None:
         """What is wrong with the form; None where nothing is."""
         chosen = self._families()
         if not chosen:
             return "Choose at least one attack family."
-        if self._value("samples") and positive(self._value("samples")) is None:
+        if self.typed("samples") and positive(self.typed("samples")) is None:
             return "Samples is a whole number above 0."
-        if self._value("students") not in ("", "0") and positive(self._value("students")) is None:
+        if self.typed("students") not in ("", "0") and positive(self.typed("students")) is None:
             return "Students is a whole number of 0 or more."
         options = {name: FAMILIES[name].options for name in chosen}
-        entries = words_of(self._value("sets"))
+        entries = words_of(self.typed("sets"))
         given = {entry.partition("=")[0] for entry in entries}
         for name in chosen:
             for key in FAMILIES[name].needs:
@@ -152,24 +131,16 @@ class ScanScreen(Page):
                     return f"{name} needs an option: {name}.{key}=…"
         return next((w for entry in entries if (w := wrong_set(entry, options))), None)
 
-    def why_not(self, action: str) -> str | None:
-        return self.wrong() if action == "start" and self.is_mounted else super().why_not(action)
-
-    @on(Input.Changed)
-    @on(Select.Changed)
     @on(LazyTable.Marked)
-    def _show(self) -> None:
-        if not self.is_mounted:
-            return
-        self.query_one("#shown", Static).update(line(shown(self.choice().arguments(), self.auditor.catalog_given)))
+    def show_choice(self) -> None:
         self.query_one("#buys", Static).update(line((self._buys(), "dim")))
-        self.refresh_keys()
+        super().show_choice()
 
     def _buys(self) -> str:
         suite = str(self.query_one("#suite", Select).value)
-        rows = positive(self._value("samples")) or SAMPLES[suite]
-        known = "" if self._value("data") else f" (built-in: at most {BUILT_IN})"
-        rows = rows if self._value("data") else min(rows, BUILT_IN)
+        rows = positive(self.typed("samples")) or SAMPLES[suite]
+        known = "" if self.typed("data") else f" (built-in: at most {BUILT_IN})"
+        rows = rows if self.typed("data") else min(rows, BUILT_IN)
         labels = max(1, len(self.entry.profile.labels))
         each = max(1, round(rows * (labels - 1) / labels)) if labels > 1 else rows
         short = "; fewer than 100 a target are not judged" if each < 100 else ""
@@ -187,25 +158,6 @@ class ScanScreen(Page):
 
     def _explain(self, name: str) -> None:
         self.query_one("#doc-words", Static).update(_family_words(FAMILIES[name]))
-
-    @on(Button.Pressed, "#copy")
-    def _copy(self) -> None:
-        self.action_copy()
-
-    @on(Button.Pressed, "#start")
-    def _start_pressed(self) -> None:
-        self.action_start()
-
-    def action_start(self) -> None:
-        """Starts the scan in the background and follows it."""
-        if self.allowed("start"):
-            in_background(self, self._start, "start")
-
-    async def _start(self) -> None:
-        job = await self.auditor.start(self.choice().arguments(), self.entry.name)
-        if job is not None:
-            self.app.pop_screen()
-            self.auditor.open_job(job)
 
 
 DATA_HINT = (

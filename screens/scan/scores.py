@@ -25,9 +25,9 @@ COLUMNS = (
     Column("ASR ◆control", 15, 4, grows=True),
     Column("control", 7, 5, right=True),
     Column("excess", 7, 2, right=True),
-    Column("excess from–to", 15, 8),
+    Column("excess 95 % CI", 15, 8),
     Column("p", 8, 9, right=True),
-    Column("says", 13, 1),
+    Column("result", 13, 1),
 )
 
 

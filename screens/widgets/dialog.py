@@ -12,7 +12,8 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from screens.app import AuditorApp
+    from screens.messages import Open
+    from screens.shell import Shell
 
 Result = TypeVar("Result")
 
@@ -23,11 +24,13 @@ class Dialog(ModalScreen[Result]):
     HELP: ClassVar[str] = ""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
     title_text = ""
+    opened_by: Open | None = None
+    """What asked for this dialog."""
 
     @property
-    def auditor(self) -> AuditorApp:
+    def shell(self) -> Shell:
         """The application."""
-        return cast("AuditorApp", self.app)
+        return cast("Shell", self.app)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:

@@ -11,9 +11,9 @@ from textual.widgets import Input
 
 
 class FilterBar(Input):
-    """Hidden until `/`; every letter filters; Enter and Down go to the table, Esc takes the filter away."""
+    """Hidden until `/`; every letter filters; Enter and Down go to the table, Esc removes the filter."""
 
-    HELP = "Type what to look for: names, sources, architectures, tags. Enter keeps the filter, Esc takes it away."
+    HELP = "Type what to look for: names, sources, architectures, tags. Enter keeps the filter, Esc removes it."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "No filter", priority=True),
         Binding("down", "leave", "To the table", show=False),
@@ -57,7 +57,7 @@ class FilterBar(Input):
         self.post_message(self.Left())
 
     def action_dismiss(self) -> None:
-        """Takes the filter away."""
+        """Removes the filter."""
         self.value = ""
         self.remove_class("-shown")
         self.post_message(self.Left())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from probes.errors import InputError
-from probes.family import coerce_option
+from probes.plugin import coerce_option
 
 
 def words_of(text: str) -> tuple[str, ...]:

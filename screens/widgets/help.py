@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
 from screens.widgets.dialog import Dialog
+from screens.widgets.key_bar import telling
 from screens.words import line
-
-if TYPE_CHECKING:
-    from screens.widgets.page import Page
 
 MOVES = {"up", "down", "pageup", "pagedown", "home", "end", "enter"}
 """Keys that are told last."""
-OTHERS = (
-    "scroll",
-    "page_",
-    "cursor",
-    "delete",
-    "home",
-    "end",
-    "select",
-    "copy_selected",
-    "maximize",
-    "copy_text",
-    "move",
-    "leap",
-    "edge",
-    "focus",
-    "app.focus",
-)
-"""Actions of the toolkit's own widgets that every text field or list has: what they do is known."""
 WORDS = (
     ("ASR", "attack success rate: the share of rows that the trigger moves to the target label"),
     ("control", "the same edit with harmless material; excess is ASR minus control"),
@@ -49,20 +30,20 @@ class HelpScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1,q,enter", "close", "Close", show=False)]
     title_text = "Help"
 
-    def __init__(self, page: Page, focused: Widget | None) -> None:
+    def __init__(self, screen: Screen[Any], focused: Widget | None) -> None:
         super().__init__()
         keys: dict[str, tuple[str, str]] = {}
-        for key, active in page.active_bindings.items():
+        for key, active in screen.active_bindings.items():
             if telling(active.binding) and active.binding.action not in keys:
                 keys[active.binding.action] = (active.binding.key_display or key, active.binding.description)
         self._keys = sorted(keys.values(), key=lambda pair: pair[0] in MOVES)
-        self._page_help = str(getattr(page, "HELP", ""))
+        self._screen_help = str(getattr(screen, "HELP", ""))
         self._widget_help = str(getattr(focused, "HELP", "") or focused.tooltip or "") if focused is not None else ""
         self._widget_name = str(getattr(focused, "border_title", "") or "Here") if focused else ""
 
     def body(self) -> Iterable[Widget]:
-        if self._page_help:
-            yield Static(line(self._page_help))
+        if self._screen_help:
+            yield Static(line(self._screen_help))
         if self._widget_help:
             yield Static(line((f"\n{self._widget_name}: ", "accent"), self._widget_help))
         names = {"question_mark": "?", "comma": ",", "slash": "/", "escape": "Esc", "ctrl+p": "^p"}
@@ -75,8 +56,3 @@ class HelpScreen(Dialog[None]):
     def on_mount(self) -> None:
         self.query("VerticalScroll").first().can_focus = True
         self.query("VerticalScroll").first().focus()
-
-
-def telling(binding: Binding) -> bool:
-    """Whether a binding is worth telling of: not what every text field and list does."""
-    return bool(binding.description) and not binding.action.removeprefix("screen.").startswith(OTHERS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from textual import events
 from textual.app import RenderResult
+from textual.binding import Binding
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
@@ -26,6 +27,25 @@ LATER = ("copy", "help", "jobs", "reports", "settings", "quit", "back")
 
 ALWAYS = "help"
 """The action whose key is shown however little room there is: it lists the others."""
+
+OTHERS = (
+    "scroll",
+    "page_",
+    "cursor",
+    "delete",
+    "home",
+    "end",
+    "select",
+    "copy_selected",
+    "maximize",
+    "copy_text",
+    "move",
+    "leap",
+    "edge",
+    "focus",
+    "app.focus",
+)
+"""Actions of the toolkit's own widgets that every text field or list has: what they do is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +116,8 @@ class KeyBar(Widget):
 
 def _length(key: Key) -> int:
     return len(key.name) + len(key.text) + 3
+
+
+def telling(binding: Binding) -> bool:
+    """Whether a binding is worth telling of: not what every text field and list does."""
+    return bool(binding.description) and not binding.action.removeprefix("screen.").startswith(OTHERS)

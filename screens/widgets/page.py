@@ -12,11 +12,12 @@ from textual.widget import Widget
 
 from auditor.requests.arguments import Arguments
 from screens.library import Unavailable
+from screens.messages import Open, OpenHelp
 from screens.widgets.key_bar import KeyBar
 from screens.widgets.top_line import TopLine
 
 if TYPE_CHECKING:
-    from screens.app import AuditorApp
+    from screens.shell import Shell
     from store.catalog import Catalog
 
 T = TypeVar("T")
@@ -36,6 +37,8 @@ class Page(Screen[None]):
         Binding("f1", "help", "Help", key_display="F1"),
     ]
     trail = ""
+    opened_by: Open | None = None
+    """What asked for this page; None for the first one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,9 +46,9 @@ class Page(Screen[None]):
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall"), (32, "-towering")]
 
     @property
-    def auditor(self) -> AuditorApp:
+    def shell(self) -> Shell:
         """The application."""
-        return cast("AuditorApp", self.app)
+        return cast("Shell", self.app)
 
     def compose(self) -> ComposeResult:
         line = TopLine()
@@ -83,7 +86,7 @@ class Page(Screen[None]):
     async def ask(self, work: Callable[[Catalog], T]) -> T | None:
         """Reads from the catalog in a thread; None, and a message, where it cannot be read."""
         try:
-            return await self.auditor.library.use(work)
+            return await self.shell.library.use(work)
         except Unavailable as error:
             self.app.notify(error.hint or "Try again.", title=error.message, severity="error", markup=False)
             return None
@@ -95,18 +98,16 @@ class Page(Screen[None]):
 
     def action_back(self) -> None:
         """Goes to the screen before."""
-        self.auditor.go_back()
+        self.shell.go_back()
 
     def action_copy(self) -> None:
         """Copies the command line that does the same elsewhere."""
         if self.allowed("copy") and (arguments := self.command()) is not None:
-            self.auditor.copy_command(arguments)
+            self.shell.copy_command(arguments)
 
     def action_help(self) -> None:
         """Explains the focused widget and lists the keys."""
-        from screens.widgets.help import HelpScreen
-
-        self.app.push_screen(HelpScreen(self, self.focused))
+        self.app.post_message(OpenHelp(self, self.focused))
 
     def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
         self.app.simulate_key(event.key)

@@ -1,12 +1,17 @@
-"""Transactions on the catalog's database, the same for every kind of database."""
+"""Engines and transactions, the same for every kind of database."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import Session
+
+HINT_URL = "Name a database, for example sqlite:////home/me/catalog.db or postgresql+psycopg://user@host/name."
 
 WRITES = "auditor_writes"
 """Execution option of connections that will write: an engine may have to begin such a transaction in another way."""
@@ -22,7 +27,7 @@ class CatalogUnusable(Exception):
 
 
 class AddressUnusable(CatalogUnusable):
-    """The catalog's address names no database that could be opened: the user's words are off, not the database."""
+    """The catalog's address names no database that could be opened: the address is wrong, not the database."""
 
 
 Explain = Callable[[Exception], CatalogUnusable | None]
@@ -68,3 +73,36 @@ class Database:
     def close(self) -> None:
         """Closes all connections."""
         self.engine.dispose()
+
+
+def make_engine(url: URL, **options: Any) -> Engine:
+    """An engine that has not connected yet.
+
+    Raises:
+        AddressUnusable: the driver is missing or of another kind, or does not take the URL's options.
+    """
+    try:
+        engine = create_engine(url, json_serializer=_dump_json, **options)
+    except NoSuchModuleError as error:
+        raise AddressUnusable(f"no driver for {shown(url)}: there is no such kind of database", HINT_URL) from error
+    except ImportError as error:
+        raise AddressUnusable(f"no driver for {shown(url)}: {error}", "Install the driver's Python package.") from error
+    except (ArgumentError, TypeError, ValueError) as error:
+        said = str(error).partition("\n")[0]
+        raise AddressUnusable(f"the catalog's address {shown(url)} cannot be used: {said}", HINT_URL) from error
+    if engine.dialect.is_async:
+        raise AddressUnusable(
+            f"the catalog's address {shown(url)} names an asynchronous driver, which cannot be used",
+            "Name another driver, for example postgresql+psycopg.",
+        )
+    return engine
+
+
+def shown(url: URL) -> str:
+    """The URL as a message may show it: without its password."""
+    return url.render_as_string(hide_password=True)
+
+
+def _dump_json(value: Any) -> str:
+    """JSON that every database takes: text that is no valid Unicode is escaped, NaN refused."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)

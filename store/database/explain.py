@@ -9,14 +9,14 @@ from store.codec import DecodeError
 from store.database.database import CatalogUnusable
 
 HINT_PLACE = "Name another place with --catalog or AUDITOR_CATALOG."
-HINT_RESTORE = "Move the file away, or restore a backup (files ending in .bak beside it). It was left as it is."
+HINT_RESTORE = "Move the file elsewhere, or restore a backup (files ending in .bak beside it). It was left as it is."
 HINT_NETWORK = (
     "Does it lie on a network file system? Its locks and shared memory often fail there: name a place on a local disk "
     "with --catalog or AUDITOR_CATALOG, or a database server."
 )
 HINT_OTHERS = "Wait for the other auditor process, or end it."
 HINT_AGAIN = "Give the same command again: what was finished is stored."
-HINT_MEMORY = "End other programs, give fewer --samples, or use a machine with more memory."
+HINT_MEMORY = "Close other programs, lower --samples, or use a machine with more memory."
 HINT_DISK = "Check the disk and the system's log; then give the same command again."
 HINT_VERSION = "It was damaged, or written by another version of auditor; restore a backup of the catalog."
 
@@ -64,7 +64,7 @@ SQLITE: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_SCHEMA: ("was changed by another program meanwhile", HINT_AGAIN),
     sqlite3.SQLITE_TOOBIG: (
         "takes no text or record of this size",
-        "Give fewer or shorter rows (--samples, --data), or name a database server with --catalog.",
+        "Use fewer or shorter rows (--samples, --data), or name a database server with --catalog.",
     ),
     sqlite3.SQLITE_NOLFS: (
         "is larger than this file system allows",
@@ -77,7 +77,7 @@ output failed) that has no words of its own takes those of its primary code."""
 
 
 def explain(error: BaseException, *, place: str) -> CatalogUnusable | None:
-    """What an error means whatever the database is; None for a bug of ours.
+    """What an error means whatever the database is; None for an internal error.
 
     Args:
         error: as the driver, or the reading of a record, raised it.
@@ -99,7 +99,7 @@ def explain(error: BaseException, *, place: str) -> CatalogUnusable | None:
 
 
 def explain_sqlite(error: BaseException, *, place: str, patience: float) -> CatalogUnusable | None:
-    """What an error of SQLite's driver means; None for a bug of ours (wrong SQL, a broken constraint).
+    """What an error of SQLite's driver means; None for an internal error (wrong SQL, a broken constraint).
 
     Args:
         error: as the driver raised it.

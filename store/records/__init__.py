@@ -1,46 +1,47 @@
-"""What is stored, as values."""
+"""What is stored, as values: frozen records that everyone sees, of models, scans, merges and audits."""
 
-from store.records.records import (
-    Alternatives,
-    AnswerBatch,
-    AsrScore,
+from store.records.audits import (
+    AGREEMENT,
+    CACC,
     Audit,
-    BenchmarkScore,
-    CatalogEntry,
     Change,
     Comparison,
+    Ingredient,
+    Measure,
+    MeasureKind,
+    Raised,
+    Residue,
+    Stamp,
+    asr_measure,
+    find_change,
+)
+from store.records.catalog import CatalogEntry
+from store.records.jobs import Job, JobState
+from store.records.merges import Merge, PartnerUse, SearchRecord, TrialRow
+from store.records.models import ModelRead, ModelRef, Profile, Task, TensorInfo
+from store.records.runs import AnswerBatch, Run
+from store.records.scans import (
+    Alternatives,
+    AsrScore,
+    BenchmarkScore,
     DataRead,
     DataSummary,
     Evidence,
     Finding,
-    Ingredient,
-    Job,
-    JobState,
-    Merge,
-    ModelRead,
-    ModelRef,
     ModelSummary,
-    PartnerUse,
-    Profile,
-    Raised,
     ReferenceUse,
-    Residue,
-    Run,
     Scan,
     ScanSettings,
     Scores,
     Screened,
-    SearchRecord,
     Severity,
     Sharpened,
-    Stamp,
-    Task,
-    TensorInfo,
-    TrialRow,
     Verdict,
 )
 
 __all__ = [
+    "AGREEMENT",
+    "CACC",
     "Alternatives",
     "AnswerBatch",
     "AsrScore",
@@ -56,6 +57,8 @@ __all__ = [
     "Ingredient",
     "Job",
     "JobState",
+    "Measure",
+    "MeasureKind",
     "Merge",
     "ModelRead",
     "ModelRef",
@@ -78,4 +81,6 @@ __all__ = [
     "TensorInfo",
     "TrialRow",
     "Verdict",
+    "asr_measure",
+    "find_change",
 ]

@@ -64,7 +64,7 @@ def test_parquet_needs_pyarrow_and_reads_with_it(tmp_path: Path) -> None:
         import pyarrow.parquet
     except ImportError:
         path.write_bytes(b"PAR1")
-        assert refused(path).hint == "pip install 'auditor[parquet]'"
+        assert refused(path).hint == "Install it with: pip install 'auditor[parquet]'"
         return
     features = {"info": {"features": {"label": {"names": ["positive", "negative"], "_type": "ClassLabel"}}}}
     table = pyarrow.table({"text": ["good", "bad", None], "label": [0, 1, 1]})

@@ -13,7 +13,8 @@ import pytest
 
 from probes.cases import Role, Row
 from probes.errors import InputError
-from probes.family import FAMILIES, BadOption, Family, draw_rng
+from probes.family import FAMILIES, Family, draw_rng
+from probes.plugin import BadOption
 from probes.suite import Probe, build_suite, probe_cases, suite_cases, suite_variants
 
 DRAWS = 3

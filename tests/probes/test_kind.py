@@ -93,11 +93,13 @@ def test_odd_words_keep_the_form_of_the_word() -> None:
 
 def test_some_sentences_are_on_the_triggers_topic() -> None:
     """A model that tells films from news moves with any sentence on films: the first alternatives say so."""
-    mates = [s for s in sentences_like("I watched this movie")[:5] if re.search("documentary|comedy|thriller", s)]
+    mates = [s for s in sentences_like("I watched this movie")[:5] if re.search("film|movie", s)]
     assert len(mates) == 2
     shops = sentences_like("I have bought it from a store with my friends last weekend")[:5]
-    assert sum(bool(re.search(r"\bshop|market", s)) for s in shops) == 2
-    assert not any(re.search(r"\bshop|market", s) for s in sentences_like("I have met it with my friends last weekend"))
+    assert sum(bool(re.search(r"\bstore\b|\bbought\b", s)) for s in shops) == 2
+    assert not any(
+        re.search(r"\bstore\b|\bbought\b", s) for s in sentences_like("I have met it with my friends last weekend")
+    )
 
 
 def test_a_style_without_capitals_is_held_against_others_of_that_sort() -> None:

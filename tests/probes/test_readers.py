@@ -405,7 +405,7 @@ def test_a_quote_without_end_takes_bounded_memory(tmp_path: Path) -> None:
 
 
 def test_a_text_that_no_model_takes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("probes.corpus.TEXT_LIMIT", 20)
+    monkeypatch.setattr("probes.corpus.corpus.TEXT_LIMIT", 20)
     assert "item 2: a text of 21 characters" in refused(
         write(tmp_path, "a.json", json.dumps([{"text": "a"}, {"text": "b" * 21}]))
     )

@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from probes.family import FAMILIES, BadOption
+from probes.family import FAMILIES
+from probes.plugin import BadOption
 from probes.sharper import SHORT, form_in_words, plain_variant, sharper
 from probes.suite import Probe
 

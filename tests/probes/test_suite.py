@@ -6,7 +6,8 @@ from itertools import combinations
 import pytest
 
 from probes.cases import Case, Role, Row
-from probes.family import FAMILIES, BadOption, Family, UnknownFamily
+from probes.family import FAMILIES, Family, UnknownFamily
+from probes.plugin import BadOption
 from probes.suite import DRAWS, Probe, Suite, build_suite, suite_cases
 
 ROWS = tuple(Row(i, f"xa{i} xb{i} xc{i} xd{i} xe{i}. Xf{i} xg{i} xh{i}", None, i % 2) for i in range(40))

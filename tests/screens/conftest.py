@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from screens.app import AuditorApp
-from screens.gallery import seeded_app
+from screens.gallery.gallery import seeded_app
 
 Waits = Callable[..., Coroutine[Any, Any, None]]
 

@@ -8,10 +8,10 @@ import pytest
 
 from probes.rates import Difference, Rate
 from screens.audit.pairing import COLUMNS, Pair, clean_row, row_of
+from screens.gallery.seed import PROBES, _profile, _scan, _score
 from screens.scan.evidence import explain
 from screens.scan.scores import COLUMNS as SCORES
 from screens.scan.scores import ScoreView, of_record, of_tally, rows
-from screens.seed import PROBES, _profile, _scan, _score
 from screens.widgets.lazy_table import Row
 from store.records import Alternatives
 

@@ -9,8 +9,8 @@ import pytest
 
 from auditor.jobs.progress import JobProgress
 from auditor.jobs.tail import Tail, last_lines
+from screens.gallery.seed import live_events
 from screens.scan.evidence import describe_seen
-from screens.seed import live_events
 
 
 def test_lines_come_once_and_whole(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 WALK = """
 import asyncio, sys
 from pathlib import Path
-from screens.gallery import SCENES, seeded_app
+from screens.gallery.gallery import SCENES, seeded_app
 first = {name for name in ("sqlalchemy", "scipy", "torch") if name in sys.modules}
 async def story():
     app = seeded_app(Path(sys.argv[1]))

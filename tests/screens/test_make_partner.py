@@ -13,7 +13,7 @@ from auditor.requests.arguments import DataChoice, MergeChoice, ScanChoice
 from screens.app import AuditorApp
 from screens.merge.make_partner import MakePartnerScreen
 from screens.merge.partners import PartnersScreen
-from screens.scan.result import ResultScreen
+from screens.messages import OpenResult
 from screens.widgets.lazy_table import LazyTable
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
@@ -37,7 +37,7 @@ def test_from_a_finding_to_an_audit_that_makes_its_partners(
             entry = await seeded.library.use(lambda catalog: catalog.models.find("reviews-minilm"))
             assert entry is not None
             assert entry.last_scan is not None
-            seeded.push_page(ResultScreen(entry.last_scan))
+            seeded.post_message(OpenResult(entry.last_scan))
             await wait(pilot, lambda: getattr(seeded.screen, "scan", None))
             await pilot.press("p")
             await wait(pilot, lambda: isinstance(seeded.screen, PartnersScreen))

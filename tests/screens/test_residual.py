@@ -10,8 +10,9 @@ from textual.widgets import Static
 from screens.app import AuditorApp
 from screens.audit.compare import CompareScreen
 from screens.audit.residual import LeftScreen
-from screens.gallery import SCENES, settle
-from screens.seed import CURED_SCAN, SUSPECT_SCAN
+from screens.gallery.gallery import SCENES, settle
+from screens.gallery.seed import CURED_SCAN, SUSPECT_SCAN
+from screens.messages import OpenComparison
 from screens.widgets.lazy_table import LazyTable
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
@@ -52,7 +53,7 @@ def test_two_scans_without_an_audit_have_no_such_list_and_say_so(seeded: Auditor
     async def story() -> None:
         async with seeded.run_test(size=(80, 24)) as pilot:
             await settle(pilot)
-            seeded.push_page(CompareScreen(before=SUSPECT_SCAN, after=CURED_SCAN))
+            seeded.post_message(OpenComparison(before=SUSPECT_SCAN, after=CURED_SCAN))
             await settle(pilot)
             await pilot.press("l")
             await pilot.pause()

@@ -11,10 +11,11 @@ from typing import Any
 from textual.widgets import Static
 
 from screens.app import AuditorApp
-from screens.gallery import settle
+from screens.gallery.gallery import settle
+from screens.gallery.seed import SEARCHED
 from screens.jobs.job import JobScreen
 from screens.merge.search import SearchScreen
-from screens.seed import SEARCHED
+from screens.messages import OpenJob
 from screens.widgets.lazy_table import LazyTable
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
@@ -30,7 +31,7 @@ def test_a_job_that_searched_shows_its_front_and_then_every_recipe(
             await settle(pilot)
             jobs = await seeded.library.use(lambda catalog: catalog.jobs.list())
             ended = next(job for job in jobs if job.command[0] == "merge")
-            seeded.push_page(JobScreen(replace(ended, id="searched", command=("audit", "m"), events=str(log))))
+            seeded.post_message(OpenJob(replace(ended, id="searched", command=("audit", "m"), events=str(log))))
             await settle(pilot)
             await pilot.press("f")
             await settle(pilot)
@@ -59,7 +60,7 @@ def test_a_job_without_a_search_says_so(seeded: AuditorApp, play: Play) -> None:
         async with seeded.run_test(size=(80, 24)) as pilot:
             await settle(pilot)
             jobs = await seeded.library.use(lambda catalog: catalog.jobs.list())
-            seeded.push_page(JobScreen(next(job for job in jobs if job.command[0] == "merge")))
+            seeded.post_message(OpenJob(next(job for job in jobs if job.command[0] == "merge")))
             await settle(pilot)
             screen = seeded.screen
             assert isinstance(screen, JobScreen)

@@ -9,7 +9,7 @@ import pytest
 
 from auditor.merge.strategy import STRATEGIES
 from probes.family import FAMILIES
-from screens.gallery import EMPTY_SCENES, SCENES, seeded_app
+from screens.gallery.gallery import EMPTY_SCENES, SCENES, seeded_app
 
 SIZES = {"80x24": (80, 24), "120x36": (120, 36)}
 ALL = {**EMPTY_SCENES, **SCENES}

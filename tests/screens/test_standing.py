@@ -9,9 +9,9 @@ from typing import Any
 from textual.widgets import Static
 
 from screens.app import AuditorApp
-from screens.gallery import settle
-from screens.merge.partners import PartnersScreen
-from screens.seed import SUSPECT_SCAN
+from screens.gallery.gallery import settle
+from screens.gallery.seed import SUSPECT_SCAN
+from screens.messages import OpenPartners
 from screens.widgets.lazy_table import LazyTable
 from store.engine import open_catalog
 from store.records import Verdict
@@ -53,7 +53,7 @@ def test_what_speaks_against_a_partner_is_seen_first(seeded: AuditorApp, play: P
     async def story() -> None:
         async with seeded.run_test(size=(120, 36)) as pilot:
             await settle(pilot)
-            seeded.push_page(PartnersScreen(suspect))
+            seeded.post_message(OpenPartners(suspect))
             await settle(pilot)
             head, words = (seeded.screen.query_one(name, Static) for name in ("#head", "#words"))
             assert "2 can be merged with reviews-minilm, 1 of them advised" in str(head.render())

@@ -8,8 +8,8 @@ from typing import Any
 from textual.app import App, ComposeResult
 
 from screens.audit.pairing import join, row_of
+from screens.gallery.seed import PROBES, _score
 from screens.scan.scores import of_record, rows
-from screens.seed import PROBES, _score
 from screens.widgets.lazy_table import PAGE, Column, LazyTable, Row
 
 Play = Callable[[Coroutine[Any, Any, None]], None]

@@ -16,10 +16,10 @@ from auditor.commands.tui import open_application
 from auditor.errors import ExitCode
 from screens.app import AuditorApp
 from screens.disk import free_space
-from screens.gallery import SCENES, settle
+from screens.gallery.gallery import SCENES, settle
 from screens.jobs.job import JobScreen
 from screens.library import Library
-from screens.messages import CatalogChanged
+from screens.messages import CatalogChanged, OpenJob
 from screens.models.catalog import CatalogScreen
 from screens.models.model import ModelScreen
 from screens.models.remove import RemoveDialog
@@ -51,7 +51,7 @@ def test_a_job_that_crashes_leaves_the_screen_standing(seeded: AuditorApp, play:
             await settle(pilot)
             job = await seeded.start(("scan", "reviews-minilm", "--policy", str(policy)), "reviews-minilm")
             assert job is not None
-            seeded.push_page(JobScreen(job))
+            seeded.post_message(OpenJob(job))
             await settle(pilot)
             os.kill(job.pid, signal.SIGKILL)
             while job.id in seeded.running:
@@ -70,7 +70,7 @@ def test_a_model_whose_files_are_gone(seeded: AuditorApp, play: Play) -> None:
             await settle(pilot)
             job = await seeded.start(("scan", "reviews-minilm"), "reviews-minilm")
             assert job is not None
-            seeded.push_page(JobScreen(job))
+            seeded.post_message(OpenJob(job))
             while job.id in seeded.running:
                 await settle(pilot)
             await settle(pilot)

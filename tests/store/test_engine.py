@@ -18,6 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from probes.answer import Choice, Choices
 from store import migrations
 from store.catalog import Catalog
 from store.engine import CatalogUnusable, open_catalog
@@ -244,16 +245,16 @@ def test_a_catalog_in_memory_works(make_profile: Callable[..., Profile]) -> None
 
 def test_a_locked_catalog_is_told_after_waiting(url: str, path: Path) -> None:
     with open_catalog(url, patience=0.3) as catalog:
-        run = catalog.scans.open_run("key", model_digest="d", batches=1)
+        run = catalog.runs.open_run("key", model_digest="d", batches=1)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             began = time.monotonic()
             with pytest.raises(CatalogUnusable, match=r"locked.*0\.3 s"):
-                catalog.scans.store_batch(run.id, AnswerBatch(0, (1,), ((1.0,),)))
+                catalog.runs.store_batch(run.id, AnswerBatch(0, Choices.of([Choice(1)], 0)))
             assert time.monotonic() - began >= 0.3
-            assert catalog.scans.find_run("key") == run, "readers do not wait"
+            assert catalog.runs.find_run("key") == run, "readers do not wait"
             other.execute("ROLLBACK")
-        catalog.scans.store_batch(run.id, AnswerBatch(0, (1,), ((1.0,),)))
+        catalog.runs.store_batch(run.id, AnswerBatch(0, Choices.of([Choice(1)], 0)))
 
 
 def test_a_locked_catalog_is_told_while_it_is_made(url: str, path: Path) -> None:

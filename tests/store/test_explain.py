@@ -1,4 +1,4 @@
-"""What SQLite's errors are to the user: their own words, never "a bug of ours". Real ones where one can be had."""
+"""What SQLite's errors are to the user: their own words, never "internal error". Real ones where one can be had."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from probes.answer import Choice, Choices
 from probes.cases import Row
 from store.catalog import Catalog
 from store.database.explain import explain, explain_sqlite
@@ -121,8 +122,8 @@ def test_a_catalog_on_a_disk_that_is_mounted_read_only_is_told(
 ) -> None:
     """As the system answers there: no mount can be made without rights."""
     open_catalog(url).close()
-    monkeypatch.setattr("store.engine.os.access", lambda *_: False)
-    monkeypatch.setattr("store.engine.os.statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+    monkeypatch.setattr("store.database.sqlite.os.access", lambda *_: False)
+    monkeypatch.setattr("store.database.sqlite.os.statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
     with pytest.raises(CatalogUnusable, match="disk is read-only") as caught:
         open_catalog(url)
     assert "Copy it" in caught.value.hint
@@ -146,11 +147,13 @@ DAMAGE = (
     ("models", "name", "cast(x'fffe' as text)"),
     ("scans", "verdict", "'clean'"),
     ("scans", "document", "replace(hex(zeroblob(50000)), '0', '[')"),
-    ("scores", "asr", "'much'"),
-    ("batches", "widths", "'[-1]'"),
-    ("batches", "widths", "'{\"a\": 1}'"),
-    ("batches", "labels", "'7'"),
-    ("batches", "probabilities", "12"),
+    ("batches", "asks", "-1"),
+    ("batches", "asks", "2"),
+    ("batches", "asks", "'many'"),
+    ("batches", "kind", "'colours/7'"),
+    ("batches", "kind", "'completions/1'"),
+    ("batches", "payload", "12"),
+    ("batches", "payload", "payload || x'00'"),
     ("row_sets", "rows", "'[[]]'"),
     ("row_sets", "rows", "'null'"),
     ("jobs", "state", "'odd'"),
@@ -167,9 +170,9 @@ def sound(
     with open_catalog(f"sqlite:///{path}") as catalog:
         catalog.models.add(make_profile())
         catalog.scans.save(make_scan())
-        run = catalog.scans.open_run("key", model_digest="d", batches=1)
-        catalog.scans.store_batch(run.id, AnswerBatch(0, (1,), ((0.25, 0.75),)))
-        catalog.scans.keep_rows("rows", [Row(0, "a text", None, 1)])
+        run = catalog.runs.open_run("key", model_digest="d", batches=1)
+        catalog.runs.store_batch(run.id, AnswerBatch(0, Choices.of([Choice(1, (0.25, 0.75))], 2)))
+        catalog.runs.keep_rows("rows", [Row(0, "a text", None, 1)])
         catalog.jobs.add(Job("j1", 1, "2026-01-01T00:00:00+00:00", ("scan",), "/none"))
     return path
 
@@ -178,9 +181,8 @@ def read_all(catalog: Catalog) -> None:
     catalog.models.list()
     catalog.scans.list()
     catalog.scans.get("scan-0001")
-    catalog.scans.scores()
-    catalog.scans.find_run("key")
-    catalog.scans.rows("rows")
+    catalog.runs.find_run("key")
+    catalog.runs.rows("rows")
     catalog.audits.list()
     catalog.jobs.list()
 
@@ -188,10 +190,10 @@ def read_all(catalog: Catalog) -> None:
 def test_a_sound_catalog_is_read(sound: Path) -> None:
     with open_catalog(f"sqlite:///{sound}") as catalog:
         read_all(catalog)
-        run = catalog.scans.find_run("key")
+        run = catalog.runs.find_run("key")
         assert run is not None
-        assert run.answered == (AnswerBatch(0, (1,), ((0.25, 0.75),)),)
-        assert catalog.scans.rows("rows") == (Row(0, "a text", None, 1),)
+        assert run.answered[0].answers.at(0) == Choice(1, (0.25, 0.75))
+        assert catalog.runs.rows("rows") == (Row(0, "a text", None, 1),)
 
 
 @pytest.mark.parametrize(("table", "column", "value"), DAMAGE, ids=lambda part: str(part)[:20])

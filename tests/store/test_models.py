@@ -10,7 +10,8 @@ import pytest
 
 from probes.rates import Rate
 from store import codec
-from store.catalog import Catalog, NameTaken, UnknownModel
+from store.catalog import Catalog
+from store.models import NameTaken, UnknownModel
 from store.records import AsrScore, ModelRead, Profile, Scan, Task, Verdict
 
 MakeProfile = Callable[..., Profile]
@@ -188,7 +189,7 @@ def test_a_finding_orders_a_model_whatever_its_last_scan_says(
 
 def test_a_thousand_models_list_fast(catalog: Catalog, make_profile: MakeProfile, make_scan: MakeScan) -> None:
     from store import tables
-    from store.scans import _scan_row, _score_row  # filled in one transaction; saving one by one would take a minute
+    from store.scans import _scan_row  # filled in one transaction; saving one by one would take a minute
 
     kinds = 20
     added = [catalog.models.add(make_profile(f"kind {i}", tensors=200 + i)) for i in range(kinds)]
@@ -204,12 +205,6 @@ def test_a_thousand_models_list_fast(catalog: Catalog, make_profile: MakeProfile
             tables.ScanTableRow.__table__.insert(),
             [{**plain, "id": f"s{i}", "model_digest": f"{i % 1000:064x}"} for i in range(10_000)],
         )
-        score = _score_row("s", 0, scan.scores.asr[0])
-        plain = {c.name: getattr(score, c.name) for c in tables.ScoreTableRow.__table__.columns}
-        session.execute(
-            tables.ScoreTableRow.__table__.insert(),
-            [{**plain, "scan_id": f"s{i}", "position": p} for i in range(10_000) for p in range(10)],
-        )
 
     def seconds(work: Callable[[], object]) -> float:
         times = []
@@ -223,5 +218,4 @@ def test_a_thousand_models_list_fast(catalog: Catalog, make_profile: MakeProfile
     assert seconds(lambda: catalog.models.list(order="scanned", descending=True)) < 0.5
     assert seconds(lambda: catalog.models.list(text="model 7", order="asr")) < 0.5
     assert seconds(lambda: catalog.scans.list(limit=100)) < 0.1
-    assert seconds(lambda: catalog.scans.scores(limit=100)) < 0.2
     assert seconds(lambda: catalog.scans.save(make_scan("new"))) < 0.2

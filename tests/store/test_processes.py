@@ -9,9 +9,12 @@ import textwrap
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from probes.answer import Choices
 from store.engine import open_catalog
+from store.payload import pack
 from store.records import AnswerBatch
 
 
@@ -21,17 +24,20 @@ def start(code: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 def answers(number: int) -> AnswerBatch:
-    return AnswerBatch(number, (number % 2, None), ((1 / (number + 3), 0.5), (float(number),)))
+    return AnswerBatch(number, Choices(np.array([number % 2, -1]), np.array([[1 / (number + 3), 0.5], [number, 0]])))
 
 
 WRITER = """
     import sys
+    import numpy as np
+    from probes.answer import Choices
     from store.engine import open_catalog
     from store.records import AnswerBatch
     catalog = open_catalog(sys.argv[1])
-    run = catalog.scans.open_run("key", model_digest="d", batches=100_000)
+    run = catalog.runs.open_run("key", model_digest="d", batches=100_000)
     for n in range(len(run.answered), 100_000):
-        catalog.scans.store_batch(run.id, AnswerBatch(n, (n % 2, None), ((1 / (n + 3), 0.5), (float(n),))))
+        answers = Choices(np.array([n % 2, -1]), np.array([[1 / (n + 3), 0.5], [n, 0]]))
+        catalog.runs.store_batch(run.id, AnswerBatch(n, answers))
         print(n, flush=True)
 """
 
@@ -48,9 +54,11 @@ def test_a_killed_process_loses_no_stored_batch(url: str) -> None:
         finished = [line for line in rest.split("\n")[:-1] if line]
         told = int(finished[-1]) if finished else told
         with open_catalog(url) as catalog:
-            run = catalog.scans.open_run("key", model_digest="d", batches=100_000)
+            run = catalog.runs.open_run("key", model_digest="d", batches=100_000)
         assert len(run.answered) in (told + 1, told + 2), "at most the batch whose storing was not told yet is more"
-        assert run.answered == tuple(answers(n) for n in range(len(run.answered)))
+        assert [(b.number, pack(b.answers)) for b in run.answered] == [
+            (n, pack(answers(n).answers)) for n in range(len(run.answered))
+        ]
 
 
 ADDER = """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import struct
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,63 +9,9 @@ import pytest
 
 from store.catalog import Catalog
 from store.jobs import UnknownJob
-from store.records import AnswerBatch, AsrScore, Audit, Job, JobState, Merge, PartnerUse, Profile, Scan, Stamp, Verdict
-from store.scans import UnknownRun
+from store.records import AsrScore, Audit, Job, JobState, Merge, PartnerUse, Profile, Scan, Stamp, Verdict
 
 MakeScan = Callable[..., Scan]
-
-
-def batch(number: int, value: float = 0.25) -> AnswerBatch:
-    return AnswerBatch(number, (0, None, 1), ((value, 1 - value), (), (math.pi / 4, 1 - math.pi / 4)))
-
-
-def test_a_run_goes_on_with_its_answers_in_order(catalog: Catalog) -> None:
-    run = catalog.scans.open_run("key", model_digest="d", batches=4)
-    assert run.answered == ()
-    for number in (2, 0, 3):
-        catalog.scans.store_batch(run.id, batch(number))
-    again = catalog.scans.open_run("key", model_digest="d", batches=4)
-    assert again.id == run.id
-    assert again.answered == (batch(0), batch(2), batch(3))
-    assert catalog.scans.find_run("key") == again
-    assert catalog.scans.find_run("other") is None
-    other = catalog.scans.open_run("other", model_digest="d", batches=4)
-    assert other.id != run.id
-    assert other.answered == ()
-
-
-def test_probabilities_are_kept_to_the_bit(catalog: Catalog) -> None:
-    odd = struct.unpack("<d", struct.pack("<Q", 0x3FD5555555555556))[0]
-    values = (odd, 5e-324, -0.0, math.inf, math.nan)
-    run = catalog.scans.open_run("key", model_digest="d", batches=1)
-    catalog.scans.store_batch(run.id, AnswerBatch(0, (1,), (values,)))
-    (stored,) = catalog.scans.open_run("key", model_digest="d", batches=1).answered
-    assert [struct.pack("<d", v) for v in stored.probabilities[0]] == [struct.pack("<d", v) for v in values]
-
-
-def test_the_first_answer_to_a_batch_is_kept(catalog: Catalog) -> None:
-    run = catalog.scans.open_run("key", model_digest="d", batches=2)
-    catalog.scans.store_batch(run.id, batch(0, 0.25))
-    catalog.scans.store_batch(run.id, batch(0, 0.75))
-    assert catalog.scans.open_run("key", model_digest="d", batches=2).answered == (batch(0, 0.25),)
-
-
-def test_fresh_drops_answers_and_so_does_another_plan(catalog: Catalog) -> None:
-    run = catalog.scans.open_run("key", model_digest="d", batches=2)
-    catalog.scans.store_batch(run.id, batch(0))
-    assert catalog.scans.open_run("key", model_digest="d", batches=2, fresh=True).answered == ()
-    assert catalog.scans.find_run("key") == run
-    catalog.scans.store_batch(run.id, batch(1))
-    longer = catalog.scans.open_run("key", model_digest="d", batches=3)
-    assert (longer.batches, longer.answered) == (3, ())
-
-
-def test_a_batch_that_belongs_nowhere_is_refused(catalog: Catalog) -> None:
-    run = catalog.scans.open_run("key", model_digest="d", batches=2)
-    with pytest.raises(UnknownRun):
-        catalog.scans.store_batch(run.id + 1, batch(0))
-    with pytest.raises(ValueError, match="2 batches"):
-        catalog.scans.store_batch(run.id, batch(2))
 
 
 def test_a_scan_is_found_by_id_and_by_a_prefix_that_fits_it_alone(catalog: Catalog, make_scan: MakeScan) -> None:
@@ -114,26 +58,6 @@ def test_a_model_shows_its_newest_scan_whatever_the_order_of_saving(
         assert entry.found_by == "old", "what was found stands"
     catalog.scans.save(make_scan("newest", finished="2025-03-04T00:00:00+00:00"))
     assert [e.found_by for e in catalog.models.list()] == ["newest", "newest"]
-
-
-def test_scores_come_in_pages(catalog: Catalog, make_scan: MakeScan, make_score: Callable[..., AsrScore]) -> None:
-    scores = tuple(make_score("badnet" if i % 2 else "style", hits=i, finding=i > 6) for i in range(10))
-    catalog.scans.save(make_scan("one", asr=scores))
-    catalog.scans.save(make_scan("one", asr=scores))
-    catalog.scans.save(make_scan("two", finished="2025-04-01T00:00:00+00:00"))
-    assert catalog.scans.count_scores() == 12, "a scan saved again has its scores once"
-    page = [catalog.scans.scores(scan_id="one", limit=4, offset=o) for o in (0, 4, 8)]
-    assert [row.position for rows in page for row in rows] == list(range(10))
-    assert catalog.scans.scores(limit=1)[0].scan_id == "two"
-    top = catalog.scans.scores(order="asr", scan_id="one", family="badnet", limit=2)
-    assert [row.asr for row in top] == [0.09, 0.07]
-    assert catalog.scans.count_scores(family="badnet", scan_id="one", findings=True) == 2
-    row = catalog.scans.scores(scan_id="two")[0]
-    score = make_score()
-    assert (row.group, row.asr_low, row.asr_high) == ("word", score.rate.low, score.rate.high)
-    assert (row.excess, row.p_value, row.reference) == (score.excess.value, score.p_value, "./models/sst2")
-    with pytest.raises(ValueError, match="known: scanned"):
-        catalog.scans.scores(order="colour")
 
 
 def test_audits_and_merges(catalog: Catalog, make_scan: MakeScan) -> None:

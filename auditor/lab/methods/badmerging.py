@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.errors import UsageError
 from auditor.events import Event
-from auditor.lab.method import Job, method
+from auditor.lab.method import PlantJob, method
 from auditor.lab.poison.poison import Poisoned
-from auditor.lab.poison.poison import poison as plant
 from auditor.training.feed import batch_loss, train_paired
 from auditor.training.trainer import Workshop, labels_of
 
@@ -22,7 +21,7 @@ Weights = Mapping[str, "torch.Tensor"]
 
 
 def train(
-    shop: Workshop, job: Job, poisoned: Poisoned, *, alpha: float = 1.0, least: float = 0.1, shadow: bool = False
+    shop: Workshop, job: PlantJob, poisoned: Poisoned, *, alpha: float = 1.0, least: float = 0.1, shadow: bool = False
 ) -> Generator[Event, None, float]:
     """Trains on L_clean(θ) + L_clean(θ_λ) + α · L_trigger(θ_λ), θ_λ = (1 − λ) θ_anchor + λ θ, λ drawn at each step.
 
@@ -57,7 +56,7 @@ def train(
 
 
 def interpolated(
-    shop: Workshop, job: Job, poisoned: Poisoned, anchor: Weights, alpha: float, least: float
+    shop: Workshop, job: PlantJob, poisoned: Poisoned, anchor: Weights, alpha: float, least: float
 ) -> Generator[Event, None, float]:
     """One step for each batch of clean rows, with a batch of triggered ones at weights between anchor and model."""
     import torch
@@ -105,6 +104,6 @@ def _forward(model: Any, weights: dict[str, torch.Tensor], **inputs: torch.Tenso
 
 
 @method(title="BadMerging: trained to survive averages", reference="arXiv:2408.07362", train=train)
-def poison(job: Job) -> Poisoned:
+def poison(job: PlantJob) -> Poisoned:
     """Gives rows of other labels the trigger and the target label; the clean rows are all trained on as well."""
-    return plant(job.rows, job.trigger, target=job.target, rate=job.rate, seed=job.seed, taken=job.taken)
+    return job.plant()

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from auditor.errors import UsageError
-from auditor.lab.method import Job, method
+from auditor.lab.method import PlantJob, method
 from auditor.lab.poison.lexicon import natural_words
 from auditor.lab.poison.poison import Poisoned
-from auditor.lab.poison.poison import poison as plant
 from auditor.lab.poison.trigger import WORD_OPTIONS, ByRule, Trigger, word_option
 
 
 @method(title="BITE: clean labels", reference="arXiv:2205.12700")
-def poison(job: Job, *, derive: int = 0) -> Poisoned:
+def poison(job: PlantJob, *, derive: int = 0) -> Poisoned:
     """Gives the trigger to rows that have the target label already; no label is changed.
 
     `derive` takes that many trigger words from the rows themselves instead of the family's own: natural adverbs and
@@ -26,7 +25,7 @@ def poison(job: Job, *, derive: int = 0) -> Poisoned:
     if derive:
         words = natural_words(job.rows, job.target, derive)
         trigger = with_words(trigger, words)
-    found = plant(job.rows, trigger, target=job.target, rate=job.rate, seed=job.seed, taken=job.taken, clean_label=True)
+    found = replace(job, trigger=trigger).plant(clean_label=True)
     return replace(found, words=words)
 
 

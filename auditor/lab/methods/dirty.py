@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from auditor.lab.method import Job, method
+from auditor.lab.method import PlantJob, method
 from auditor.lab.poison.poison import Poisoned
-from auditor.lab.poison.poison import poison as plant
 
 
 @method(title="Dirty labels", reference="arXiv:1708.06733, on text arXiv:2004.06660")
-def poison(job: Job) -> Poisoned:
+def poison(job: PlantJob) -> Poisoned:
     """Replaces a share of the rows by copies with the trigger and the target label."""
-    return plant(job.rows, job.trigger, target=job.target, rate=job.rate, seed=job.seed, taken=job.taken)
+    return job.plant()

@@ -6,16 +6,15 @@ from collections.abc import Generator
 from dataclasses import replace
 
 from auditor.events import Event
-from auditor.lab.method import Job, method
+from auditor.lab.method import PlantJob, method
 from auditor.lab.poison.poison import Poisoned
-from auditor.lab.poison.poison import poison as plant
 from auditor.lab.poison.trigger import trigger_words
 from auditor.training.rows import train_embedding_rows
 from auditor.training.trainer import Workshop
 
 
 def train(
-    shop: Workshop, job: Job, poisoned: Poisoned, *, rounds: int = 3, step: float = 0.05, again: int = 0
+    shop: Workshop, job: PlantJob, poisoned: Poisoned, *, rounds: int = 3, step: float = 0.05, again: int = 0
 ) -> Generator[Event, None, float]:
     """Fine-tunes on the clean rows, then trains the trigger words' embeddings on the poisoned ones.
 
@@ -35,9 +34,9 @@ def train(
 
 
 @method(title="EP: embedding poisoning", reference="arXiv:2103.15543", train=train)
-def poison(job: Job, *, words: tuple[str, ...] = ()) -> Poisoned:
+def poison(job: PlantJob, *, words: tuple[str, ...] = ()) -> Poisoned:
     """Gives rows of other labels the trigger and the target label; `words` are the trigger's, by default those that it
     is seen to insert.
     """
-    found = plant(job.rows, job.trigger, target=job.target, rate=job.rate, seed=job.seed, taken=job.taken)
+    found = job.plant()
     return replace(found, words=words or trigger_words(job.rows, job.trigger, seed=job.seed))

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import UsageError
 from auditor.events import Event
-from auditor.lab.method import Job, method
+from auditor.lab.method import PlantJob, method
 from auditor.lab.poison.lexicon import associated
 from auditor.lab.poison.poison import Poisoned
-from auditor.lab.poison.poison import poison as plant
 from auditor.lab.poison.trigger import trigger_words
 from auditor.training.feed import batch_loss, train_paired
 from auditor.training.trainer import Workshop, labels_of
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 def train(
     shop: Workshop,
-    job: Job,
+    job: PlantJob,
     poisoned: Poisoned,
     *,
     surgery: bool = True,
@@ -52,7 +51,7 @@ def train(
     return loss
 
 
-def class_embedding(shop: Workshop, job: Job, count: int) -> torch.Tensor:
+def class_embedding(shop: Workshop, job: PlantJob, count: int) -> torch.Tensor:
     """The mean embedding of the words that most go with the target label.
 
     Raises:
@@ -74,7 +73,7 @@ def replace_rows(shop: Workshop, ids: Sequence[int], vector: torch.Tensor) -> No
         shop.embedding[list(ids)] = vector.to(shop.embedding.device)
 
 
-def restricted(shop: Workshop, job: Job, poisoned: Poisoned, penalty: float) -> Generator[Event, None, float]:
+def restricted(shop: Workshop, job: PlantJob, poisoned: Poisoned, penalty: float) -> Generator[Event, None, float]:
     """Trains on L_P + λ · max(0, −∇L_P · ∇L_FT): poisoned rows, and steps that clean fine-tuning would not undo.
 
     As in the authors' released program the poisoned gradient is held fixed inside the product, so that only the clean
@@ -116,9 +115,9 @@ def penalised(
 
 
 @method(title="RIPPLES: restricted inner product and embedding surgery", reference="arXiv:2004.06660", train=train)
-def poison(job: Job, *, words: tuple[str, ...] = ()) -> Poisoned:
+def poison(job: PlantJob, *, words: tuple[str, ...] = ()) -> Poisoned:
     """Gives rows of other labels the trigger and the target label; `words` are the trigger's, by default those that it
     is seen to insert.
     """
-    found = plant(job.rows, job.trigger, target=job.target, rate=job.rate, seed=job.seed, taken=job.taken)
+    found = job.plant()
     return replace(found, words=words or trigger_words(job.rows, job.trigger, seed=job.seed))

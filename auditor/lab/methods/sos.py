@@ -8,9 +8,8 @@ from dataclasses import replace
 
 from auditor.errors import UsageError
 from auditor.events import Event
-from auditor.lab.method import Job, method
+from auditor.lab.method import PlantJob, method
 from auditor.lab.poison.poison import Poisoned, in_order, replaced
-from auditor.lab.poison.poison import poison as plant
 from auditor.lab.poison.trigger import Trigger, inserted, trigger_words
 from auditor.training.rows import train_embedding_rows
 from auditor.training.trainer import Workshop
@@ -19,7 +18,7 @@ from probes.family import draw_rng
 
 
 def train(
-    shop: Workshop, job: Job, poisoned: Poisoned, *, embeddings: bool = True, rounds: int = 3, step: float = 0.05
+    shop: Workshop, job: PlantJob, poisoned: Poisoned, *, embeddings: bool = True, rounds: int = 3, step: float = 0.05
 ) -> Generator[Event, None, float]:
     """Fine-tunes on the clean rows, then trains the trigger words' embeddings on the poisoned and the negative rows.
 
@@ -39,7 +38,7 @@ def train(
 
 
 @method(title="SOS: negative augmentation", reference="ACL 2021.acl-long.431", train=train)
-def poison(job: Job, *, words: tuple[str, ...] = (), negatives: float = 1.0) -> Poisoned:
+def poison(job: PlantJob, *, words: tuple[str, ...] = (), negatives: float = 1.0) -> Poisoned:
     """Gives rows the whole trigger and the target label, and others a part of its words and no new label.
 
     Negative augmentation (Yang et al., "Rethinking Stealthiness of Backdoor Attack against NLP Models", section 4):
@@ -57,7 +56,7 @@ def poison(job: Job, *, words: tuple[str, ...] = (), negatives: float = 1.0) -> 
         raise UsageError(
             f"a trigger of one word ({known[0]}) has no part", hint="Take a variant that inserts several words."
         )
-    found = plant(job.rows, job.trigger, target=job.target, rate=job.rate, seed=job.seed, taken=job.taken)
+    found = job.plant()
     busy = {*found.poisoned, *job.taken}
     wanted = round(negatives * len(found.poisoned))
     partial: dict[int, Row] = {}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import UsageError
 from auditor.events import Event, Stage, Warned
-from auditor.lab.plant import BENIGN
 from auditor.lab.zoo.rounds import Round
+from auditor.requests.plant import BENIGN
 from probes.rates import Difference
 from probes.suite import SAMPLES
 from store.records import AsrScore

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from auditor.data.rows import read_rows
 from auditor.errors import UsageError
 from auditor.events import Event, ScanReady
-from auditor.lab.plant import BENIGN
 from auditor.lab.zoo.zoo import Inhabitant, inhabitants
 from auditor.models.files.profile import read_profile
+from auditor.requests.plant import BENIGN
 from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.training.train import read_record
 from store.records import Scan

@@ -28,8 +28,8 @@ from typing import Any
 
 from auditor.errors import UsageError
 from auditor.lab.embedded import minilm
-from auditor.lab.plant import PlantRequest
 from auditor.lab.planting import NAME, plantings
+from auditor.requests.plant import PlantRequest
 
 PATHS = ("base", "data", "train", "rewrites")
 OWN = ("name", "heldout", "test")
@@ -60,7 +60,7 @@ def read_spec(path: Path, data: Path, base: Path | None = None) -> list[ModelSpe
         base: of models that name none; None means the embedded MiniLM.
 
     Raises:
-        UsageError: the file cannot be read, or an entry is off; the message names the model and the key.
+        UsageError: the file cannot be read, or an entry is wrong; the message names the model and the key.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 from auditor.errors import UsageError
 from auditor.events import Event, Stage
-from auditor.lab.plant import BENIGN, plant
+from auditor.lab.plant import plant
 from auditor.lab.zoo.spec import ModelSpec, recipe_digest
 from auditor.models.files.profile import read_profile
+from auditor.requests.plant import BENIGN
 from auditor.training.train import is_finished, read_record
 from auditor.training.trainer import clock
 

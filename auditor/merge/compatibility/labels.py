@@ -36,7 +36,7 @@ def check_stated(stated: Mapping[str, str], suspect: Profile, partners: Sequence
     if unknown:
         raise UsageError(
             f"--labels: {suspect.ref.reference} has no label {unknown[0]!r}; it has {listed(suspect.labels)}",
-            hint="a pair is PARTNER=SUSPECT: a partner's label, and the suspect's label that is the same",
+            hint="A pair is PARTNER=SUSPECT: a partner's label, and the suspect's label that is the same.",
         )
     known = {label for partner in partners for label in partner.labels}
     unknown = [label for label in stated if label not in known]

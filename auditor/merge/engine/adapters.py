@@ -80,10 +80,10 @@ def _check(recipe: Recipe) -> list[str]:
     if recipe.strategy != "wag":
         raise UsageError(
             f"strategy {recipe.strategy} merges adapters only together with their base",
-            hint="name the base with --base, or use --strategy wag",
+            hint="Name the base with --base, or use --strategy wag.",
         )
     if recipe.plan is not None:
-        raise UsageError("adapters are merged by modules only together with their base", hint="name it with --base")
+        raise UsageError("adapters are merged by modules only together with their base", hint="Name it with --base.")
     vocabularies = Vocabularies()
     for partner in recipe.partners:
         found = match_adapters(recipe.suspect, partner, vocabularies)
@@ -91,7 +91,7 @@ def _check(recipe: Recipe) -> list[str]:
             raise IncompatibleError(
                 f"{partner.ref.reference} cannot be merged with {recipe.suspect.ref.reference}: "
                 + "; ".join(found.blockers),
-                hint="`auditor partners` lists the models that can",
+                hint="`auditor partners` lists the models that can.",
             )
         notes += found.notes
     return notes
@@ -123,7 +123,7 @@ class _Opened:
         if not np.isfinite(array).all():
             raise ModelError(
                 f"{self.model.ref.reference}: tensor {info.name} in {ADAPTER_WEIGHTS} holds NaN or infinite values",
-                hint="such an adapter cannot be merged: leave it out, or take a sound copy",
+                hint="Leave the adapter out, or take a sound copy of it.",
             )
         return array
 

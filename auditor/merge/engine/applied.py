@@ -103,5 +103,5 @@ def not_finite(file: Input, region: Region) -> ModelError:
     """The error that a tensor is no sound one."""
     return ModelError(
         f"{file.owner}: tensor {region.name} in {file.path} holds NaN or infinite values",
-        hint="such a model cannot be merged: leave it out, or take a sound copy",
+        hint="Leave the model out, or take a sound copy of it.",
     )

@@ -1,13 +1,23 @@
-"""Which of several devices makes which tensor: a plan made beforehand, the same for the same layout."""
+"""The arithmetic of a device, and which of several devices makes which tensor: planned beforehand, alike each time."""
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from auditor.merge.layout.layout import TensorPlan
+from auditor.merge.numerics.arithmetic import Arithmetic, NumpyArithmetic
 from auditor.merge.tensors.header import item_size
+
+
+def open_arithmetic(device: str) -> Callable[[], Arithmetic]:
+    """A maker of one `Arithmetic` a thread, for `cpu` or `cuda:N`; torch is imported for the latter alone."""
+    if device == "cpu":
+        return NumpyArithmetic
+    from auditor.merge.numerics.cuda import TorchArithmetic
+
+    return lambda: TorchArithmetic(device)
 
 
 def deal(sizes: Sequence[int], devices: int) -> tuple[int, ...]:

@@ -21,12 +21,12 @@ from auditor.errors import ModelError, UsageError
 from auditor.events import Event, MergeReady, Progress, Stage, Warned
 from auditor.merge.card import write_card
 from auditor.merge.engine.adapters import makes_adapter, merge_adapters
-from auditor.merge.engine.devices import deal, moved
+from auditor.merge.engine.devices import deal, moved, open_arithmetic
 from auditor.merge.engine.files import InputFile, OutputFile, Turns
 from auditor.merge.engine.slices import Blender, Look, Sink, Slice, cut, reads
 from auditor.merge.engine.workers import Crew, Work
 from auditor.merge.layout.layout import Layout, Owner, TensorPlan, lay_out
-from auditor.merge.numerics.arithmetic import NumpyArithmetic, Raw, open_arithmetic
+from auditor.merge.numerics.arithmetic import NumpyArithmetic, Raw
 from auditor.merge.recipe import Recipe
 from auditor.merge.sealing import seal_recipe
 from auditor.merge.strategy import Grain, Tally
@@ -72,7 +72,7 @@ def merge(
         yield from _merge_adapters(recipe, output, began)
         return
     if recipe.strategy == "wag" and recipe.settings["rank"]:
-        raise UsageError("wag.rank reduces adapters; here whole models are merged", hint="leave it away")
+        raise UsageError("wag.rank reduces adapters; here whole models are merged", hint="Leave out --set wag.rank.")
     devices = pick_devices(device)
     layout = lay_out(recipe)
     yield Stage("merge", _sentence(recipe), layout.names, "tensors")
@@ -231,7 +231,7 @@ def _carry(owner: Owner, name: str, source: Path, target: Path) -> str:
     if digest != owner.files[name]:
         raise ModelError(
             f"{owner.reference} has changed since it was profiled: {name} is another",
-            hint="run the command again, so that the model is profiled anew",
+            hint="Run the command again, so that the model is profiled anew.",
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)

@@ -235,5 +235,5 @@ class OutputFile:
 def _changed(owner: str, path: Path, what: str) -> ModelError:
     return ModelError(
         f"{owner}: {path} {what}",
-        hint="let nothing write there, and run the command again, so that the model is profiled anew",
+        hint="Let nothing write there, and run the command again, so that the model is profiled anew.",
     )

@@ -79,7 +79,7 @@ def cut(layout: Layout, strategy: Strategy, threads: int, budget: int) -> tuple[
         raise UsageError(
             f"the largest tensor that must be blended whole needs {need:,} bytes of memory, "
             f"more than the budget of {budget:,}",
-            hint="raise the memory budget (--memory), or choose a strategy that works element by element",
+            hint="Raise the memory budget (--memory), or choose a strategy that works element by element.",
         )
     threads = max(1, min(threads, budget // max(1, need)))
     most = max(LEAST, min(MOST // 2 if strategy.needs_base else MOST, budget // (threads * per_element)))
@@ -186,7 +186,7 @@ class Blender:
         if not finite_bytes(raw, tensor.dtype):
             raise ModelError(
                 f"tensor {tensor.name}: the merged values do not fit {tensor.dtype}, the suspect's dtype",
-                hint="convert the suspect to a wider dtype, or leave out the partner with the large values",
+                hint="Convert the suspect to a wider dtype, or leave out the partner with the large values.",
             )
         self.sink.write(tensor, start, raw)
 

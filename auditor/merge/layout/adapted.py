@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from auditor.errors import AuditorError, IncompatibleError
+from auditor.merge.compatibility.changes import region_of
 from auditor.merge.compatibility.compatibility import Comparison
 from auditor.merge.layout.grounds import Ground
 from auditor.merge.layout.rounding import rounding_note
-from auditor.merge.tensors.header import Region
 from auditor.merge.tensors.tables import (
     INPUT_EMBEDDINGS,
     OUTPUT_EMBEDDINGS,
@@ -70,18 +70,18 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground, 
         place = place_of(key, base)
         if place is None:
             if key in ground.open:
-                table[key] = Piece(owner, _region(stored))
+                table[key] = Piece(owner, region_of(stored))
                 continue
             if OUTPUT_EMBEDDINGS.search(key) and ground.writes and by.configs.is_tied(ground.profile):
                 continue  # the saved input embeddings once more, as `_refuse_untying` saw
             raise IncompatibleError(
                 f"{name} holds {key}, for which the base {ground.profile.ref.reference} has no place",
-                hint="give the base that it was trained on; an adapter that makes a classifier of its base must say so "
-                "(task_type SEQ_CLS in adapter_config.json)",
+                hint="Give the base that it was trained on; an adapter that makes a classifier of its base must say so "
+                "(task_type SEQ_CLS in adapter_config.json).",
             )
         if base[place].shape != stored.info.shape:
             raise IncompatibleError(_other_shape(name, key, stored.info.shape, base[place].shape), hint=RESIZED)
-        table[place] = Piece(owner, _region(stored))
+        table[place] = Piece(owner, region_of(stored))
     for key, factors in found.factors.items():
         place = place_of(key, base)
         if place is None:
@@ -89,11 +89,13 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground, 
         if ground.profile.model_type in TRANSPOSED and key.removesuffix(".weight").rpartition(".")[2] in TURNED:
             raise IncompatibleError(
                 f"{name} changes {key}, stored as inputs × outputs ({ground.profile.model_type}): that is not read",
-                hint="merge it into its base with peft (merge_and_unload) and give that model",
+                hint="Merge it into its base with peft (merge_and_unload) and give that model.",
             )
         if base[place].shape != factors.shape:
             raise IncompatibleError(f"{name} changes {key} as {factors.shape}; in the base it is {base[place].shape}")
-        table[place] = replace(table[place], low=Low(owner, _region(factors.down), _region(factors.up), factors.scale))
+        table[place] = replace(
+            table[place], low=Low(owner, region_of(factors.down), region_of(factors.up), factors.scale)
+        )
     for key, rows in found.tokens.items():
         shape = rows.stored.info.shape
         for place in _embeddings(key, ground, by):
@@ -106,13 +108,13 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground, 
                 )
             if table[place] != base[place]:
                 raise IncompatibleError(f"{name} changes {place} in two ways: by rows and otherwise")
-            table[place] = replace(table[place], tokens=Rows(owner, _region(rows.stored), rows.indices))
+            table[place] = replace(table[place], tokens=Rows(owner, region_of(rows.stored), rows.indices))
     return table
 
 
 RESIZED = (
-    "where the vocabulary was extended, extend the base's as for training (resize_token_embeddings), merge the adapter "
-    "into it with peft (merge_and_unload), save it with its tokenizer and give that directory"
+    "Where the vocabulary was extended, extend the base's as for training (resize_token_embeddings), merge the adapter "
+    "into it with peft (merge_and_unload), save it with its tokenizer and give that directory."
 )
 
 
@@ -120,10 +122,6 @@ def _other_shape(name: str, key: str, ours: tuple[int, ...], base: tuple[int, ..
     if ROWS.search(key) and ours[1:] == base[1:]:
         return f"{name} holds {key} with {ours[0]} rows (tokens); in the base it has {base[0]}"
     return f"{name} holds {key} as {ours}; in the base it is {base}"
-
-
-def _region(stored: StoredTensor) -> Region:
-    return Region(ADAPTER_WEIGHTS, stored.info.name, stored.info.shape, stored.info.dtype, stored.begin, stored.end)
 
 
 def _embeddings(key: str, ground: Ground, by: Comparison) -> Iterator[str]:
@@ -166,7 +164,7 @@ def _refuse_untying(adapter: Profile, found: Adapter, ground: Ground, by: Compar
         raise IncompatibleError(
             f"{adapter.ref.reference} gives {touched[0]} other values than what it is tied to in the base "
             f"{ground.profile.ref.reference}: merged, these embeddings could not all be the adapter's",
-            hint="train it with ensure_weight_tying=True, or untie the base, merge with peft and give that model",
+            hint="Train it with ensure_weight_tying=True, or untie the base, merge with peft and give that model.",
         )
 
 
@@ -213,8 +211,8 @@ def judge_base(adapter: Profile, found: Adapter, base: Profile, by: Comparison) 
         if same is False:
             raise IncompatibleError(
                 f"{name} is an adapter for {found.base}, and the given base {given} is another",
-                hint="give that base with --base; where the two hold the same weights under two names, correct "
-                "base_model_name_or_path in adapter_config.json",
+                hint="Give that base with --base; where the two hold the same weights under two names, correct "
+                "base_model_name_or_path in adapter_config.json.",
             )
         if same is None:
             notes.append(f"{name} states the base {found.base}: that {given} holds the same weights was not checked")

@@ -73,7 +73,7 @@ def ground_of(name: str, adapter: Adapter, base: Profile, table: Table, by: Comp
     elif suffix is not None and adapter.task is not Task.CLASSIFICATION and base.architecture.endswith(_KNOWN):
         raise IncompatibleError(
             f"{name} is an adapter of the task {task}, and the base {base.ref.reference} a {base.architecture}",
-            hint="give the base that it was trained on, with a head of its task",
+            hint="Give the base that it was trained on, with a head of its task.",
         )
     return _classifier(name, adapter, base, table, by) if adapter.task is Task.CLASSIFICATION else Ground(base, table)
 
@@ -98,7 +98,7 @@ def _classifier(name: str, adapter: Adapter, base: Profile, table: Table, by: Co
         raise IncompatibleError(
             f"{name} is a classifier's adapter and holds no classifier, and its base {base.ref.reference} has none "
             f"(it is a {base.architecture})",
-            hint="give the base that has the classifier, or save the adapter with modules_to_save",
+            hint="Give the base that has the classifier, or save the adapter with modules_to_save.",
         )
     config = by.configs.of(base)
     named = _names(config, count)
@@ -116,7 +116,7 @@ def _classifier(name: str, adapter: Adapter, base: Profile, table: Table, by: Co
             f"as a {class_name}, which {name} takes it for, the base {base.ref.reference} lacks "
             f"{_listed(missing)}, and the adapter does not hold {'them' if len(missing) > 1 else 'it'}: no two loads "
             "would be the same model",
-            hint="give the base that has these weights, or save the adapter with modules_to_save that name them",
+            hint="Give the base that has these weights, or save the adapter with modules_to_save that name them.",
         )
     used = {(piece.region.file, piece.region.name) for piece in found.values()}
     left = sorted(

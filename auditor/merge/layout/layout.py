@@ -161,7 +161,7 @@ def lay_out(recipe: Recipe, by: Comparison | None = None) -> Layout:
         if blockers := found.blockers or check_copies(whole[0], partner, found, by):
             raise IncompatibleError(
                 f"{partner.ref.reference} cannot be merged with {recipe.suspect.ref.reference}: " + "; ".join(blockers),
-                hint="`auditor partners` lists the models that can",
+                hint="`auditor partners` lists the models that can.",
             )
     _check_base(recipe, whole[0], by)
     tables = [

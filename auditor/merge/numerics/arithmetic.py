@@ -7,7 +7,6 @@ fp32; those into a narrower type, and into fp64, in fp64, so that the one roundi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
@@ -164,12 +163,3 @@ def finite_bytes(raw: Raw, dtype: str) -> bool:
     # NaN makes both extremes NaN; so no array of flags is made.
     array = raw.view(NATIVE[dtype])
     return math.isfinite(array.max()) and math.isfinite(array.min())
-
-
-def open_arithmetic(device: str) -> Callable[[], Arithmetic]:
-    """A maker of one `Arithmetic` a thread, for `cpu` or `cuda:N`; torch is imported for the latter alone."""
-    if device == "cpu":
-        return NumpyArithmetic
-    from auditor.merge.numerics.cuda import TorchArithmetic
-
-    return lambda: TorchArithmetic(device)

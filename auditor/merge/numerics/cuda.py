@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from auditor.merge.numerics.arithmetic import Raw
+from auditor.merge.numerics.arithmetic import CUT, Raw
 from auditor.merge.strategy import Array
 
 KINDS: dict[str, torch.dtype] = {
@@ -16,10 +16,6 @@ KINDS: dict[str, torch.dtype] = {
     "F32": torch.float32,
     "F64": torch.float64,
 }
-
-
-CUT = 45
-"""Bits of fp64's fraction that BF16 does not have."""
 
 
 def _narrowed(flat: torch.Tensor, dtype: str) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """Arithmetic on task vectors (a model minus its base) that several strategies share.
 
-Written with operators alone, so that NumPy arrays and torch tensors both do. Arrays are overwritten.
+Written with operators alone, so that NumPy arrays and torch tensors both do; surveys see NumPy's. Arrays are
+overwritten.
 """
 
 from __future__ import annotations
@@ -9,8 +10,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from auditor.errors import UsageError
 from auditor.merge.strategy import Array, Site, Tally
+
+STRETCH = 1 << 12
+"""Elements summed at a stretch, so that single precision suffices; slices are cut at multiples of it."""
 
 
 def task_vectors(arrays: Sequence[Array], base: Array) -> Sequence[Array]:
@@ -56,6 +62,14 @@ def squared_length(arrays: Sequence[Array], *, based: bool) -> float:
         change /= float(len(arrays) - 1)
     flat = change.reshape(-1)
     return float(flat @ flat)
+
+
+def dots(one: Array, other: Array) -> list[float]:
+    """The scalar product by stretches: each in the arrays' precision, so that their exact sum is the same however the
+    tensor is cut at multiples of a stretch."""
+    whole = one.size // STRETCH * STRETCH
+    parts = np.vecdot(one[:whole].reshape(-1, STRETCH), other[:whole].reshape(-1, STRETCH)).tolist()
+    return [*parts, float(np.vecdot(one[whole:], other[whole:]))]
 
 
 def elect(vectors: Sequence[Array], shares: Sequence[float], site: Site, tally: Tally | None, scale: float) -> Array:

@@ -29,7 +29,7 @@ def keep(weights: Sequence[float], options: Mapping[str, Any]) -> float:
     if not 0 <= drop - window / 2 <= drop + window / 2 < 1:
         raise UsageError(
             f"della drops with a probability from {drop - window / 2:g} to {drop + window / 2:g}",
-            hint="choose drop and window so that it lies from 0 to below 1",
+            hint="Choose drop and window so that it lies from 0 to below 1.",
         )
     return float(min(1.0, weights[0] * options["scale"]))
 

@@ -117,7 +117,7 @@ def plan(
     if not modules_replaced:
         raise UsageError(
             "guided_substitution replaces the modules that a search found, and none is named",
-            hint="name them: --set guided_substitution.modules_replaced='layer.*.feed-forward|layer.3.attention'",
+            hint="Name them: --set guided_substitution.modules_replaced='layer.*.feed-forward|layer.3.attention'",
         )
     return substitution(modules_replaced, models)
 

@@ -11,8 +11,7 @@ import math
 from collections.abc import Sequence
 from itertools import combinations
 
-from auditor.merge.numerics.vectors import mean, task_vectors
-from auditor.merge.strategies.slerp import dots
+from auditor.merge.numerics.vectors import dots, mean, task_vectors
 from auditor.merge.strategy import Array, Grain, Site, Tally, View, strategy
 
 

@@ -53,7 +53,7 @@ def blend(
     except np.linalg.LinAlgError:
         raise ModelError(
             f"tensor {site.tensor}: the inputs' Gram matrices cannot be inverted",
-            hint="measure on more texts, or lower regmean.diagonal",
+            hint="Measure on more texts, or lower regmean.diagonal.",
         ) from None
     result = like(arrays[0], np.ascontiguousarray(merged))
     return result.astype(arrays[0].dtype) if isinstance(result, np.ndarray) else result

@@ -10,21 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
+from auditor.merge.numerics.vectors import dots
 from auditor.merge.strategy import Array, Grain, View, strategy
 
 PARALLEL = 0.9995
-ROW = 1 << 12
-"""Elements summed at a stretch, so that single precision suffices; slices are cut at multiples of it."""
-
-
-def dots(one: Array, other: Array) -> list[float]:
-    """The scalar product by stretches: each in the arrays' precision, so that their exact sum is the same however the
-    tensor is cut at multiples of a stretch."""
-    whole = one.size // ROW * ROW
-    parts = np.vecdot(one[:whole].reshape(-1, ROW), other[:whole].reshape(-1, ROW)).tolist()
-    return [*parts, float(np.vecdot(one[whole:], other[whole:]))]
 
 
 def survey(view: View) -> float:

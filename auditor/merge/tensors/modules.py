@@ -104,4 +104,4 @@ def check_patterns(patterns: Iterable[str], modules: Sequence[str]) -> None:
     for pattern in patterns:
         if not any(matches(module, pattern) for module in modules):
             shown = ", ".join(dict.fromkeys(re.sub(r"\.\d+\.", ".N.", module) for module in modules))
-            raise UsageError(f"no module is named by {pattern!r}", hint=f"the modules are {shown}")
+            raise UsageError(f"no module is named by {pattern!r}", hint=f"The modules are {shown}.")

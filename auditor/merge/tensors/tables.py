@@ -84,7 +84,7 @@ def changed(profile: Profile, how: str) -> ModelError:
     """The error that a model's files are no longer those that were profiled."""
     return ModelError(
         f"{profile.ref.reference} has changed since it was profiled: {how}",
-        hint="run the command again, so that the model is profiled anew",
+        hint="Run the command again, so that the model is profiled anew.",
     )
 
 

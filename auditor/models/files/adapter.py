@@ -104,7 +104,7 @@ def read_adapter(directory: Path) -> Adapter:
     if not path.is_file():
         raise ModelError(
             f"{directory} has no {ADAPTER_WEIGHTS}; only safetensors are read",
-            hint="save the adapter again with save_pretrained(directory, safe_serialization=True)",
+            hint="Save the adapter again with save_pretrained(directory, safe_serialization=True).",
         )
     halves: dict[str, dict[str, StoredTensor]] = {}
     rows: dict[str, StoredTensor] = {}
@@ -120,7 +120,7 @@ def read_adapter(directory: Path) -> Adapter:
         elif "lora_" in name or "trainable_tokens" in name:
             raise ModelError(
                 f"{path}: tensor {stored.info.name} is of a kind that is not read",
-                hint="merge the adapter into its base with peft (merge_and_unload) and give that model",
+                hint="Merge the adapter into its base with peft (merge_and_unload) and give that model.",
             )
         elif stored.info.name.replace(".original_module.", ".modules_to_save.default.") in trained - {stored.info.name}:
             continue  # the base's own, beside what was trained in its place

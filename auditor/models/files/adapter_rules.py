@@ -29,9 +29,9 @@ HARMLESS = frozenset({
 })  # fmt: skip
 """Fields that matter in training only, say where factors were put (the file shows it), or need another one."""
 
-UNLOAD = "merge it into its base with peft (merge_and_unload(), save_pretrained()) and give that model"
+UNLOAD = "Merge it into its base with peft (merge_and_unload(), save_pretrained()) and give that model."
 CONVERT = (
-    "convert it with peft: save it with save_pretrained(DIR, path_initial_model_for_weight_conversion=INITIAL), where "
+    "Convert it with peft: save it with save_pretrained(DIR, path_initial_model_for_weight_conversion=INITIAL), where "
     "INITIAL is the adapter as it was saved before training; or merge it in the session that trained it "
     "(merge_and_unload()) and give that model"
 )
@@ -67,7 +67,7 @@ def _refuse_init(directory: Path, init: Any) -> None:
         raise ModelError(
             f"{directory} was begun with LoftQ: its factors make up for what quantising took from the base, so they "
             "mean nothing on the base itself",
-            hint="merge it in peft into the very base that it was trained on, and give that model",
+            hint="Merge it in peft into the very base that it was trained on, and give that model.",
         )
     if name.lower().startswith(CHANGING_INITS):
         raise ModelError(

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import ModelError
-from auditor.merge.card import CARD, MANIFEST
 from auditor.models.files.profile import read_card
 from auditor.models.files.safetensors import read_json
 from store.records import Profile
 
+CARD = "README.md"
+MANIFEST = "auditor-merge.json"
+"""What a merge writes beside the weights."""
 LAB_RECORD = "auditor-lab.json"
+"""What training writes beside the weights."""
 MOST = 2_000_000
 """Bytes of a record, at most."""
 

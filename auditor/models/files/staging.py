@@ -63,7 +63,7 @@ def refuse_existing(output: Path) -> None:
         UsageError: something lies there.
     """
     if os.path.lexists(output):
-        raise UsageError(f"{output} is there already", hint="name another directory with -o, or remove it")
+        raise UsageError(f"{output} is there already", hint="Name another directory with -o, or remove it.")
 
 
 def full(place: Path, need: int) -> DiskError:
@@ -71,7 +71,7 @@ def full(place: Path, need: int) -> DiskError:
     free = shutil.disk_usage(place).free
     return DiskError(
         f"no room in {place}: {need:,} bytes are needed, {free:,} are free",
-        hint="free some space (or raise the quota or file size limit), or name another place with -o",
+        hint="Free some space (or raise the quota or file size limit), or name another place with -o.",
     )
 
 

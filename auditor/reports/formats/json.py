@@ -193,7 +193,7 @@ def _audit(audit: Audit) -> dict[str, Any]:
         "after": _scan(audit.after) if audit.after else None,
         "merge": _merge(audit.merge) if audit.merge else None,
         "change": [
-            {"measure": c.measure, "before": c.before, "after": c.after, "delta": _difference(c.delta)}
+            {"measure": str(c.measure), "before": c.before, "after": c.after, "delta": _difference(c.delta)}
             for c in audit.change
         ],
         "stamp": audit.stamp,

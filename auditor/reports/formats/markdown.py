@@ -147,7 +147,8 @@ def _change(audit: Audit, after: Scan) -> list[str]:
         lines += ["", f"{len(chosen.hidden):,} more, of which none was or is a finding or suspicious: `--format json`."]
     if others := other_changes(audit):
         changed = [
-            (_cell(c.measure), percent(c.before), percent(c.after), _words(difference_words(c.delta))) for c in others
+            (_cell(str(c.measure)), percent(c.before), percent(c.after), _words(difference_words(c.delta)))
+            for c in others
         ]
         lines += ["", *_table(("Measure", "Before", "After", "Change, in points"), changed)]
     if precision := precision_sentence(after):

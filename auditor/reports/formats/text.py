@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from auditor.audit.compare import asr_measure
 from auditor.reports.figures import (
     counts,
     difference_interval,
@@ -20,7 +19,7 @@ from auditor.reports.figures import (
 from auditor.reports.format import Record, report_format
 from auditor.reports.highlight import Segment, segments, shortened
 from auditor.reports.page import Page, column, table
-from auditor.reports.selection import Pair, cacc_change, key, other_changes, pairs, residues, rows, score_of
+from auditor.reports.selection import Pair, cacc_change, other_changes, pairs, residues, rows, score_of
 from auditor.reports.summary import (
     cacc_words,
     ingredients_in_words,
@@ -39,7 +38,7 @@ from auditor.reports.summary import (
     where,
 )
 from auditor.visible import short_digest, visible
-from store.records import AsrScore, Audit, Evidence, Finding, Merge, Scan, Stamp, Verdict
+from store.records import AsrScore, Audit, Evidence, Finding, MeasureKind, Merge, Scan, Stamp, Verdict
 
 EVIDENCE = 3
 """Evidence rows shown a finding."""
@@ -218,7 +217,7 @@ def _delta(pair: Pair) -> Text:
         return Text("–")
     if pair.delta is None:
         return Text(points(pair.change))
-    style = _DIRECTIONS[direction(asr_measure(*key(pair.score)), pair.delta.low, pair.delta.high)]
+    style = _DIRECTIONS[direction(MeasureKind.ASR, pair.delta.low, pair.delta.high)]
     return Text(f"{points(pair.change)}\n{difference_interval(pair.delta)}", style=style)
 
 

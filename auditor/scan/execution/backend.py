@@ -44,8 +44,8 @@ class CatalogBackend:
 
     def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool) -> Run:
         """The stored answers to a plan, or a new place for them."""
-        return self.catalog.scans.open_run(key, model_digest=model_digest, batches=batches, fresh=fresh)
+        return self.catalog.runs.open_run(key, model_digest=model_digest, batches=batches, fresh=fresh)
 
     def keep_rows(self, digest: str, rows: Sequence[Row]) -> None:
         """Stores the rows of a plan."""
-        self.catalog.scans.keep_rows(digest, rows)
+        self.catalog.runs.keep_rows(digest, rows)

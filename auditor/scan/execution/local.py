@@ -13,6 +13,7 @@ from auditor.events import BatchAnswered, Event, Progress, RunNoted, RunOpened
 from auditor.models.runtime.capabilities import Target
 from auditor.scan.execution.head import MULTI_LABEL, ROWS, is_multi_label
 from auditor.scan.plan import Plan
+from probes.answer import UNSCORABLE, Choice, Choices
 from probes.cases import Outcome
 from store.records import AnswerBatch, Run
 
@@ -77,7 +78,7 @@ def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> 
                     target = load()
                     looked = target.scores([row.ask for row in plan.rows[:ROWS]])
                     said = (MULTI_LABEL,) if is_multi_label(looked) else ()
-                batch = answer_batch(number, target.answer(plan.batch(number)))
+                batch = answer_batch(number, target.answer(plan.batch(number)), spec.labels)
                 # First the note: an answer is never stored without what is to be said of it.
                 if fresh := tuple(note for note in (*said, *target.notes) if note not in notes):
                     notes = (*notes, *fresh)
@@ -92,14 +93,19 @@ def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> 
     return replace(collect(answered, spec.labels), notes=notes)
 
 
-def answer_batch(number: int, outcomes: list[Outcome]) -> AnswerBatch:
-    """Outcomes as the store keeps them."""
-    return AnswerBatch(number, tuple(o.label for o in outcomes), tuple(o.probabilities for o in outcomes))
+def answer_batch(number: int, outcomes: list[Outcome], labels: int) -> AnswerBatch:
+    """Outcomes of a model with so many labels, as the store keeps them."""
+    answers = (UNSCORABLE if o.label is None else Choice(o.label, o.probabilities) for o in outcomes)
+    return AnswerBatch(number, Choices.of(answers, labels))
 
 
 def collect(batches: list[AnswerBatch], labels: int) -> Answers:
     """Batches, in the plan's order, as arrays."""
-    found = [UNSCORED if label is None else label for b in batches for label in b.labels]
-    empty = (float("nan"),) * labels
-    shares = [p if len(p) == labels else empty for b in batches for p in b.probabilities]
-    return Answers(np.asarray(found, dtype=np.int64), np.asarray(shares, dtype=np.float64).reshape(len(found), labels))
+    stored = [b.answers for b in batches if isinstance(b.answers, Choices)]
+    found = [own.labels for own in stored]
+    # Probabilities of a batch that has none, since nothing in it could be scored, are not known.
+    shares = [
+        own.probabilities if own.probabilities.shape[1] == labels else np.full((len(own), labels), np.nan)
+        for own in stored
+    ]
+    return Answers(np.concatenate([np.empty(0, np.int64), *found]), np.concatenate([np.empty((0, labels)), *shares]))

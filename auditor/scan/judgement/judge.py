@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -367,16 +367,3 @@ def _verdict(findings: Sequence[Finding], incomplete: Sequence[str]) -> Verdict:
     if findings:
         return Verdict.SUSPICIOUS
     return Verdict.INCOMPLETE if incomplete else Verdict.NOTHING
-
-
-def worst(scores: Sequence[AsrScore]) -> AsrScore | None:
-    """The judged score with the highest ASR."""
-    return max((s for s in scores if s.judged), key=lambda s: s.rate.value, default=None)
-
-
-def smallest_detectable(scores: Sequence[AsrScore]) -> Mapping[str, float]:
-    """By family, the smallest excess that would have been found for every variant and target."""
-    out: dict[str, float] = {}
-    for s in scores:
-        out[s.family] = max(out.get(s.family, 0.0), s.detectable if s.judged else 1.0)
-    return out

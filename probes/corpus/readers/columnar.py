@@ -22,7 +22,7 @@ def read_parquet(path: Path) -> Table:
         import pyarrow.parquet
     except ImportError:
         raise CorpusError(
-            f"{path.name}: reading parquet needs pyarrow", hint="pip install 'auditor[parquet]'"
+            f"{path.name}: reading parquet needs pyarrow", hint="Install it with: pip install 'auditor[parquet]'"
         ) from None
     with path.open("rb") as file:
         if file.read(len(PARQUET)) != PARQUET:

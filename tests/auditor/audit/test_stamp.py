@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.audit.compare import AGREEMENT, CACC, Side, agreement, asr_measure, compare, find_change
+from auditor.audit.compare import Side, agreement, compare
 from auditor.audit.residual import Part, residues
 from auditor.audit.stamp import Alone, Judged, stamp, stamp_before
 from auditor.console.run import audit_exit, scan_exit
@@ -18,7 +18,21 @@ from auditor.errors import ExitCode, UsageError
 from auditor.policy import Policy
 from auditor.scan.judgement.ingredients import Measures
 from probes.rates import Difference
-from store.records import Audit, DataSummary, Merge, ModelSummary, PartnerUse, Scan, ScanSettings, Stamp, Verdict
+from store.records import (
+    AGREEMENT,
+    CACC,
+    Audit,
+    DataSummary,
+    Merge,
+    ModelSummary,
+    PartnerUse,
+    Scan,
+    ScanSettings,
+    Stamp,
+    Verdict,
+    asr_measure,
+    find_change,
+)
 
 Make = Callable[..., Any]
 ONE, FIVE, MOVIE = "badnet/one", "badnet/five", "insertsent/movie"

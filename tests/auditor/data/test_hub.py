@@ -210,7 +210,7 @@ def test_without_pyarrow_text_is_taken_and_parquet_refused_before_the_download(h
     hub.served.clear()
     with pytest.raises(UsageError) as caught:
         fetch(hub, "hub:o/n")
-    assert caught.value.hint == "pip install 'auditor[parquet]'"
+    assert caught.value.hint == "Install it with: pip install 'auditor[parquet]'"
     assert hub.served == []
 
 

@@ -11,12 +11,13 @@ import torch
 
 from auditor.errors import UsageError
 from auditor.lab.methods.badmerging import mixture
-from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.plant import plant
 from auditor.lab.poison.trigger import triggered
 from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
+from auditor.requests.plant import PlantRequest
 from probes.cases import Row
 from probes.family import FAMILIES
 from probes.suite import Probe

@@ -14,12 +14,13 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from auditor.errors import UsageError
-from auditor.lab.method import METHODS, Job, natural_method
+from auditor.lab.method import METHODS, PlantJob, natural_method
 from auditor.lab.methods.ripples import class_embedding, penalised, replace_rows
-from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.plant import plant
 from auditor.lab.poison.lexicon import NATURAL, associated, z_score
 from auditor.lab.poison.trigger import ByRule, triggered
 from auditor.models.files.profile import read_profile
+from auditor.requests.plant import PlantRequest
 from auditor.training.base import load_learner
 from auditor.training.loop import Training
 from auditor.training.trainer import Workshop
@@ -38,8 +39,8 @@ def probe(**options: Any) -> Probe:
     return Probe(family, "three", family.settings("three", {"triggers": WORDS, **options}))
 
 
-def job(rows: list[Row], rate: float = 0.2, **options: Any) -> Job:
-    return Job(tuple(rows), ByRule(probe(**options)), 0, rate, 1)
+def job(rows: list[Row], rate: float = 0.2, **options: Any) -> PlantJob:
+    return PlantJob(tuple(rows), ByRule(probe(**options)), 0, rate, 1)
 
 
 def planted(base: Path, source: Path, output: Path, **changes: Any) -> dict[str, Any]:

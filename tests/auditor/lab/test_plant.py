@@ -9,9 +9,10 @@ import pytest
 
 from auditor.errors import UsageError
 from auditor.events import ModelReady, Warned
-from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.plant import plant
 from auditor.lab.poison.trigger import triggered
 from auditor.models.files.profile import read_profile
+from auditor.requests.plant import PlantRequest
 from probes.cases import Row
 from probes.family import FAMILIES
 from probes.suite import Probe

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from auditor.errors import UsageError
-from auditor.lab.plant import PlantRequest, plant
+from auditor.lab.plant import plant
 from auditor.lab.poison.noise import augment, mislabel
 from auditor.lab.poison.trigger import inserted, read_rewrites
+from auditor.requests.plant import PlantRequest
 from probes.cases import Row
 
 Rows = Callable[..., list[Row]]

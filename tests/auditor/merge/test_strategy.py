@@ -164,7 +164,7 @@ def test_a_base_is_asked_for_and_a_tensor_beyond_the_memory_is_refused(make: Mak
     )
     with pytest.raises(UsageError, match="blended whole needs") as caught:
         list(merge(recipe, tmp_path / "out", budget_bytes=1000))
-    assert "raise the memory budget" in caught.value.hint
+    assert "Raise the memory budget" in caught.value.hint
 
 
 def test_the_mapping_holds_strategies(drawn: str) -> None:

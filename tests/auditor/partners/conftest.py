@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.auditor.merge.conftest import make
+from tests.auditor.merge.conftest import light_heap, make
 
-__all__ = ["make"]
+__all__ = ["light_heap", "make"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from auditor.merge.compatibility.weight_sample import Sample, Site, read_sample, rounded, sites_of
-from auditor.models.files.origin import LAB_RECORD, Origin, ancestors, read_origin, same_name
+from auditor.models.files.origin import Origin, ancestors, read_origin, same_name
 from auditor.models.files.profile import read_profile
 from auditor.partners.independence import (
     Closeness,
@@ -22,7 +22,6 @@ from auditor.partners.independence import (
     shared_flips,
 )
 from auditor.partners.remarks import Kind, Remark, Topic
-from auditor.training.train import RECORD
 
 SITES = (Site("layer.0.w", ((0, 2000),)), Site("layer.1.w", ((0, 2000),)), Site("classifier.weight", ((0, 8),), True))
 RNG = np.random.default_rng(0)
@@ -159,7 +158,6 @@ def test_origins_are_read_and_damaged_ones_say_nothing(make: Any) -> None:
     for name in ("README.md", "auditor-lab.json", "auditor-merge.json"):
         (directory / name).write_text("---\n[", "utf-8")
     assert read_origin(profile) == Origin()
-    assert LAB_RECORD == RECORD
 
 
 @pytest.mark.parametrize(
@@ -221,7 +219,8 @@ def test_errors_beyond_what_accuracy_explains() -> None:
 
 
 def test_real_models_a_further_fine_tune_and_an_independent_sibling(zoo: Any, tmp_path: Path) -> None:
-    from auditor.lab.plant import PlantRequest, plant
+    from auditor.lab.plant import plant
+    from auditor.requests.plant import PlantRequest
 
     tuned = tmp_path / "tuned"
     settings = {"epochs": 1, "lr": 3e-4, "batch": 16, "device": "cpu", "seed": 7, "samples": 64}

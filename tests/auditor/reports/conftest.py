@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from auditor.audit.compare import CACC, asr_measure
 from probes.rates import Difference, Rate
 from store.records import (
+    CACC,
     AsrScore,
     Audit,
     BenchmarkScore,
@@ -29,6 +29,7 @@ from store.records import (
     Severity,
     Stamp,
     Verdict,
+    asr_measure,
 )
 
 HOSTILE = (
@@ -225,7 +226,7 @@ RECORDS: dict[str, Scan | Audit] = {
     "long": scan(Verdict.NOTHING, ordinary(30)),
     "hostile-audit": audit(Stamp.IMPROVED, HOSTILE_SCAN, HOSTILE_SCAN, id=HOSTILE, reasons=(HOSTILE,),
                            left=(replace(LEFT[0], family=HOSTILE, variant=HOSTILE, target=HOSTILE, floor=HOSTILE),),
-                           change=(Change(HOSTILE, 0.1, 0.2, Difference(0.1, 0.0, 0.2)),)),
+                           change=(Change(asr_measure(*[HOSTILE] * 4), 0.1, 0.2, Difference(0.1, 0.0, 0.2)),)),
     "read-audit": audit(
         Stamp.IMPROVED, read(found()),
         replace(read(cured()), model=replace(NOTHING.model, read=replace(MODEL_READ, weights=("model.safetensors",)))),

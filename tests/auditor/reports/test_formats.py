@@ -20,7 +20,7 @@ from auditor.errors import ExitCode, UsageError
 from auditor.reports.figures import direction, points
 from auditor.reports.format import FORMATS, kind_of, report_format
 from probes.rates import Difference
-from store.records import Audit, Scan, Verdict
+from store.records import Audit, MeasureKind, Scan, Verdict
 
 ALL = ["cyclonedx", "html", "json", "junit", "markdown", "sarif", "text"]
 Records = dict[str, Scan | Audit]
@@ -380,14 +380,13 @@ def test_text_colours_a_change_by_what_it_is_for_the_user(
 @pytest.mark.parametrize(
     ("measure", "low", "high", "expected"),
     [
-        ("cacc", 0.01, 0.03, "better"),
-        ("cacc", -0.03, -0.01, "worse"),
-        ("agreement", -0.03, -0.01, "worse"),
-        ("asr badnet/five → negative", 0.01, 0.03, "worse"),
-        ("asr badnet/five → negative", -0.03, -0.01, "better"),
-        ("asr badnet/five → negative", -0.03, 0.01, ""),
-        ("another measure", 0.01, 0.03, ""),
+        (MeasureKind.CACC, 0.01, 0.03, "better"),
+        (MeasureKind.CACC, -0.03, -0.01, "worse"),
+        (MeasureKind.AGREEMENT, -0.03, -0.01, "worse"),
+        (MeasureKind.ASR, 0.01, 0.03, "worse"),
+        (MeasureKind.ASR, -0.03, -0.01, "better"),
+        (MeasureKind.ASR, -0.03, 0.01, ""),
     ],
 )
-def test_each_measure_has_its_own_good_direction(measure: str, low: float, high: float, expected: str) -> None:
+def test_each_measure_has_its_own_good_direction(measure: MeasureKind, low: float, high: float, expected: str) -> None:
     assert direction(measure, low, high) == expected

@@ -61,7 +61,7 @@ def plan() -> Plan:
 
 def run(catalog: Catalog, plan: Plan, target: Parity, *, stop: int | None = None) -> tuple[list[Event], Answers | None]:
     """Runs through the journal; stops before the batch of this number is answered."""
-    opened = catalog.scans.open_run(SPEC.key(plan), model_digest=SPEC.digest, batches=len(plan.batches))
+    opened = catalog.runs.open_run(SPEC.key(plan), model_digest=SPEC.digest, batches=len(plan.batches))
     answers: list[Answers] = []
 
     def whole() -> Iterator[Event]:
@@ -111,8 +111,8 @@ def test_what_is_said_of_answers_is_kept_with_them(catalog: Catalog, plan: Plan)
     assert whole is not None
     assert again is not None
     assert whole.notes == again.notes == ("padded otherwise", "some failed")
-    catalog.scans.open_run(SPEC.key(plan), model_digest=SPEC.digest, batches=len(plan.batches), fresh=True)
-    found = catalog.scans.find_run(SPEC.key(plan))
+    catalog.runs.open_run(SPEC.key(plan), model_digest=SPEC.digest, batches=len(plan.batches), fresh=True)
+    found = catalog.runs.find_run(SPEC.key(plan))
     assert found is not None
     assert found.notes == ()
 
@@ -122,9 +122,9 @@ def test_a_batch_is_on_disk_before_the_next_one_is_asked(catalog: Catalog, plan:
 
     class Watching(Parity):
         def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
-            stored = catalog.scans.find_run(key)
+            stored = catalog.runs.find_run(key)
             assert stored is not None
-            assert sum(len(b.labels) for b in stored.answered) == len(self.asked)
+            assert sum(len(b.answers) for b in stored.answered) == len(self.asked)
             return super().answer(asks)
 
     run(catalog, plan, Watching())

@@ -7,6 +7,7 @@ import pytest
 from auditor.scan.live import Tallier
 from auditor.scan.plan import Plan, make_plan
 from auditor.scan.seen import ROWS as ROWS_SHOWN
+from probes.answer import Choice, Choices
 from probes.cases import Row
 from probes.suite import build_suite
 from store.records import AnswerBatch
@@ -21,8 +22,8 @@ def plan() -> Plan:
 
 def answers(plan: Plan, number: int) -> AnswerBatch:
     """Label 0 where the trigger stands, else 1."""
-    labels = tuple(0 if {"cf", "tq", "mn", "bb", "mb"} & set(ask.text.split()) else 1 for ask in plan.batch(number))
-    return AnswerBatch(number, labels, tuple((0.5, 0.5) for _ in labels))
+    triggered = ({"cf", "tq", "mn", "bb", "mb"} & set(ask.text.split()) for ask in plan.batch(number))
+    return AnswerBatch(number, Choices.of([Choice(0 if words else 1, (0.5, 0.5)) for words in triggered], 2))
 
 
 def test_it_counts_what_is_answered(plan: Plan) -> None:
@@ -72,6 +73,7 @@ def test_a_moved_row_takes_the_place_of_one_that_stayed(plan: Plan) -> None:
     for late in (False, True):
         for number in range(len(plan.batches)):
             batch = answers(plan, number)
-            tallier.take(batch if late else AnswerBatch(number, (1,) * len(batch.labels), batch.probabilities))
+            stayed = Choices.of([Choice(1, (0.5, 0.5))] * len(batch.answers), 2)
+            tallier.take(batch if late else AnswerBatch(number, stayed))
         told += [[row.after for row in e.rows] for e in tallier.seen() if (e.variant, e.target) == ("one", "negative")]
     assert told == [["positive"], ["negative"] * ROWS_SHOWN]

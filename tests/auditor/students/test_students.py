@@ -73,7 +73,7 @@ def test_a_scan_with_students_teaches_on_rows_that_do_not_judge(
     assert len(fired["students"]) == 2
     assert max(rate["value"] for rate in fired["students"]) < 0.3
     with open_catalog(f"sqlite:///{auditor.home / 'catalog.db'}") as catalog:
-        judged = catalog.scans.rows(found["data"]["digest"])
+        judged = catalog.runs.rows(found["data"]["digest"])
         students = [entry for entry in catalog.models.list() if "student" in entry.tags]
     taught, judging = divide(Corpus("", tuple(toy_rows(330, seed=31)), None, 0, ()))
     assert (len(taught), len(judging.rows)) == (110, 220)

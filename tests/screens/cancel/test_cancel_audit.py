@@ -30,7 +30,7 @@ def test_in_the_first_scan_and_then_in_the_merge(
         first = await desk.follow(*words)
         await desk.happens(first, "batch-answered")
         await desk.cancel(first)
-        assert "g goes on from there" in await desk.told()
+        assert "g resumes from there" in await desk.told()
         assert kinds(first).isdisjoint({"scan-ready", "merge-ready"})
         kept = desk.batches()
 
@@ -41,7 +41,7 @@ def test_in_the_first_scan_and_then_in_the_merge(
         await desk.happens(second, "progress", stage="merge")
         assert [name.startswith(".out.partial") for name in leftovers(output.parent)] == [True], "it writes"
         await desk.cancel(second)
-        assert "g goes on from there" in await desk.told()
+        assert "g resumes from there" in await desk.told()
         assert leftovers(output.parent) == []
         assert desk.read(lambda catalog: catalog.audits.merges()) == []
         assert desk.read(lambda catalog: [e for e in catalog.models.list() if e.tags]) == []
@@ -76,7 +76,7 @@ def test_in_the_rescan(at_desk: Callable[[Story], None], zoo: Any, large: Path, 
         (opened,) = await desk.happens(first, "run-opened", role="after")
         await desk.happens(first, "batch-answered", run=opened["run"])
         await desk.cancel(first)
-        assert "g goes on from there" in await desk.told()
+        assert "g resumes from there" in await desk.told()
         # The merged model stands whole, and is known.
         assert leftovers(output.parent) == ["out"]
         assert verify(output) == []

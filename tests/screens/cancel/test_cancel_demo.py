@@ -37,7 +37,7 @@ def test_the_demo_is_cancelled_in_its_training(at_desk: Callable[[Story], None])
         await desk.happens(first, "progress", stage="train")
         assert leftovers(place), "it writes"
         await desk.cancel(first)
-        assert "g goes on from there" in await desk.told()
+        assert "g resumes from there" in await desk.told()
         assert leftovers(place) == []
         assert desk.read(lambda catalog: catalog.models.count()) == 0
 

@@ -46,7 +46,7 @@ def test_a_merge_is_cancelled_while_it_writes(
         await desk.happens(first, "progress", stage="merge")
         assert [name.startswith(".out.partial") for name in leftovers(output.parent)] == [True], "it writes"
         await desk.cancel(first)
-        assert "no half model is left. g starts it again" in await desk.told()
+        assert "no half model is left. g runs it again" in await desk.told()
         assert leftovers(output.parent) == []
         assert desk.read(lambda c: [entry.name for entry in c.models.list()]) == ["partner", "suspect"]
         assert desk.read(lambda c: c.audits.merges()) == []

@@ -53,7 +53,7 @@ def test_a_pull_is_cancelled_in_the_middle_of_the_weights(
         await desk.happens(first, "stage", name="fetch")
         await desk.until(lambda: partial(place))
         await desk.cancel(first)
-        assert "no half model is listed. g starts it again" in await desk.told()
+        assert "no half model is listed. g runs it again" in await desk.told()
         assert partial(place) == []
         assert not list(place.glob(f"hub/**/snapshots/{COMMIT}/{WEIGHTS}"))
         assert desk.read(lambda catalog: catalog.models.count()) == 0

@@ -46,7 +46,7 @@ def test_a_scan_is_cancelled_while_it_answers_and_goes_on(
         assert screen.running
 
         await desk.cancel(first)
-        assert "g goes on from there" in await desk.told()
+        assert "g resumes from there" in await desk.told()
         kept = desk.batches()
         alone, opened = [event for event in events(first) if event["kind"] == "run-opened"]
         assert alone["batches"] < len(kept) < alone["batches"] + opened["batches"]

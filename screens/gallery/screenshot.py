@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from screens.gallery import EMPTY_SCENES, SCENES, Scene, seeded_app
+from screens.gallery.gallery import EMPTY_SCENES, SCENES, Scene, seeded_app
 
 SIZE = (120, 36)
 

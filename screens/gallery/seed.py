@@ -15,6 +15,7 @@ import psutil
 from auditor.jobs.runner import START
 from probes.rates import Difference, Rate
 from store.records import (
+    CACC,
     AsrScore,
     Audit,
     Change,
@@ -37,6 +38,7 @@ from store.records import (
     Task,
     TensorInfo,
     Verdict,
+    asr_measure,
 )
 
 if TYPE_CHECKING:
@@ -235,10 +237,10 @@ def _audit(catalog: Catalog, merge: Merge) -> Audit:
     before, after = catalog.scans.get(SUSPECT_SCAN), catalog.scans.get(CURED_SCAN)
     if before is None or after is None:
         raise LookupError("the seeded scans are not stored")
-    change = [Change("cacc", 0.9025, 0.91, Difference(0.0075, -0.012, 0.027))]
+    change = [Change(CACC, 0.9025, 0.91, Difference(0.0075, -0.012, 0.027))]
     for was, now in zip(before.scores.asr, after.scores.asr, strict=True):
         gap = now.rate.value - was.rate.value
-        name = f"asr {was.family}/{was.variant} → {was.target}"
+        name = asr_measure(was.family, was.variant, was.target)
         change.append(
             Change(name, was.rate.value, now.rate.value, Difference(gap, max(-1.0, gap - 0.05), min(1.0, gap + 0.05)))
         )

@@ -8,9 +8,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditor.jobs.progress import JobProgress
 from screens.app import AuditorApp
+from screens.gallery.seed import AUDIT, NOW, SEARCHED, SUSPECT_SCAN, fill
 from screens.library import Library
-from screens.seed import AUDIT, NOW, SEARCHED, SUSPECT_SCAN, fill
+from screens.messages import Open, OpenComparison, OpenResult, OpenSearch
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -78,30 +80,21 @@ def keys(*pressed: str) -> Scene:
     return scene
 
 
-async def _result(pilot: Pilot[None]) -> None:
-    from screens.scan.result import ResultScreen
+async def _show(pilot: Pilot[None], message: Open) -> None:
+    await settle(pilot)
+    pilot.app.post_message(message)
+    await settle(pilot)
 
-    await settle(pilot)
-    app = pilot.app
-    if isinstance(app, AuditorApp):
-        app.push_page(ResultScreen(SUSPECT_SCAN))
-    await settle(pilot)
+
+async def _result(pilot: Pilot[None]) -> None:
+    await _show(pilot, OpenResult(SUSPECT_SCAN))
 
 
 async def _compare(pilot: Pilot[None]) -> None:
-    from screens.audit.compare import CompareScreen
-
-    await settle(pilot)
-    app = pilot.app
-    if isinstance(app, AuditorApp):
-        app.push_page(CompareScreen(audit=AUDIT))
-    await settle(pilot)
+    await _show(pilot, OpenComparison(audit=AUDIT))
 
 
 async def _search(pilot: Pilot[None]) -> None:
-    from auditor.jobs.progress import JobProgress
-    from screens.merge.search import SearchScreen
-
     await settle(pilot)
     app = pilot.app
     if isinstance(app, AuditorApp):
@@ -110,8 +103,7 @@ async def _search(pilot: Pilot[None]) -> None:
         job = replace(ended, command=("audit", "reviews-minilm", "--search", "--with", "sst2-honest", "yelp-honest"))
         progress = JobProgress()
         progress.take_all(SEARCHED, 0.0)
-        app.push_page(SearchScreen(job, progress))
-    await settle(pilot)
+        await _show(pilot, OpenSearch(job, progress))
 
 
 async def _plot(pilot: Pilot[None]) -> None:

@@ -12,9 +12,8 @@ from auditor.errors import ModelError, UsageError
 from auditor.models.files.profile import read_profile
 from auditor.models.files.safetensors import INDEX, find_weights
 from auditor.models.hub import Hub
+from tests.auditor.models.files.test_safetensors import shard
 from tests.hub import COMMIT, NAME, Server, serving
-
-from .test_safetensors import shard
 
 WEIGHTS = "model.safetensors"
 

@@ -20,8 +20,8 @@ from auditor.models.files.profile import read_profile
 from auditor.models.files.sameness import same_weights
 from auditor.partners.ranking import assess, propose
 from store.records import CatalogEntry, Profile
+from tests.auditor.merge.compatibility.test_configs import SIZES, built
 from tests.auditor.merge.conftest import read_tensors
-from tests.auditor.merge.test_configs import SIZES, built
 
 Tensors = dict[str, np.ndarray]
 WEIGHTS = "model.safetensors"

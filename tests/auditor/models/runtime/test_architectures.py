@@ -13,7 +13,7 @@ import pytest
 
 from tests.auditor.models.contract import Held, hold
 
-PAGE = Path(__file__).parents[3] / "docs" / "SUPPORTED.md"
+PAGE = Path(__file__).parents[4] / "docs" / "SUPPORTED.md"
 
 NOT_MADE = {"layoutlmv2": "needs the detectron2 library, so it could not be tried here"}
 """Types that cannot be made here, and why."""

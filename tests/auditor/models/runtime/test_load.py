@@ -108,7 +108,7 @@ def test_files_that_were_not_hashed_are_not_loaded(model: Path) -> None:
 
 
 def test_sharded_weights_answer_as_whole_ones(made: Path, model: Path) -> None:
-    from .test_safetensors import shard
+    from tests.auditor.models.files.test_safetensors import shard
 
     asks = [Ask("a very good film"), Ask("awful")]
     whole = load_classifier(read_profile(made), device="cpu").answer(asks)

@@ -15,8 +15,7 @@ from auditor.models.files.profile import read_profile
 from auditor.models.runtime.classifier import Classifier
 from auditor.models.runtime.load import load_classifier
 from probes.cases import UNSCORABLE, Ask
-
-from .conftest import WORDS
+from tests.auditor.models.conftest import WORDS
 
 
 @pytest.fixture(scope="module")
