@@ -17,9 +17,11 @@ from auditor.models.files.adapter import require_whole
 from auditor.models.runtime.classifier import Classifier
 from auditor.models.runtime.device import pick_device, pick_dtype
 from auditor.models.runtime.quiet import quiet
+from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import require_tokenizer, tokenizer_in
 from auditor.models.runtime.verified import small_files, unloadable
 from auditor.models.runtime.weights import Handed, read_weights
+from probes.input import Choose
 from store.records import Profile, Task
 
 if TYPE_CHECKING:
@@ -57,6 +59,20 @@ class Opened:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     new: tuple[str, ...] = ()
+
+
+def load_model(spec: LoadSpec) -> Classifier:
+    """Opens a model as a spec says.
+
+    Raises:
+        UsageError: it cannot be asked so, or there is no such device.
+        ModelError: files changed since, do not fit the architecture, or are refused.
+    """
+    if not isinstance(spec.asking, Choose):
+        raise UsageError(f"{spec.profile.ref.reference} cannot be asked to write: only classifiers are asked so far")
+    return load_classifier(
+        spec.profile, device=spec.device, dtype=spec.dtype, max_length=spec.max_length, whole=spec.whole
+    )
 
 
 def load_classifier(
