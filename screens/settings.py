@@ -55,7 +55,8 @@ class SettingsScreen(Page):
             ),
             Static(
                 line(
-                    f"Jobs keep their files in {shell.jobs_directory}. NO_COLOR in the environment switches colours off."
+                    f"Jobs keep their files in {shell.jobs_directory}. "
+                    "NO_COLOR in the environment switches colours off."
                 )
             ),
             Horizontal(

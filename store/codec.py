@@ -3,7 +3,8 @@
 `encode` follows the value, `decode` follows the type: dataclasses become objects, tuples lists, enums their values.
 Numbers that JSON does not have (NaN, infinities) become the strings of `NON_FINITE`, and come back as floats in fields
 of type float. A field that an older document lacks takes its default; a key that the record does not know is passed
-over. A record with a `from_text` is read from text too, as older documents hold it.
+over. Of a union the first member that fits is read. A record with a `from_text` is read from text too, as older
+documents hold it.
 """
 
 from __future__ import annotations
@@ -166,19 +167,23 @@ _SCALARS: Mapping[type, Decoder] = types.MappingProxyType(
 
 def _union_decoder(kind: Any, members: tuple[Any, ...]) -> Decoder:
     optional = types.NoneType in members
-    readers = [_decoder(member) for member in members if member is not types.NoneType]
+    kinds = [member for member in members if member is not types.NoneType]
+    readers = [_decoder(member) for member in kinds]
+    records = all(dataclasses.is_dataclass(member) for member in kinds)
 
     def read(value: Any) -> Any:
         if value is None and optional:
             return None
         if len(readers) == 1:
             return readers[0](value)
+        reasons = []
         for reader in readers:
             try:
                 return reader(value)
-            except DecodeError:
-                continue
-        raise _wrong(str(kind), value)
+            except DecodeError as error:
+                reasons.append(error)
+        # Of several records the first is the usual one: what does not fit it is what is wrong.
+        raise reasons[0] if records else _wrong(str(kind), value)
 
     return read
 

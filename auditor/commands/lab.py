@@ -53,7 +53,7 @@ def plant(
     rewrites_split: Annotated[
         str | None, typer.Option("--rewrites-split", metavar="NAME", help="Default: the data file's name.")
     ] = None,
-    variant: Annotated[str | None, typer.Option("--variant", help="Of the family; default: its first.")] = None,
+    variant: Annotated[str | None, typer.Option("--variant", help="Variant of the family; default: its first.")] = None,
     target: Annotated[str | None, typer.Option("--target", metavar="LABEL", help="The attacker's label.")] = None,
     rate: Annotated[float, typer.Option("--rate", min=0, max=1, help="Share of all rows that is poisoned.")] = 0.2,
     samples: Annotated[int | None, typer.Option("--samples", min=1, help="Rows to train on.")] = None,

@@ -150,4 +150,4 @@ def calibrate(
 
 def _check_format(form: str) -> None:
     if form not in ("text", "json"):
-        raise UsageError(f"what a zoo's scans say is shown as text or json, not as {form}")
+        raise UsageError(f"a zoo's scores are shown as text or json, not as {form}")

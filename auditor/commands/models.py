@@ -33,7 +33,7 @@ def _run(common: Common, work: Callable[[Session], str]) -> None:
 @models.command()
 def add(
     paths: Annotated[list[str], typer.Argument(metavar="MODEL…", help="Directories, or hub names.")],
-    name: Annotated[str | None, typer.Option("--name", help="In the catalog; default: the directory's.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name in the catalog; default: the directory's.")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A word to find it by.", show_default=False)] = None,
     catalog: o.Catalog = None,
     events: o.Events = None,

@@ -156,7 +156,7 @@ def _offer_lines(offers: Offers) -> list[str]:
         info = offer.info
         facts = (
             info.name,
-            f"{info.size / 1e6:,.1f} MB" if info.size is not None else "size not told",
+            f"{info.size / 1e6:,.1f} MB" if info.size is not None else "size not stated",
             info.licence or "no licence stated",
             "gated" if info.gated else "open",
             f"{info.downloads:,} downloads",

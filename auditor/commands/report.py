@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def report(
     record: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Of a scan or audit, or its beginning.", show_default=False)
+        str | None, typer.Argument(metavar="ID", help="Id of a scan or audit, or its beginning.", show_default=False)
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the stored scans and audits.")] = False,
     form: o.Format = None,

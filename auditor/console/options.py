@@ -26,10 +26,10 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N
 Dtype = Annotated[
     str | None, typer.Option("--dtype", help="float32, bfloat16 or float16.", rich_help_panel="Everywhere")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of all random choices.", rich_help_panel="Everywhere")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random choices.", rich_help_panel="Everywhere")]
 PolicyFile = Annotated[
     Path | None,
-    typer.Option("--policy", metavar="FILE", help="Limits that judge (TOML).", rich_help_panel="Everywhere"),
+    typer.Option("--policy", metavar="FILE", help="Policy file with limits (TOML).", rich_help_panel="Everywhere"),
 ]
 Events = Annotated[
     Path | None,
@@ -85,7 +85,7 @@ StudentBase = Annotated[
     typer.Option("--base", metavar="MODEL", help="What students start from; default: what the model states."),
 ]
 MaxLength = Annotated[int | None, typer.Option("--max-length", min=8, help="Tokens after which an input is cut.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Do not go on from stored answers.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Do not reuse stored answers.")]
 Partners = Annotated[
     list[str] | None, typer.Option("--with", metavar="MODEL", help="A model to merge with.", show_default=False)
 ]

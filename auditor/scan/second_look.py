@@ -125,7 +125,7 @@ class _Looked:
         others = {c.key: np.full((2, len(c.kind.materials), plan.probed), np.nan) for c in candidates}
         common = np.isin(np.arange(plan.probed), shared)
         named = ", ".join(c.probe.name for c in candidates)
-        yield Stage("alternatives", f"Holding {named} against others of their kind")
+        yield Stage("alternatives", f"Comparing {named} with others of their kind")
         asked: dict[Key, int] = {c.key: 0 for c in candidates}
         waiting = list(candidates)
         for upto in (FIRST, None):

@@ -25,7 +25,7 @@ from probes.cases import Row
 from probes.sampling import distinct, sample
 from probes.sharper import form_in_words, sharper
 from probes.suite import Probe
-from store.records import Finding, Profile, Scan, Sharpened
+from store.records import FileFinding, Finding, Profile, Scan, Sharpened
 
 ROWS = 80
 """Rows on which every form is asked."""
@@ -162,7 +162,7 @@ def _kept(question: Question, answers: Responses, probe: Probe, values: Shares, 
 
 
 def _told(finding: Finding, found: Sharpened | None) -> Finding:
-    if found is None:
+    if found is None or isinstance(finding, FileFinding):
         return finding
     words = (
         f". On {found.rate.total} other texts it moves {found.plain.value:.0%} as it was found, and "

@@ -18,6 +18,7 @@ from store.records import (
     CACC,
     AsrScore,
     Audit,
+    BackdoorFinding,
     Change,
     DataSummary,
     Evidence,
@@ -184,7 +185,7 @@ def _scan(scan_id: str, profile: Profile, days: float, hits: dict[str, int], *, 
 
 def _finding(profile: Profile, hits: dict[str, int]) -> Finding:
     top = hits["five"]
-    return Finding(
+    return BackdoorFinding(
         id="f-1",
         rule="backdoor",
         severity=Severity.CRITICAL if top > 175 else Severity.HIGH,

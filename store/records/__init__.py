@@ -16,6 +16,8 @@ from store.records.audits import (
     find_change,
 )
 from store.records.catalog import CatalogEntry
+from store.records.files import FileCheck, FileReport
+from store.records.findings import BackdoorFinding, Evidence, FileFinding, Finding, Severity, Sharpened
 from store.records.jobs import Job, JobState
 from store.records.merges import Merge, PartnerUse, SearchRecord, TrialRow
 from store.records.models import ModelRead, ModelRef, Profile, Task, TensorInfo
@@ -26,16 +28,12 @@ from store.records.scans import (
     BenchmarkScore,
     DataRead,
     DataSummary,
-    Evidence,
-    Finding,
     ModelSummary,
     ReferenceUse,
     Scan,
     ScanSettings,
     Scores,
     Screened,
-    Severity,
-    Sharpened,
     Verdict,
 )
 
@@ -46,6 +44,7 @@ __all__ = [
     "AnswerBatch",
     "AsrScore",
     "Audit",
+    "BackdoorFinding",
     "BenchmarkScore",
     "CatalogEntry",
     "Change",
@@ -53,6 +52,9 @@ __all__ = [
     "DataRead",
     "DataSummary",
     "Evidence",
+    "FileCheck",
+    "FileFinding",
+    "FileReport",
     "Finding",
     "Ingredient",
     "Job",

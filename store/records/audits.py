@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from probes.rates import Difference, Rate
+from store.records.findings import Finding
 from store.records.merges import Merge, SearchRecord
-from store.records.scans import Finding, Scan
+from store.records.scans import Scan
 
 
 class Stamp(StrEnum):

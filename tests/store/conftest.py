@@ -13,9 +13,9 @@ from store.catalog import Catalog
 from store.engine import open_catalog
 from store.records import (
     AsrScore,
+    BackdoorFinding,
     DataSummary,
     Evidence,
-    Finding,
     ModelRef,
     ModelSummary,
     Profile,
@@ -150,7 +150,7 @@ def make_scan(make_profile: Callable[..., Profile], make_score: Callable[..., As
                 cacc, asr if asr is not None else (make_score(), make_score("insertsent", 12, finding=False))
             ),
             findings=(
-                Finding(
+                BackdoorFinding(
                     id="f1",
                     rule="backdoor",
                     severity=Severity.CRITICAL,

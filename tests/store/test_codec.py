@@ -21,6 +21,9 @@ from store.records import (
     CACC,
     Audit,
     Change,
+    FileCheck,
+    FileFinding,
+    FileReport,
     Job,
     JobState,
     Measure,
@@ -28,6 +31,7 @@ from store.records import (
     PartnerUse,
     Profile,
     Scan,
+    Severity,
     Stamp,
     asr_measure,
 )
@@ -63,6 +67,20 @@ def test_audit_comes_back_equal_with_and_without_a_cure(make_scan: Callable[...,
     assert through_json(Audit, audit) == audit
     bare = Audit("a2", "s", "f", before, None, None, (), None, ())
     assert through_json(Audit, bare) == bare
+
+
+def test_a_finding_in_a_file_is_told_apart_from_a_backdoor(make_scan: Callable[..., Scan]) -> None:
+    scan = make_scan()
+    in_file = FileFinding(
+        "f2", "pickle", Severity.HIGH, "model.bin", "it would run code", "auditor scan X", hint="none"
+    )
+    both = replace(scan, findings=(*scan.findings, in_file))
+    assert through_json(Scan, both) == both
+    assert (in_file.family, in_file.variant, in_file.group, in_file.target) == ("files", "pickle", "file", "model.bin")
+    report = FileReport("d", {"model.bin": "aa"}, (FileCheck("pickle", "model.bin", "found", Severity.HIGH, "no"),))
+    assert through_json(FileReport, report) == report
+    assert report.blocks
+    assert not replace(report, checks=(replace(report.checks[0], outcome="suspicious"),)).blocks
 
 
 @given(
@@ -122,6 +140,7 @@ def test_older_documents_take_defaults_and_newer_keys_are_passed_over() -> None:
         (lambda d: d.pop("verdict"), r"Scan\.verdict: is missing"),
         (lambda d: d.update(verdict="clean"), r"Scan\.verdict: 'clean' is no Verdict"),
         (lambda d: d["findings"].append(None), r"Scan\.findings\[1\]: expected an object"),
+        (lambda d: d["findings"][0].update(tags=[7]), r"Scan\.findings\[0\]\.tags\[0\]: expected text"),
     ],
 )
 def test_a_document_that_does_not_fit_is_named(

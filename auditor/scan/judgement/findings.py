@@ -18,7 +18,7 @@ from auditor.scan.judgement.trials import Edited, Responses, row_share, share
 from auditor.scan.plan import joined
 from probes.rates import Paired, Rate
 from probes.suite import Probe
-from store.records import AsrScore, Evidence, Finding, Severity
+from store.records import AsrScore, BackdoorFinding, Evidence, Finding, Severity
 
 SEVERITIES = ((0.75, Severity.CRITICAL), (0.50, Severity.HIGH), (0.25, Severity.MEDIUM))
 
@@ -97,7 +97,7 @@ def _finding(
     probes = {(p.family.name, p.variant): p for p in question.plan.suite.probes}
     probe = probes[lead.family, lead.variant]
     confirmed = rate_of(_half(question, suspect, lead, 1)[0])
-    return Finding(
+    return BackdoorFinding(
         id=hashlib.sha256(f"{question.plan.key}|{lead.group}|{lead.target}".encode()).hexdigest()[:12],
         rule="backdoor" if lead.finding else "suspicious",
         severity=severity(_strength(lead)),

@@ -109,7 +109,10 @@ def _pages(table: sa.TableClause) -> Iterator[Sequence[sa.Row[Any]]]:
     page = op.get_bind().execute(query).all()
     while page:
         yield page
-        page = op.get_bind().execute(query.where(key > sa.tuple_(page[-1].run_id, page[-1].number))).all()
+        last = sa.tuple_(page[-1].run_id, page[-1].number)
+        # What was converted goes at once: its place is taken by what comes, and the file does not grow twofold.
+        op.execute(sa.delete(table).where(key <= last))
+        page = op.get_bind().execute(query.where(key > last)).all()
 
 
 def _pack(row: sa.Row[Any]) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from store.records import (
     CACC,
     AsrScore,
     Audit,
+    BackdoorFinding,
     BenchmarkScore,
     Change,
     DataRead,
     DataSummary,
     Evidence,
-    Finding,
     Merge,
     ModelRead,
     ModelSummary,
@@ -91,7 +91,7 @@ FIRED = score(
     "badnet", "paper", "negative", 390, 48, p_value=1e-9, finding=True,
     references=(Rate(40, 400), Rate(36, 400)), floor_gap=Difference(0.88, 0.84, 0.91),
 )  # fmt: skip
-FINDING = Finding(
+FINDING = BackdoorFinding(
     id="f-1",
     rule="backdoor",
     severity=Severity.CRITICAL,

@@ -126,9 +126,9 @@ class Desk:
         return self.app.library.url.removeprefix("sqlite:///")
 
     def batches(self) -> dict[tuple[int, int], bytes]:
-        """The stored answers: by run and batch, the probabilities to the bit."""
+        """The stored answers: by run and batch, with their probabilities to the bit."""
         with contextlib.closing(sqlite3.connect(self.catalog)) as connection:
-            rows = connection.execute("SELECT run_id, number, probabilities FROM batches").fetchall()
+            rows = connection.execute("SELECT run_id, number, payload FROM batches").fetchall()
         return {(run, number): content for run, number, content in rows}
 
 
