@@ -15,7 +15,8 @@ from auditor.models.resolver import Resolver
 from auditor.partners.independence import SharedFlips, judge_errors, judge_flips, shared_flips
 from auditor.partners.ranking import Proposal, assess, propose
 from auditor.partners.remarks import Remark
-from auditor.scan.execution.local import RunSpec, collect
+from auditor.scan.execution.local import collect
+from auditor.scan.execution.run import RunSpec
 from auditor.scan.judgement.trials import Responses
 from auditor.scan.plan import Plan
 from auditor.scan.stored import rebuild_with_plan
@@ -144,19 +145,13 @@ class _Answers:
         if self._laid_out is None:
             return []
         plan, own = self._laid_out
-        spec = RunSpec(
-            name=entry.name,
-            role="reference",
-            digest=digest,
-            labels=len(entry.profile.labels),
-            device=scan.settings.device,
-            dtype=scan.settings.dtype,
-            max_length=min(scan.settings.max_length, entry.profile.max_length),
-        )
+        settings = scan.settings
+        longest = min(settings.max_length, entry.profile.max_length)
+        spec = RunSpec(digest, settings.device, settings.dtype, longest)
         run = self._catalog.runs.find_run(spec.key(plan))
         if run is None or len(run.answered) != run.batches:
             return []
-        theirs = _responses(plan, run, spec.labels, match.rows)
+        theirs = _responses(plan, run, len(entry.profile.labels), match.rows)
         return [*judge_flips(self._flips(scan, own, theirs)), *self._errors(scan, own, theirs)]
 
     @cached_property

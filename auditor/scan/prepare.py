@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from auditor.data.rows import read_rows
 from auditor.data.split import clean_rows
@@ -13,11 +13,11 @@ from auditor.models.files.adapter import require_whole
 from auditor.models.files.origin import is_student
 from auditor.models.files.sameness import identity, same_weights
 from auditor.models.resolver import Resolver
-from auditor.models.runtime.capabilities import Target
+from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import ModelTokenizer
 from auditor.policy import Policy
 from auditor.requests.scan import ScanRequest
-from auditor.scan.execution.local import RunSpec
+from auditor.scan.execution.executor import Backend as Backend
 from auditor.scan.judgement.question import MINIMUM_REFERENCES
 from auditor.scan.plan import CPU_CHARACTERS, GPU_CHARACTERS, Plan, make_plan
 from probes.cases import Ask, Row
@@ -29,34 +29,10 @@ from probes.sampling import distinct as distinct_rows
 from probes.sampling import sample
 from probes.suite import SAMPLES, Suite, build_suite
 from probes.window import Reader, Window, unmeasured, window_for
-from store.records import Profile, Run, Screened, Task
+from store.records import Profile, Screened, Task
 
 FULL = "full"
 NOT_JUDGEABLE = {"multi_label_classification": "multi-label", "regression": "regression"}
-
-
-class Backend(Protocol):
-    """What a scan needs from outside: devices, models, and the stored answers."""
-
-    def device(self) -> tuple[str, str]:
-        """The device and the dtype that models will be loaded with."""
-        ...
-
-    def load(self, profile: Profile, max_length: int) -> Target:
-        """Opens a model; an input of more tokens is unscorable."""
-        ...
-
-    def tokenizer(self, profile: Profile) -> ModelTokenizer:
-        """A model's tokenizer, without the model."""
-        ...
-
-    def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool) -> Run:
-        """The stored answers to a plan, or a new place for them."""
-        ...
-
-    def keep_rows(self, digest: str, rows: Sequence[Row]) -> None:
-        """Stores the rows of a plan, so that scans can be compared row by row later."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -114,17 +90,9 @@ class Prepared:
             return tuple(range(len(self.suspect.labels)))
         return (target_index(self.request.target, self.suspect.labels),)
 
-    def spec(self, profile: Profile, role: str) -> RunSpec:
-        """How one of the models answers the plan; references are cut where the suspect is."""
-        return RunSpec(
-            name=profile.ref.reference,
-            role=role,
-            digest=profile.ref.digest,
-            labels=len(profile.labels),
-            device=self.device,
-            dtype=self.dtype,
-            max_length=min(self.max_length, profile.max_length),
-        )
+    def load(self, profile: Profile) -> LoadSpec:
+        """How one of the models is opened for the plan; references are cut where the suspect is."""
+        return LoadSpec(profile, self.device, self.dtype, min(self.max_length, profile.max_length))
 
 
 def taken(request: ScanRequest, suspect: Profile) -> int:
