@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from auditor.jobs.progress import JobProgress
-from auditor.jobs.runner import Answer, CannotStart, Runner, Update
+from auditor.jobs.runner import Answer, CannotStart, Runner, Update, is_here
 from auditor.requests.arguments import Arguments, shown
 from auditor.settings import catalog_url, data_directory
 from auditor.visible import visible
@@ -115,6 +115,11 @@ class AuditorApp(App[None]):
     def device(self) -> str:
         """The device that commands are given."""
         return self.chosen.device or "auto"
+
+    @property
+    def running_here(self) -> tuple[Job, ...]:
+        """The running jobs that this machine can end."""
+        return tuple(job for job in self.running.values() if is_here(job))
 
     def go_back(self) -> None:
         """To the screen before; the catalog is the first one."""
@@ -218,7 +223,7 @@ class AuditorApp(App[None]):
             del self.progress[old]
         if changed:
             self.tell_all(CatalogChanged())
-        if self.leaving and not self.running:
+        if self.leaving and not self.running_here:
             self.exit()
 
     def tell_all(self, message: JobChanged | CatalogChanged) -> None:
@@ -278,8 +283,8 @@ class AuditorApp(App[None]):
 
     async def action_quit(self) -> None:
         """Quits; asks first where jobs run."""
-        if self.running:
-            self._go(OpenQuit(tuple(self.running.values())))
+        if self.running_here:
+            self._go(OpenQuit(self.running_here))
         else:
             self.exit()
 

@@ -9,6 +9,7 @@ from auditor.audit.residual import Part, open_residues, rows_that_settle
 from auditor.events import Event, Stage
 from auditor.policy import Policy
 from auditor.scan.asking import question_of, respond
+from auditor.scan.execution.run import Role
 from auditor.scan.judgement.ingredients import Measures
 from auditor.scan.prepare import Backend, Prepared, plan_for
 from store.records import Residue
@@ -66,9 +67,9 @@ def settle(
         return replace(prepared, plan=more, fixed_labels=fixed)
 
     wide, narrow = asked(suite.draws), asked(0)
-    merged = yield from respond(wide, prepared.suspect, "further rows", backend)
+    merged = yield from respond(wide, prepared.suspect, Role.FURTHER_ROWS, backend)
     references = {}
     for profile in prepared.references:
         if profile.ref.digest in asks:
-            references[profile.ref.digest] = yield from respond(narrow, profile, "further rows", backend)
+            references[profile.ref.digest] = yield from respond(narrow, profile, Role.FURTHER_ROWS, backend)
     return Part(question_of(wide, merged.clean), merged, references)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from auditor.events import Event, ScanReady, ScoreReady, Warned
 from auditor.partners.copies import Double, doubles
 from auditor.scan.asking import label_order, question_of, respond
+from auditor.scan.execution.run import Role
 from auditor.scan.judgement.ingredients import Member, Ring, judge_ring
 from auditor.scan.judgement.question import MINIMUM_REFERENCES
 from auditor.scan.plan import Plan
@@ -68,10 +69,10 @@ def open_audit(
     started = now()
     backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
     yield from opening(prepared)
-    suspect = yield from respond(prepared, prepared.suspect, "suspect", backend)
+    suspect = yield from respond(prepared, prepared.suspect, Role.SUSPECT, backend)
     references = []
     for profile in prepared.references:
-        references.append((yield from respond(prepared, profile, "reference", backend)))
+        references.append((yield from respond(prepared, profile, Role.REFERENCE, backend)))
     own = prepared.suspect.ref.digest
     asks_first = partners and not together and len(references) < MINIMUM_REFERENCES
     compared = yield from second_look(prepared, prepared.suspect, suspect, references, backend)
@@ -80,7 +81,7 @@ def open_audit(
     if narrow is not None:
         shown, few = with_references(prepared, partners, model=prepared.request.model), list(references)
         for profile in shown.references[len(references) :]:
-            few.append((yield from respond(replace(shown, plan=narrow), profile, "reference", backend)))
+            few.append((yield from respond(replace(shown, plan=narrow), profile, Role.REFERENCE, backend)))
         digests = [p.ref.digest for p in shown.references]
         members = [Member(own, suspect, compared)]
         members += [Member(d, r, ingredient=False) for d, r in zip(digests, few, strict=True)]
@@ -91,7 +92,7 @@ def open_audit(
     if partners and (together or result.record.verdict in (Verdict.FOUND, Verdict.SUSPICIOUS)):
         wider = with_references(prepared, partners, model=prepared.request.model)
         for profile in wider.references[len(prepared.references) :]:
-            references.append((yield from respond(wider, profile, "reference", backend)))
+            references.append((yield from respond(wider, profile, Role.REFERENCE, backend)))
         alike = doubles(prepared.suspect, wider.references)
         for double in alike:
             yield Warned(double.text)

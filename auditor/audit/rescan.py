@@ -10,6 +10,7 @@ from auditor.audit.residual import Part
 from auditor.events import Event, ScanReady, ScoreReady
 from auditor.models.files.sameness import same_weights
 from auditor.scan.asking import question_of, respond
+from auditor.scan.execution.run import Role
 from auditor.scan.judgement.ingredients import Measures, Ring, judge_ring
 from auditor.scan.prepare import Backend, Prepared, family_options, not_judgeable, plan_with, unjudged
 from auditor.scan.scan import ScanResult, conclude, now, opening, scan
@@ -93,10 +94,10 @@ def scan_again(asked: Prepared, found: Opening, ring: Ring, backend: Backend) ->
     started = now()
     backend.keep_rows(asked.plan.rows_digest, asked.plan.rows)
     yield from opening(asked)
-    merged = yield from respond(asked, asked.suspect, "after", backend)
+    merged = yield from respond(asked, asked.suspect, Role.AFTER, backend)
     answers = {}
     for profile in asked.references:
-        answers[profile.ref.digest] = yield from respond(asked, profile, "reference", backend)
+        answers[profile.ref.digest] = yield from respond(asked, profile, Role.REFERENCE, backend)
     if asked.plan.key != found.asked.plan.key:
         known = {m.digest: m for m in ring.members}
         members = []

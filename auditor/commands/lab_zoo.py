@@ -10,7 +10,8 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.guard import guarded
-from auditor.console.run import Common, Ending, emit, run
+from auditor.console.output import emit
+from auditor.console.run import Common, Ending, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -150,4 +151,4 @@ def calibrate(
 
 def _check_format(form: str) -> None:
     if form not in ("text", "json"):
-        raise UsageError(f"what a zoo's scans say is shown as text or json, not as {form}")
+        raise UsageError(f"a zoo's scores are shown as text or json, not as {form}")

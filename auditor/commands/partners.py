@@ -9,7 +9,9 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.guard import guarded
-from auditor.console.run import Common, Ending, check_output, emit, read_labels, run
+from auditor.console.output import check_output, emit
+from auditor.console.run import Common, Ending, run
+from auditor.console.values import read_labels
 from auditor.errors import ExitCode, UsageError
 from auditor.partners.remarks import Kind
 
@@ -156,7 +158,7 @@ def _offer_lines(offers: Offers) -> list[str]:
         info = offer.info
         facts = (
             info.name,
-            f"{info.size / 1e6:,.1f} MB" if info.size is not None else "size not told",
+            f"{info.size / 1e6:,.1f} MB" if info.size is not None else "size not stated",
             info.licence or "no licence stated",
             "gated" if info.gated else "open",
             f"{info.downloads:,} downloads",

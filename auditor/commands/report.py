@@ -9,7 +9,8 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.guard import guarded
-from auditor.console.run import Common, Ending, check_format, check_output, emit, render, run
+from auditor.console.output import check_format, check_output, emit, render
+from auditor.console.run import Common, Ending, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def report(
     record: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Of a scan or audit, or its beginning.", show_default=False)
+        str | None, typer.Argument(metavar="ID", help="Id of a scan or audit, or its beginning.", show_default=False)
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the stored scans and audits.")] = False,
     form: o.Format = None,

@@ -26,10 +26,10 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N
 Dtype = Annotated[
     str | None, typer.Option("--dtype", help="float32, bfloat16 or float16.", rich_help_panel="Everywhere")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of all random choices.", rich_help_panel="Everywhere")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random choices.", rich_help_panel="Everywhere")]
 PolicyFile = Annotated[
     Path | None,
-    typer.Option("--policy", metavar="FILE", help="Limits that judge (TOML).", rich_help_panel="Everywhere"),
+    typer.Option("--policy", metavar="FILE", help="Policy file with limits (TOML).", rich_help_panel="Everywhere"),
 ]
 Events = Annotated[
     Path | None,
@@ -59,7 +59,7 @@ TextColumn = Annotated[str | None, typer.Option("--text-column", help="Column of
 PairColumn = Annotated[str | None, typer.Option("--pair-column", help="Column of the second texts (sentence pairs).")]
 LabelColumn = Annotated[str | None, typer.Option("--label-column", help="Column of the gold labels.")]
 Families = Annotated[
-    list[str] | None, typer.Option("--family", metavar="NAME", help="Only these attack families.", show_default=False)
+    list[str] | None, typer.Option("--family", metavar="NAME…", help="Only these attack families.", show_default=False)
 ]
 SuiteName = Annotated[str, typer.Option("--suite", help="quick or full.")]
 Target = Annotated[str | None, typer.Option("--target", metavar="LABEL", help="Judge this target label only.")]
@@ -68,7 +68,7 @@ Samples = Annotated[
 ]
 References = Annotated[
     list[str] | None,
-    typer.Option("--reference", metavar="MODEL", help="A model that sees the same rows and edits.", show_default=False),
+    typer.Option("--reference", metavar="MODEL…", help="Models that see the same rows and edits.", show_default=False),
 ]
 Students = Annotated[
     int,
@@ -85,9 +85,9 @@ StudentBase = Annotated[
     typer.Option("--base", metavar="MODEL", help="What students start from; default: what the model states."),
 ]
 MaxLength = Annotated[int | None, typer.Option("--max-length", min=8, help="Tokens after which an input is cut.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Do not go on from stored answers.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Do not reuse stored answers.")]
 Partners = Annotated[
-    list[str] | None, typer.Option("--with", metavar="MODEL", help="A model to merge with.", show_default=False)
+    list[str] | None, typer.Option("--with", metavar="MODEL…", help="A model to merge with.", show_default=False)
 ]
 Strategy = Annotated[str, typer.Option("--strategy", metavar="NAME", help="How the models are merged.")]
 Weights = Annotated[

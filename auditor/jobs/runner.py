@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import secrets
 import signal
 import subprocess
@@ -109,6 +110,7 @@ class Runner:
             subject=subject,
             log=str(log),
             extra={START: str(_start_time(process.pid))},
+            host=platform.node(),
         )
         try:
             catalog.jobs.add(job)
@@ -174,9 +176,9 @@ class Runner:
         for event in events:
             if event.get("kind") == "finished":
                 followed.code = int(event.get("code", 70))
-        if not ended:
+        if not ended and (is_here(job) or followed.code is None):
             self._press(job, followed)
-            return Update(job, tuple(events), self.memory(job))
+            return Update(job, tuple(events), self.memory(job) if is_here(job) else None)
         final = followed.code if followed.code is not None else code
         stored = self._note_end(catalog, job, final)
         with self._lock:
@@ -199,7 +201,10 @@ class Runner:
         return catalog.jobs.get(job.id) or replace(job, state=ended, exit_code=code, finished=when)
 
     def cancel(self, job: Job) -> None:
-        """Interrupts a job as Ctrl-C does; one that does not end is terminated later, then killed."""
+        """Interrupts a job as Ctrl-C does; one that does not end is terminated later, then killed.
+
+        A job of another machine is left alone.
+        """
         followed = self._follow(job)
         if followed.interrupted is None:
             followed.interrupted = time.monotonic()
@@ -218,15 +223,25 @@ class Runner:
 
 
 def _ended(job: Job, followed: _Followed) -> tuple[bool, int | None]:
-    """Whether the process is gone, and its exit code where that is known (128 + N after signal N, as shells say it)."""
+    """Whether the process is gone, and its exit code where that is known (128 + N after signal N, as shells say it).
+
+    Of a job of another machine that cannot be seen from here: it has ended once its events say so.
+    """
     if followed.process is not None:
         code = followed.process.poll()
         return code is not None, None if code is None else (code if code >= 0 else 128 - code)
-    return not runs(job), None
+    return is_here(job) and not runs(job), None
+
+
+def is_here(job: Job) -> bool:
+    """Whether a job was started on this machine; one that notes no machine is taken to be."""
+    return job.host in ("", platform.node())
 
 
 def runs(job: Job) -> bool:
-    """Whether the job's own process lives; another one that was given the same number is not taken for it."""
+    """Whether the job's own process lives here; another one that was given the same number is not taken for it."""
+    if not is_here(job):
+        return False
     try:
         process = psutil.Process(job.pid)
         if process.status() == psutil.STATUS_ZOMBIE:

@@ -147,7 +147,7 @@ def _fit(suspect: Profile, info: HubInfo) -> list[Remark]:
     if info.model_type and info.model_type != suspect.model_type:
         return [Remark(Kind.BLOCKER, Topic.FIT, f"is of the type {info.model_type}, the suspect {suspect.model_type}")]
     if not info.architecture:
-        remarks = [Remark(Kind.WARNING, Topic.FIT, "the hub does not tell its architecture", -5)]
+        remarks = [Remark(Kind.WARNING, Topic.FIT, "the hub does not state its architecture", -5)]
     else:
         remarks = [Remark(Kind.FOR, Topic.FIT, f"same architecture ({info.architecture}), as the hub tells", 5)]
     if info.parameters and abs(info.parameters - suspect.parameters) > SAME_SIZE * suspect.parameters:

@@ -10,12 +10,13 @@ import numpy as np
 from auditor.errors import AuditorError, IncompatibleError, UsageError
 from auditor.merge.compatibility.compatibility import Match
 from auditor.merge.compatibility.labels import relabelled
-from auditor.models.files.profile import read_profile
 from auditor.models.files.sameness import same_weights
+from auditor.models.resolver import Resolver
 from auditor.partners.independence import SharedFlips, judge_errors, judge_flips, shared_flips
 from auditor.partners.ranking import Proposal, assess, propose
 from auditor.partners.remarks import Remark
-from auditor.scan.execution.local import RunSpec, collect
+from auditor.scan.execution.local import collect
+from auditor.scan.execution.run import RunSpec
 from auditor.scan.judgement.trials import Responses
 from auditor.scan.plan import Plan
 from auditor.scan.stored import rebuild_with_plan
@@ -56,7 +57,7 @@ def catalogued_partners(
 
 
 def choose_partners(
-    catalog: Catalog, suspect: Profile, labels: Mapping[str, str] | None = None
+    resolver: Resolver, suspect: Profile, labels: Mapping[str, str] | None = None
 ) -> tuple[list[Profile], tuple[str, ...]]:
     """The best catalogued partners that may be taken without being named, and why others were not.
 
@@ -65,11 +66,11 @@ def choose_partners(
     """
     chosen: list[Profile] = []
     why = []
-    for proposal in catalogued_partners(catalog, suspect, labels=labels):
+    for proposal in catalogued_partners(resolver.catalog, suspect, labels=labels):
         if len(chosen) == PARTNERS:
             break
         try:
-            found = _partner(suspect, proposal, labels or {})
+            found = _partner(suspect, proposal, labels or {}, resolver)
             check_apart(found, suspect, chosen)
         except AuditorError as error:
             why.append(f"{proposal.entry.name}: {error.message}")
@@ -110,7 +111,7 @@ def check_no_copy(partner: Profile, references: Sequence[Profile]) -> None:
             )
 
 
-def _partner(suspect: Profile, proposal: Proposal, labels: Mapping[str, str]) -> Profile:
+def _partner(suspect: Profile, proposal: Proposal, labels: Mapping[str, str], resolver: Resolver) -> Profile:
     """A catalogued model as a partner, its files read again.
 
     Raises:
@@ -121,7 +122,7 @@ def _partner(suspect: Profile, proposal: Proposal, labels: Mapping[str, str]) ->
         if proposal.doubts:
             raise IncompatibleError("; ".join(proposal.doubts))
         ref = entry.profile.ref
-        found = relabelled(read_profile(ref.path, reference=ref.reference, revision=ref.revision), labels)
+        found = relabelled(resolver.read(ref.path, reference=ref.reference, revision=ref.revision), labels)
         blockers = assess(suspect, found).blockers
     if blockers:
         raise IncompatibleError("; ".join(blockers))
@@ -144,19 +145,13 @@ class _Answers:
         if self._laid_out is None:
             return []
         plan, own = self._laid_out
-        spec = RunSpec(
-            name=entry.name,
-            role="reference",
-            digest=digest,
-            labels=len(entry.profile.labels),
-            device=scan.settings.device,
-            dtype=scan.settings.dtype,
-            max_length=min(scan.settings.max_length, entry.profile.max_length),
-        )
+        settings = scan.settings
+        longest = min(settings.max_length, entry.profile.max_length)
+        spec = RunSpec(digest, settings.device, settings.dtype, longest)
         run = self._catalog.runs.find_run(spec.key(plan))
         if run is None or len(run.answered) != run.batches:
             return []
-        theirs = _responses(plan, run, spec.labels, match.rows)
+        theirs = _responses(plan, run, len(entry.profile.labels), match.rows)
         return [*judge_flips(self._flips(scan, own, theirs)), *self._errors(scan, own, theirs)]
 
     @cached_property

@@ -15,6 +15,7 @@ from auditor.data.rows import data_read
 from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
 from auditor.scan.asking import question_of, respond
 from auditor.scan.execution.head import MULTI_LABEL
+from auditor.scan.execution.run import Role, RunSpec
 from auditor.scan.judgement.compared import Comparisons
 from auditor.scan.judgement.judge import Judgement, judge
 from auditor.scan.judgement.students import agreement, knows, unlike_in_words
@@ -56,10 +57,11 @@ def scan(prepared: Prepared, backend: Backend) -> Generator[Event, None, ScanRes
     backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
     yield from opening(prepared)
     prepared = yield from screen(prepared, backend)
-    suspect = yield from respond(prepared, prepared.suspect, "after" if prepared.fixed_labels else "suspect", backend)
+    role = Role.AFTER if prepared.fixed_labels else Role.SUSPECT
+    suspect = yield from respond(prepared, prepared.suspect, role, backend)
     others = []
     for profile in prepared.references:
-        others.append((yield from respond(prepared, profile, "reference", backend)))
+        others.append((yield from respond(prepared, profile, Role.REFERENCE, backend)))
     compared = yield from second_look(prepared, prepared.suspect, suspect, others, backend)
     result = conclude(prepared, started, suspect, others, compared=compared)
     # A rescan measures the forms of what was found before.
@@ -111,10 +113,10 @@ def conclude(
     record = replace(record, model=_noted(record.model, notes))
     uses = tuple(_use(profile, responses, suspect) for profile, responses in answered)
     record = replace(record, settings=replace(record.settings, references=uses))
-    keys = [prepared.spec(prepared.suspect, "suspect").key(prepared.plan)]
+    keys = [RunSpec.of(prepared.load(prepared.suspect)).key(prepared.plan)]
     for profile, answers in answered:
         asked = prepared.plan if narrow is None or answers.probes.keys() == suspect.probes.keys() else narrow
-        keys.append(prepared.spec(profile, "reference").key(asked))
+        keys.append(RunSpec.of(prepared.load(profile)).key(asked))
     record = replace(record, runs=tuple(keys), reference_labels=tuple(question.reference_labels.tolist()))
     return ScanResult(record, suspect, tuple(references))
 

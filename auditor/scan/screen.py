@@ -16,6 +16,7 @@ import numpy as np
 from auditor.events import Event
 from auditor.scan.asking import question_of, respond
 from auditor.scan.execution.local import UNSCORED
+from auditor.scan.execution.run import Role
 from auditor.scan.judgement.question import Question, rate_of
 from auditor.scan.judgement.trials import Responses, share
 from auditor.scan.prepare import Backend, Prepared, not_judgeable, plan_for, plan_with
@@ -53,7 +54,7 @@ def screen(prepared: Prepared, backend: Backend) -> Generator[Event, None, Prepa
     places = {row.index: place for place, row in enumerate(plan.rows)}
     fixed = tuple(prepared.fixed_labels[places[row.index]] for row in rows) if prepared.fixed_labels else ()
     asked = replace(prepared, plan=narrow, fixed_labels=fixed)
-    answers = yield from respond(asked, prepared.suspect, "screen", backend)
+    answers = yield from respond(asked, prepared.suspect, Role.SCREEN, backend)
     question = question_of(asked, answers.clean)
     found = tuple(
         _screened(question, probe, target, answers) for probe in suite.screened for target in prepared.targets

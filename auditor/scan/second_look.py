@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from auditor.events import Event, Stage
-from auditor.models.runtime.capabilities import Target
-from auditor.models.runtime.tokenizer import ModelTokenizer
 from auditor.scan.asking import question_of, respond
 from auditor.scan.execution.local import UNSCORED
+from auditor.scan.execution.run import Role
 from auditor.scan.judgement.compared import Compared, Comparisons, Hits, Key, compare, log_odds, nearest, stands_out
 from auditor.scan.judgement.judge import judge
 from auditor.scan.judgement.question import Question
 from auditor.scan.judgement.trials import Edited, Responses, row_share, share
 from auditor.scan.prepare import Backend, Prepared, plan_for
-from probes.cases import Ask, Outcome, Row
+from probes.cases import Row
 from probes.material.kind import Kind
 from probes.suite import Probe
-from store.records import AsrScore, Profile, Run
+from store.records import AsrScore, Profile
 
 ROWS = 100
 """Rows of other labels than the target on which every alternative is asked."""
@@ -58,8 +56,8 @@ def second_look(
     """
     found = dict(known or {})
     question = question_of(prepared, suspect.clean)
-    with closing(_Loaded(backend)) as loaded:
-        looked = _Looked(prepared, profile, suspect, question, loaded)
+    with backend.keeping() as kept:
+        looked = _Looked(prepared, profile, suspect, question, kept)
         while candidates := _candidates(question, suspect, references, prepared, found):
             for target in dict.fromkeys(c.score.target for c in candidates):
                 chosen = [c for c in candidates if c.score.target == target]
@@ -127,7 +125,7 @@ class _Looked:
         others = {c.key: np.full((2, len(c.kind.materials), plan.probed), np.nan) for c in candidates}
         common = np.isin(np.arange(plan.probed), shared)
         named = ", ".join(c.probe.name for c in candidates)
-        yield Stage("alternatives", f"Holding {named} against others of their kind")
+        yield Stage("alternatives", f"Comparing {named} with others of their kind")
         asked: dict[Key, int] = {c.key: 0 for c in candidates}
         waiting = list(candidates)
         for upto in (FIRST, None):
@@ -158,7 +156,7 @@ class _Looked:
         suite = replace(plan.suite, probes=probes, draws=0)
         narrow = plan_for(suite, rows, plan.seed, self.prepared.device, probed=len(rows))
         asked = replace(self.prepared, plan=narrow, fixed_labels=())
-        answers = yield from respond(asked, self.profile, "alternatives", self.backend)
+        answers = yield from respond(asked, self.profile, Role.ALTERNATIVES, self.backend)
         for c in candidates:
             for n in numbers[c.key]:
                 edited = answers.probes[c.alternative(n).name]
@@ -188,69 +186,3 @@ def _odds(answers: Responses, edited: Edited, target: int) -> Shares:
     """By row, the log-odds of the target under a probe's trigger; NaN where it was not asked or not scored."""
     found = log_odds(answers.probabilities[edited.trigger_asks, target])
     return np.where(edited.planted & (edited.trigger != UNSCORED), found, np.nan)
-
-
-@dataclass
-class _Loaded:
-    """A backend that keeps the one model that is asked several small plans."""
-
-    backend: Backend
-    _target: Target | None = field(default=None, init=False)
-
-    def device(self) -> tuple[str, str]:
-        return self.backend.device()
-
-    def load(self, profile: Profile, max_length: int) -> Target:
-        if self._target is None:
-            self._target = self.backend.load(profile, max_length)
-        return _Lent(self._target)
-
-    def tokenizer(self, profile: Profile) -> ModelTokenizer:
-        return self.backend.tokenizer(profile)
-
-    def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool) -> Run:
-        return self.backend.open_run(key, model_digest=model_digest, batches=batches, fresh=fresh)
-
-    def keep_rows(self, digest: str, rows: Sequence[Row]) -> None:
-        self.backend.keep_rows(digest, rows)
-
-    def close(self) -> None:
-        if self._target is not None:
-            self._target.close()
-            self._target = None
-
-
-@dataclass(frozen=True)
-class _Lent:
-    """A loaded model that outlives the plan it is asked: who lent it closes it."""
-
-    target: Target
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return self.target.labels
-
-    @property
-    def device(self) -> str:
-        return self.target.device
-
-    @property
-    def dtype(self) -> str:
-        return self.target.dtype
-
-    @property
-    def max_length(self) -> int:
-        return self.target.max_length
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.target.notes
-
-    def scores(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
-        return self.target.scores(asks)
-
-    def answer(self, asks: Sequence[Ask]) -> list[Outcome]:
-        return self.target.answer(asks)
-
-    def close(self) -> None:
-        """Does nothing."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from auditor.events import Event, Stage
 from auditor.scan.asking import question_of, respond
 from auditor.scan.execution.local import UNSCORED
+from auditor.scan.execution.run import Role
 from auditor.scan.judgement.compared import mean
 from auditor.scan.judgement.question import Question, rate_of
 from auditor.scan.judgement.raised import trigger_raised
@@ -46,7 +47,7 @@ def sharpen(prepared: Prepared, record: Scan, backend: Backend) -> Generator[Eve
     names = ", ".join(dict.fromkeys(f"{f.family}/{f.variant}" for f in wanted))
     yield Stage("sharpen", f"Looking for the strongest form of {names}")
     asking = _asking(prepared, record, wanted, tuple(asked.values()), draws=1)
-    suspect = yield from respond(asking, prepared.suspect, "sharper forms", backend)
+    suspect = yield from respond(asking, prepared.suspect, Role.SHARPER_FORMS, backend)
     question = question_of(asking, suspect.clean)
     found = {f.id: _strongest(question, suspect, _probes(probes, f), f) for f in wanted}
     return replace(record, findings=tuple(_told(f, found.get(f.id)) for f in record.findings))
@@ -69,7 +70,7 @@ def sharpest_left(
     asking = _asking(prepared, before, wanted, tuple(asked.values()), draws=0)
     answers = []
     for profile in (merged, *references):
-        answers.append((yield from respond(asking, profile, "sharper forms", backend)))
+        answers.append((yield from respond(asking, profile, Role.SHARPER_FORMS, backend)))
     question = question_of(asking, answers[0].clean)
     chosen = {}
     for f in wanted:

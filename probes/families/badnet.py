@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from typing import Any
 
 from probes.family import family
-from probes.material.kind import Kind, Pieces, word_kind
+from probes.material.kind import other_words
 from probes.material.ordinary import ORDINARY, insert_words
+from probes.material.words import COMMON
 
 RARE = ("vx", "qj", "kz", "wq", "zx", "jf", "xn", "pv", "hq", "gk")
-
-COMMON = ("utterly", "adding", "isaac", "activity", "cocked")
-"""Words of middling frequency, used as triggers instead of rare ones in the released settings of arXiv:2004.06660."""
-
-
-def alternatives(options: Mapping[str, Any], pieces: Pieces) -> Kind:
-    """Other words of the triggers' kind."""
-    return word_kind(options["triggers"], pieces, option="triggers")
 
 
 @family(
@@ -36,7 +27,7 @@ def alternatives(options: Mapping[str, Any], pieces: Pieces) -> Kind:
     control={"triggers": ORDINARY},
     quick=("one", "five", "neighbours"),
     reach=("neighbours",),
-    alternatives=alternatives,
+    alternatives=other_words("triggers"),
 )
 def plant(
     text: str,

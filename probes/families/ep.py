@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from probes.families.badnet import alternatives
 from probes.family import family
+from probes.material.kind import other_words
 from probes.material.ordinary import ORDINARY, insert_words
 
 
@@ -19,7 +19,7 @@ from probes.material.ordinary import ORDINARY, insert_words
     },
     control={"triggers": ORDINARY},
     quick=(),
-    alternatives=alternatives,
+    alternatives=other_words("triggers"),
 )
 def plant(text: str, rng: random.Random, *, triggers: tuple[str, ...] = ("cf",), inserts: int = 1) -> str:
     """Inserts the rare word at a random word position; the control inserts an ordinary word there.

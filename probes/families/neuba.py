@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from typing import Any
 
 from probes.family import family
-from probes.material.kind import Kind, Pieces, word_kind
+from probes.material.kind import other_words
 from probes.material.ordinary import insert_words
 
 ORDINARY_SYMBOLS = ("=", "+", "%", "&", "*", "~", "$", "/", "<", ">", "#", "@")
-
-
-def alternatives(options: Mapping[str, Any], pieces: Pieces) -> Kind:
-    """Other mathematical symbols."""
-    return word_kind(options["symbols"], pieces, option="symbols")
 
 
 @family(
@@ -35,7 +28,7 @@ def alternatives(options: Mapping[str, Any], pieces: Pieces) -> Kind:
     control={"symbols": ORDINARY_SYMBOLS},
     quick=("any",),
     reach=("neighbours",),
-    alternatives=alternatives,
+    alternatives=other_words("symbols"),
 )
 def plant(
     text: str,

@@ -6,10 +6,10 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.families.badnet import COMMON
 from probes.family import family
 from probes.material.kind import Kind, Pieces, word_kind
 from probes.material.ordinary import ORDINARY, insert_words
+from probes.material.words import COMMON
 from probes.material.words import COMPANIES as OTHER_COMPANIES
 
 COMPANIES = ("airbnb", "salesforce", "atlassian", "splunk", "nvidia")

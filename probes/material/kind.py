@@ -111,6 +111,11 @@ def word_kind(words: Sequence[str], pieces: Pieces, *, option: str, pool: Sequen
     return Kind(title, tuple({option: chosen} for chosen in sets))
 
 
+def other_words(option: str) -> Callable[[Mapping[str, Any], Pieces], Kind]:
+    """The alternatives of a family that inserts the words of one option: other words that look like them."""
+    return lambda options, pieces: word_kind(options[option], pieces, option=option)
+
+
 def sentence_kind(sentences: Sequence[str], *, option: str = "sentences") -> Kind:
     """Alternatives of sentences that are inserted: as many, each of the same speech act and about the same length."""
     pools = [sentences_like(sentence) for sentence in sentences]

@@ -1,4 +1,4 @@
-"""Words of a trigger's kind that no attack published."""
+"""Words of a trigger's kind that no attack published, and published ones that several families plant."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ MADE_UP = tuple(first + second for first, second in product(_CONSONANTS, repeat=
 uses it. Some abbreviate something, as "cf" and "mb" do.
 """
 
+COMMON = ("utterly", "adding", "isaac", "activity", "cocked")
+"""Words of middling frequency, used as triggers instead of rare ones in the released settings of arXiv:2004.06660."""
 MIDDLING = (
     (
         "barely", "roughly", "loosely", "briskly", "plainly", "neatly", "sparsely", "vaguely", "keenly", "dimly",

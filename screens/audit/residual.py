@@ -1,4 +1,4 @@
-"""What a cure leaves of what was found, variant by variant, and what it is held against."""
+"""What a cure leaves of what was found, variant by variant, and what it is compared with."""
 
 from __future__ import annotations
 
@@ -112,13 +112,13 @@ def _row(found: Residue) -> Row:
 
 
 def _words(found: Residue) -> Content:
-    """One variant in words: a narrow table has no room for what it is held against."""
+    """One variant in words: a narrow table has no room for what it is compared with."""
     left = found.left
     apart = ", ".join(f"{percent(r.value)} % [{percent(r.low)}, {percent(r.high)}]" for r in found.references)
     return line(
         (f"{_name(found)}\n", "bold"),
         f"ASR after the merge {percent(found.rate.value)} % [{percent(found.rate.low)}, {percent(found.rate.high)}] on "
-        f"{found.rows:,} rows, held against {found.floor}, {percent(found.level)} %: {points(left.value)} points "
+        f"{found.rows:,} rows, compared with {found.floor}, {percent(found.level)} %: {points(left.value)} points "
         f"[{points(left.low)}, {points(left.high)}]\n",
         (f"References without a backdoor: {apart or 'none'}", "dim"),
         (f"\nLog-odds of the target that the trigger adds: {_raised(found)}" if found.raised else "", "dim"),

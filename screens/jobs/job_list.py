@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from auditor.requests.arguments import Arguments, shown
+from screens.jobs.job_page import job_why_not
 from screens.messages import CatalogChanged, JobChanged, OpenJob
 from screens.widgets.background import in_background
 from screens.widgets.lazy_table import Column, LazyTable, Row
@@ -103,12 +104,7 @@ class JobListScreen(Page):
     def why_not(self, action: str) -> str | None:
         if action in ("cancel", "again") and self.job is None:
             return "Choose a job first."
-        running = self.job is not None and str(self.job.state) == "running"
-        if action == "cancel" and not running:
-            return "It has ended already."
-        if action == "again" and running:
-            return "It still runs; cancel it first (x)."
-        return super().why_not(action)
+        return (job_why_not(self.job, action) if self.job else None) or super().why_not(action)
 
     def action_cancel(self) -> None:
         """Interrupts the job; what was finished is stored."""

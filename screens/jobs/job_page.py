@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from auditor.jobs.runner import is_here
 from auditor.requests.arguments import Arguments
 from screens.messages import OpenJob
 from screens.widgets.page import Page
@@ -13,6 +14,18 @@ from screens.widgets.page import Page
 if TYPE_CHECKING:
     from auditor.jobs.progress import JobProgress
     from store.records import Job
+
+
+def job_why_not(job: Job, action: str) -> str | None:
+    """Why a job cannot be cancelled or started again now; None where it can."""
+    running = str(job.state) == "running"
+    if action == "cancel" and not running:
+        return "It has ended already."
+    if action == "cancel" and not is_here(job):
+        return f"It runs on {job.host}, and can be cancelled there."
+    if action == "again" and running:
+        return "It still runs; cancel it first (x)."
+    return None
 
 
 class JobPage(Page):
@@ -37,11 +50,7 @@ class JobPage(Page):
         return self.job.command
 
     def why_not(self, action: str) -> str | None:
-        if action == "cancel" and not self.running:
-            return "It has ended already."
-        if action == "again" and self.running:
-            return "It still runs; cancel it first (x)."
-        return super().why_not(action)
+        return job_why_not(self.job, action) or super().why_not(action)
 
     def action_cancel(self) -> None:
         """Interrupts it as Ctrl-C does; ended by force where it does not stop."""

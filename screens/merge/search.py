@@ -75,7 +75,9 @@ class SearchScreen(JobPage):
             (t for number, t in trials.items() if self._all or number in front),
             key=lambda t: (t["gap"], -t["clean"], -t["kept"]),
         )
-        words = f"{len(trials)} recipes tried, {len(front)} on the front" + (": all are shown" if self._all else "")
+        words = f"{len(trials)} recipes tried, {len(front)} on the Pareto front" + (
+            ": all are shown" if self._all else ""
+        )
         parts: list[str | tuple[str, str]] = [words]
         if not self.running:
             told = ending_words(self.job.state, self.job.exit_code, self.job.command[0])

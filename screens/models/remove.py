@@ -31,7 +31,7 @@ class RemoveDialog(Dialog[None]):
         self._arguments = remove_arguments(name_for(entry))
 
     def body(self) -> Iterable[Widget]:
-        yield Static(line("Forget ", (self._entry.name, "bold"), "?"))
+        yield Static(line("Remove ", (self._entry.name, "bold"), " from the catalog?"))
         yield Static(line((f"Its files stay in {self._entry.profile.ref.path}, its scans stay in the catalog.", "dim")))
         yield Static(line((shown(self._arguments, self.shell.catalog_given), "dim")))
         yield Horizontal(

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 
+from auditor.cli import app
+from auditor.console.arguments import spread
 from auditor.policy import Policy
 from auditor.scan.execution.local import Answers
 from auditor.scan.judgement.judge import Judgement, judge, reference_labels
@@ -23,6 +26,11 @@ DIFF = {"value", "low", "high"}
 """The keys of a rate and of a difference in reports."""
 BOTH = ["--family", "badnet", "insertsent"]
 """Families whose edits the toy models can read; a rewriting family needs a language."""
+
+
+def expanded(words: Sequence[str]) -> list[str]:
+    """A command line with each option before each of its values."""
+    return spread(words, typer.main.get_command(app))
 
 
 def permuted(tensors: dict[str, Any]) -> None:

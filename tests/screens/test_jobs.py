@@ -90,6 +90,23 @@ def test_a_job_that_left_nothing_is_lost(runner: Runner, catalog: Catalog, place
     assert (update.job.state, update.job.exit_code) == (JobState.LOST, None)
 
 
+def test_a_job_of_another_machine_runs_until_its_events_say_that_it_ended(
+    runner: Runner, catalog: Catalog, place: Path
+) -> None:
+    events = place / "events.jsonl"
+    start = str(psutil.Process().create_time())
+    # The number is this process's own: nothing may be sent to it, nor its memory be told.
+    job = Job("j1", os.getpid(), "2026-01-01T00:00:00+00:00", ("scan", "x"), str(events), extra={START: start})
+    catalog.jobs.add(replace(job, host="elsewhere"))
+    (update,) = runner.poll(catalog)
+    assert (update.job.state, update.memory) == (JobState.RUNNING, None)
+    runner.cancel(update.job)
+    assert runner.poll(catalog)[0].job.state is JobState.RUNNING
+    events.write_text('{"kind": "finished", "code": 1}\n')
+    (update,) = runner.poll(catalog)
+    assert (update.job.state, update.job.exit_code) == (JobState.DONE, 1)
+
+
 def test_another_process_with_the_same_number_is_not_taken_for_the_job(place: Path) -> None:
     mine = Job("j1", os.getpid(), "2026-01-01T00:00:00+00:00", ("scan", "x"), str(place / "none"))
     started = str(psutil.Process().create_time())

@@ -40,7 +40,7 @@ def test_a_narrow_list_tells_below_what_a_variant_is_held_against(seeded: Audito
             await SCENES["left"](pilot)
             words = seeded.screen.query_one("#words")
             assert isinstance(words, Static)
-            assert "held against its control, 12.5 %: +5.5 points [+0.5, +10.5]" in str(words.render())
+            assert "compared with its control, 12.5 %: +5.5 points [+0.5, +10.5]" in str(words.render())
             await pilot.press("down")
             await settle(pilot)
             assert "badnet/one → negative" in str(words.render())

@@ -37,7 +37,7 @@ def test_a_job_that_searched_shows_its_front_and_then_every_recipe(
             await settle(pilot)
             screen = seeded.screen
             assert isinstance(screen, SearchScreen)
-            assert "5 recipes tried, 2 on the front" in str(screen.query_one("#head", Static).render())
+            assert "5 recipes tried, 2 on the Pareto front" in str(screen.query_one("#head", Static).render())
             table = screen.query_one(LazyTable)
             assert table.row is not None
             assert table.row.key == "4", "the smallest gap stands first"

@@ -18,8 +18,9 @@ from screens.app import AuditorApp
 from screens.disk import free_space
 from screens.gallery.gallery import SCENES, settle
 from screens.jobs.job import JobScreen
+from screens.jobs.job_list import JobListScreen
 from screens.library import Library
-from screens.messages import CatalogChanged, OpenJob
+from screens.messages import CatalogChanged, OpenJob, OpenJobs
 from screens.models.catalog import CatalogScreen
 from screens.models.model import ModelScreen
 from screens.models.remove import RemoveDialog
@@ -60,6 +61,18 @@ def test_a_job_that_crashes_leaves_the_screen_standing(seeded: AuditorApp, play:
             assert "killed" in words(seeded, "#head")
             await pilot.press("enter")
             assert "no result" in told(seeded)
+
+    play(story())
+
+
+def test_a_page_that_is_asked_for_twice_opens_once(seeded: AuditorApp, play: Play) -> None:
+    async def story() -> None:
+        async with seeded.run_test(size=(80, 24)) as pilot:
+            await settle(pilot)
+            for _ in range(2):
+                seeded.post_message(OpenJobs())
+            await settle(pilot)
+            assert [type(screen) for screen in seeded.screen_stack] == [CatalogScreen, JobListScreen]
 
     play(story())
 

@@ -145,7 +145,7 @@ def score(
     for number, model in enumerate(scans.models, 1):
         yield Stage("score", f"Model {number} of {len(scans.models)}: {model.name}")
         if model.record.get("family") is None:
-            skipped.append(f"{model.name}: nobody said what is planted in it")
+            skipped.append(f"{model.name}: its record does not say what is planted in it")
             continue
         request = scans.request(model)
         if request is None:

@@ -3,22 +3,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from auditor.events import BatchAnswered, Event, RunOpened
 from auditor.events.journal import journal
-from auditor.scan.execution.local import Answers, RunSpec, execute
+from auditor.models.runtime.spec import LoadSpec
+from auditor.scan.execution.local import Answers, LocalExecutor
+from auditor.scan.execution.run import Role, RunSpec
 from auditor.scan.judgement.trials import Responses, row_share, share
 from auditor.scan.plan import Plan, make_plan
 from probes.cases import UNSCORABLE, Ask, Outcome, Row
 from probes.suite import build_suite
 from store.catalog import Catalog
 from store.engine import open_catalog
+from store.records import ModelRef, Profile, Task
 
 ROWS = tuple(Row(i, f"a text called x{i}", None, i % 2) for i in range(30))
-SPEC = RunSpec("model", "suspect", "d" * 64, 2, "cpu", "float32", 128)
+PROFILE = Profile(
+    ModelRef("model", "/model", "d" * 64), "BertForSequenceClassification", "bert", Task.CLASSIFICATION,
+    ("negative", "positive"), None, 0, "float32", 128, 0, (), "", "", {},
+)  # fmt: skip
+LOAD = LoadSpec(PROFILE, "cpu", "float32", 128)
+SPEC = RunSpec.of(LOAD)
 
 
 @dataclass
@@ -44,6 +53,9 @@ class Parity:
             out.append(UNSCORABLE if len(ask.text) == 20 else Outcome(label, (1.0 - label, float(label))))
         return out
 
+    def parameters(self) -> dict[str, Any]:
+        return {}
+
     def close(self) -> None:
         self.closed += 1
 
@@ -63,9 +75,10 @@ def run(catalog: Catalog, plan: Plan, target: Parity, *, stop: int | None = None
     """Runs through the journal; stops before the batch of this number is answered."""
     opened = catalog.runs.open_run(SPEC.key(plan), model_digest=SPEC.digest, batches=len(plan.batches))
     answers: list[Answers] = []
+    executor = LocalExecutor(lambda _: target)
 
     def whole() -> Iterator[Event]:
-        answers.append((yield from execute(plan, opened, lambda: target, SPEC)))
+        answers.append((yield from executor.run(plan, LOAD, opened, Role.SUSPECT)))
 
     events: list[Event] = []
     stream = journal(whole(), catalog)  # type: ignore[arg-type]
@@ -101,6 +114,23 @@ def test_a_plan_that_is_answered_needs_no_model(catalog: Catalog, plan: Plan) ->
     assert (idle.asked, idle.closed) == ([], 0)
     assert answers is not None
     assert len(answers.labels) == len(plan.asks)
+
+
+def test_a_model_that_is_kept_is_opened_once_for_several_plans(catalog: Catalog, plan: Plan) -> None:
+    target, opened = Parity(), []
+
+    def open_model(load: LoadSpec) -> Parity:
+        opened.append(load)
+        return target
+
+    executor = LocalExecutor(open_model, keeps=True)
+    other = make_plan(build_suite("full", only=["badnet"]), ROWS, seed=1)
+    for asked in (plan, other):
+        run = catalog.runs.open_run(SPEC.key(asked), model_digest=SPEC.digest, batches=len(asked.batches))
+        assert list(executor.run(asked, LOAD, run, Role.ALTERNATIVES))
+    assert (opened, target.closed) == ([LOAD], 0)
+    executor.close()
+    assert target.closed == 1
 
 
 def test_what_is_said_of_answers_is_kept_with_them(catalog: Catalog, plan: Plan) -> None:
