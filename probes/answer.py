@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
@@ -72,6 +72,10 @@ class Answers(Protocol):
         """Which of them can be judged."""
         ...
 
+    def bare(self) -> Self:
+        """The same answers without what only their probabilities are told by."""
+        ...
+
     def take(self, places: Places) -> Self:
         """The answers at these places; −1 stands for one that was not asked, and gives one that cannot be scored."""
         ...
@@ -89,7 +93,7 @@ class Answers(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choices:
     """A classifier's answers.
 
@@ -123,10 +127,25 @@ class Choices:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __iter__(self) -> Iterator[Choice | Unscorable]:
+        return map(self.at, range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Choices):
+            return NotImplemented
+        same = np.array_equal(self.probabilities, other.probabilities, equal_nan=True)
+        return same and np.array_equal(self.labels, other.labels)
+
+    __hash__ = None  # type: ignore[assignment]
+
     @property
     def scored(self) -> Mask:
         """Which of them can be judged."""
         return np.asarray(self.labels != UNSCORED)
+
+    def bare(self) -> Choices:
+        """The labels alone."""
+        return Choices(self.labels, np.empty((len(self), 0)), self.names)
 
     def take(self, places: Places) -> Choices:
         """The answers at these places, −1: not asked."""
@@ -199,6 +218,10 @@ class Completions:
     def scored(self) -> Mask:
         """Which of them can be judged."""
         return np.asarray([text is not None for text in self.texts], dtype=np.bool_)
+
+    def bare(self) -> Completions:
+        """The texts alone."""
+        return Completions(self.texts, offsets=np.zeros(len(self) + 1, np.int64), finished=self.finished)
 
     def take(self, places: Places) -> Completions:
         """The answers at these places, −1: not asked."""
