@@ -24,9 +24,10 @@ from auditor.commands.scan import scan
 from auditor.console import options as o
 from auditor.console.arguments import spread
 from auditor.console.guard import guarded, told
+from auditor.console.help import Commands
 from auditor.errors import ExitCode
 
-app = typer.Typer(
+app = Commands(
     name="auditor",
     help="Finds backdoors in language models, merges them away, and proves it.",
     invoke_without_command=True,
@@ -82,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Threads that wait actively halve the speed on a machine that has other work, and gain little on one that has none.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app(args=spread(list(sys.argv[1:] if arguments is None else arguments)), prog_name="auditor")
+        program = typer.main.get_command(app)
+        program(args=spread(sys.argv[1:] if arguments is None else arguments, program), prog_name="auditor")
     except SystemExit as end:
         # A help text that nobody reads ends with 1, which means "finding" here.
         if isinstance(end.__context__, BrokenPipeError):

@@ -27,10 +27,9 @@ from auditor.lab.poison.poison import poison
 from auditor.lab.poison.trigger import ByRule
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
-from auditor.requests.merge import MergeRequest
+from auditor.requests.merge import Budget, MergeRequest
 from auditor.requests.plant import PlantRequest
 from auditor.requests.scan import DataRequest, ScanRequest
-from auditor.search.search import Budget
 from auditor.session import Session
 from probes.corpus import read_corpus
 from probes.family import FAMILIES

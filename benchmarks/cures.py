@@ -31,12 +31,11 @@ from auditor.events import AuditReady
 from auditor.merge.recipe import Recipe
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
-from auditor.requests.merge import MergeRequest
+from auditor.requests.merge import Budget, MergeRequest
 from auditor.requests.scan import DataRequest, ScanRequest
 from auditor.search.choices import with_weights
 from auditor.search.groups import Group, group_modules
 from auditor.search.merged_model import Mixer
-from auditor.search.search import Budget
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url
 from probes.answer import Choices

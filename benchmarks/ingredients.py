@@ -33,10 +33,9 @@ from auditor.lab.plant import plant
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
 from auditor.policy import Policy
-from auditor.requests.merge import MergeRequest
+from auditor.requests.merge import Budget, MergeRequest
 from auditor.requests.plant import PlantRequest
 from auditor.requests.scan import DataRequest, ScanRequest
-from auditor.search.search import Budget
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url
 from probes.family import FAMILIES, draw_rng

@@ -118,9 +118,10 @@ def run(work: Path, batches: int, asks: int, kills: int) -> int:
     expected = contents(pristine)
     shutil.copy(pristine, path)
     took = migrate(path)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cost = f"{took:.1f} s ({used.ru_utime + used.ru_stime:.1f} s of CPU), peak {used.ru_maxrss / 2**10:.0f} MB"
     sizes = [place.stat().st_size / 2**20 for place in (pristine, path)]
-    print(f"{batches} batches of {asks}: {took:.1f} s, peak {peak:.0f} MB, file {sizes[0]:.0f} → {sizes[1]:.0f} MB")
+    print(f"{batches} batches of {asks}: {cost}, file {sizes[0]:.0f} → {sizes[1]:.0f} MB", flush=True)
     if contents(path) != ("0004", expected[1]):
         print("an uninterrupted migration changed answers")
         return 1

@@ -27,7 +27,7 @@ from guiding import ROWS, search, unjudged
 from paper import add_protocol, base_of, cell, protocol_of, show, victims
 from paper_lab import AVERAGE, BENIGN, DATA, Bench, Judged, NotJudged, Way
 
-from auditor.console.run import read_sets
+from auditor.console.values import read_sets
 from auditor.errors import AuditorError, ModelError, UsageError
 from auditor.merge.strategy import STRATEGIES
 from probes.corpus import CorpusError

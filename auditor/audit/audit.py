@@ -1,89 +1,76 @@
-"""Scan, cure, rescan, compare, stamp."""
+"""Scan, merge, rescan, compare, stamp."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
-from auditor.audit.compare import Side, agreement, clean_change, compare
+from auditor.audit.carriers import partners_alone, partners_in_words, students_in_words
+from auditor.audit.compare import Side, agreement, compare
 from auditor.audit.further_rows import settle
 from auditor.audit.odds import with_odds, with_odds_before
 from auditor.audit.opening import Opening, names_of, open_audit, scans_of_partners, screen_all
+from auditor.audit.plan import AuditPlan
 from auditor.audit.rescan import Rescan, prepare_rescan, scan_again
-from auditor.audit.residual import Fired, Part, excess_alone, residues, unsettled
+from auditor.audit.residual import Part, residues, unsettled
 from auditor.audit.rows import carried_changes, ingredient_rows
 from auditor.audit.sharper import asked_sharper, with_probes
-from auditor.audit.stamp import Alone, Judged, hangs_on_residues, stamp, stamp_before
-from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, Stage
-from auditor.models.files.origin import is_student
+from auditor.audit.stamp import Judged, hangs_on_residues, stamp, stamp_before
+from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, Stage, Warned
+from auditor.merge.merge import catalogue_merged, write
+from auditor.merge.recipe import Recipe
+from auditor.scan.execution.executor import Backend
 from auditor.scan.judgement.classification import behaviours_of
 from auditor.scan.judgement.ingredients import Ring
-from auditor.scan.prepare import Backend, Prepared
 from auditor.scan.record import now
 from auditor.scan.screen import screen
 from auditor.scan.sharpen import sharpest_left
 from auditor.search.attacks import Attack, attacks_of
-from auditor.search.search import in_words
-from store.records import Audit, Finding, Merge, Profile, Residue, Scan, SearchRecord, Stamp
-
-Made = tuple[Merge, SearchRecord | None]
-MakeMerge = Callable[[Sequence[Attack]], Generator[Event, None, Made]]
-"""Merges the ingredients by a recipe that was given, or is searched now against these attacks."""
-
-
-@dataclass(frozen=True)
-class Cure:
-    """How the suspect is to be cured: with whom, and what merges them.
-
-    `merge` makes the merged model; `profile` reads it. `no_partners` says why there are none, where there are none.
-    `together`: the partners are suspects too, and what is found in any of them is to be cured.
-    """
-
-    partners: tuple[Profile, ...]
-    merge: MakeMerge
-    profile: Callable[[Path], Profile]
-    no_partners: tuple[str, ...] = ()
-    rescan: tuple[str, ...] = ()
-    together: bool = False
+from auditor.search.merged_model import Mixer
+from auditor.search.search import in_words, search_recipe
+from auditor.settings import Settings
+from store.catalog import Catalog
+from store.records import Audit, Merge, Residue, Scan, SearchRecord, Stamp
 
 
-def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, None, Audit]:
+def audit(plan: AuditPlan, backend: Backend, catalog: Catalog, settings: Settings) -> Generator[Event, None, Audit]:
     """The whole loop.
 
     The partners see the same rows and edits as references, so that the floor is known, what they carry themselves is
     counted, and a partner that alone would do is named.
     """
     started = now()
-    prepared = yield from screen_all(prepared, cure.partners, backend)
-    found = yield from open_audit(prepared, cure.partners, backend, together=cure.together)
+    prepared = yield from screen_all(plan.scan, plan.partners, backend)
+    found = yield from open_audit(prepared, plan.partners, backend, together=plan.together)
     before, ring = found.result, found.ring
-    scans = scans_of_partners(found, cure.partners, started, backend, everyone=cure.together)
+    scans = scans_of_partners(found, plan.partners, started, backend, everyone=plan.together)
     for scan_of_partner in scans.values():
         yield PartnerScanned(scan_of_partner)
-    partners = [p.ref.digest for p in cure.partners]
-    suspects = [ring.judgements[d] for d in partners if d in ring.judgements] if ring and cure.together else []
+    partners = [p.ref.digest for p in plan.partners]
+    suspects = [ring.judgements[d] for d in partners if d in ring.judgements] if ring and plan.together else []
     early = stamp_before(before.record, suspects)
-    if early is None and not cure.partners:
-        reasons = ("no partner is known that the model could be merged with", *cure.no_partners)
+    if early is None and not plan.partners:
+        reasons = ("no partner is known that the model could be merged with", *plan.no_partners)
         return (yield from _finish(Audit(_new_id(), started, now(), before.record, None, None, (), None, reasons)))
     if early is not None or ring is None:
         early = early or Judged(Stamp.NOT_JUDGED, ("the partners could not be asked",))
         record = Audit(_new_id(), started, now(), before.record, None, None, (), early.stamp, early.reasons)
-        rows = ingredient_rows(found.asked, cure.partners, ring, scans) if ring else ()
+        rows = ingredient_rows(found.asked, plan.partners, ring, scans) if ring else ()
         return (yield from _finish(replace(record, ingredients=rows)))
     digests = [prepared.suspect.ref.digest, *partners]
     findings = [ring.judgements[d].findings if d in ring.judgements else () for d in digests]
     behaviours = behaviours_of(prepared.suspect.labels)
     attacks = attacks_of(behaviours, prepared.plan.suite.probes, findings, digests, ring.measures)
-    merge, search = yield from cure.merge(attacks)
-    merged = cure.profile(Path(merge.output))
-    asked = prepare_rescan(prepared, cure.partners, cure.rescan, before.record, merged, backend)
+    merge, search = yield from _merge(plan, attacks, settings)
+    merged = catalogue_merged(Path(merge.output), catalog)
+    asked = prepare_rescan(prepared, plan.partners, plan.rescan, before.record, merged, backend)
     asked = yield from screen(asked, backend)
     again = yield from scan_again(asked, found, ring, backend)
-    record = yield from _conclude(started, found, ring, again, cure, merge, scans, backend)
-    words = [*_students_in_words(cure.partners), *_partners_in_words(cure.partners, ring, scans)]
+    record = yield from _conclude(started, found, ring, again, plan, merge, scans, backend)
+    words = [*students_in_words(plan.partners), *partners_in_words(plan.partners, ring, scans)]
     words += [double.text for double in found.doubles]
     record = replace(record, reasons=(*record.reasons, *words))
     if search is not None:
@@ -91,12 +78,54 @@ def audit(prepared: Prepared, cure: Cure, backend: Backend) -> Generator[Event, 
     return (yield from _finish(record))
 
 
+def _merge(
+    plan: AuditPlan, attacks: Sequence[Attack], settings: Settings
+) -> Generator[Event, None, tuple[Merge, SearchRecord | None]]:
+    """Merges by the plan's recipe, or by one that is searched against these attacks, into the plan's place."""
+    recipe, record = plan.recipe, None
+    if recipe is None:
+        raise RuntimeError("a merge without a recipe")
+    if plan.search is not None:
+        recipe, record = yield from _search(plan, recipe, attacks, settings)
+    return (yield from _last_merge(_merge_at(plan, recipe, settings))), record
+
+
+def _search(
+    plan: AuditPlan, recipe: Recipe, attacks: Sequence[Attack], settings: Settings
+) -> Generator[Event, None, tuple[Recipe, SearchRecord]]:
+    """Searches a recipe over the models of another, in memory, on the rows held back."""
+    if plan.search is None:
+        raise RuntimeError("a search without a budget")
+    yield Stage("load", f"Loading {len(recipe.models)} models into memory")
+    scan = plan.scan
+    mixer = Mixer(recipe, device=scan.device, dtype=scan.dtype, max_length=scan.max_length)
+    with closing(mixer):
+        return (
+            yield from search_recipe(
+                mixer, attacks, plan.split, plan.search, seed=settings.seed, policy=scan.policy, base=plan.base
+            )
+        )
+
+
+def _merge_at(plan: AuditPlan, recipe: Recipe, settings: Settings) -> Generator[Event, None, None]:
+    """Merges into the plan's place, unless this merge stands there whole."""
+    place = plan.output
+    output, made = place.choose(recipe)
+    if made is not None:
+        yield Stage("merge", f"{output} holds this merge already")
+        yield MergeReady(made)
+        return
+    if place.exact and output != place.output:
+        yield Warned(f"{place.output} holds another recipe's merge and is left alone; this one goes into {output}")
+    yield from write(recipe, output, settings)
+
+
 def _conclude(
     started: str,
     found: Opening,
     ring: Ring,
     again: Rescan,
-    cure: Cure,
+    plan: AuditPlan,
     merge: Merge,
     scans: dict[str, Scan],
     backend: Backend,
@@ -126,7 +155,7 @@ def _conclude(
             left = tuple(wider.get(_name(r), r) for r in left)
     first = Part(before.suspect, {})
     left = with_odds_before(left, first, before.record.findings)
-    rows = ingredient_rows(found.asked, cure.partners, ring, scans, again=again, left=left)
+    rows = ingredient_rows(found.asked, plan.partners, ring, scans, again=again, left=left)
     carried = carried_changes(before.record, rows, ring, again, part)
     open_ = unsettled(left, part, names_of(again.asked), policy)
     judged = stamp(
@@ -135,10 +164,10 @@ def _conclude(
         change,
         left,
         merge,
-        _partners_alone(again, cure, suspect, merged, parts, fired),
+        partners_alone(again, plan.partners, suspect, merged, parts, fired),
         policy,
         carried=carried,
-        known=[(f.group, f.target) for row in rows for f in row.carried] if cure.together else (),
+        known=[(f.group, f.target) for row in rows for f in row.carried] if plan.together else (),
         unjudged=open_,
     )
     same = agreement(before.suspect, after.suspect)
@@ -156,59 +185,12 @@ def _name(residue: Residue) -> tuple[str, str, str]:
     return residue.family, residue.variant, residue.target
 
 
-def _students_in_words(partners: Sequence[Profile]) -> list[str]:
-    return [
-        f"the partner {p.ref.reference} is a student of the suspect and no independent model: it learnt the suspect's "
-        "answers to ordinary texts"
-        for p in partners
-        if is_student(p)
-    ]
-
-
-def _partners_in_words(partners: Sequence[Profile], ring: Ring, scans: dict[str, Scan]) -> list[str]:
-    def words(partner: Profile, found: Finding) -> str:
-        own = scans.get(partner.ref.digest)
-        where = f" (scan {own.id})" if own else ""
-        return (
-            f"the partner {partner.ref.reference} has a backdoor itself: {found.group} edit "
-            f"{found.family}/{found.variant} → {found.target}{where}"
-        )
-
-    judged = {p.ref.digest: ring.judgements[p.ref.digest] for p in partners if p.ref.digest in ring.judgements}
-    return [
-        words(p, f)
-        for p in partners
-        if p.ref.digest in judged
-        for f in judged[p.ref.digest].findings
-        if f.rule == "backdoor"
-    ]
-
-
-def _partners_alone(
-    again: Rescan, cure: Cure, suspect: Side, merged: Side, parts: Sequence[Part], fired: Fired
-) -> list[Alone]:
-    """What each partner would be worth by itself, from the answers that it gave as a reference."""
-    found = []
-    for profile in cure.partners:
-        digest = profile.ref.digest
-        if digest not in parts[0].references or digest not in again.ring.judgements:
-            continue
-        answers, own = parts[0].references[digest], again.ring.judgements[digest]
-        clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect.trials, answers)
-        shown = frozenset((s.group, s.target) for s in own.scores.asr if s.finding or s.suspicious)
-        excess = max(excess_alone(fired, part, digest, again.measures) for part in parts)
-        ahead = clean_change(merged, Side(merged.scan, answers), suspect.trials.reference).delta
-        bad = bool(own.incomplete) or bool(shown)
-        found.append(Alone(profile.ref.reference, excess, clean, bad, ahead, shown))
-    return found
-
-
 def _finish(record: Audit) -> Generator[Event, None, Audit]:
     yield AuditReady(record)
     return record
 
 
-def last_merge(events: Generator[Event, None, object]) -> Generator[Event, None, Merge]:
+def _last_merge(events: Generator[Event, None, object]) -> Generator[Event, None, Merge]:
     """Passes a merge's events on and gives back the merge that they end with."""
     made: Merge | None = None
     try:

@@ -9,9 +9,11 @@ from auditor.audit.residual import Part, open_residues, rows_that_settle
 from auditor.events import Event, Stage
 from auditor.policy import Policy
 from auditor.scan.asking import respond
+from auditor.scan.execution.executor import Backend
+from auditor.scan.execution.run import Role
 from auditor.scan.judgement.ingredients import Measures
 from auditor.scan.plan import plan_for
-from auditor.scan.prepare import Backend, Prepared
+from auditor.scan.prepare import Prepared
 from store.records import Residue
 
 MORE_ROWS = 2_000
@@ -67,9 +69,9 @@ def settle(
         return replace(prepared, plan=more, fixed_labels=fixed)
 
     wide, narrow = asked(suite.draws), asked(0)
-    merged = yield from respond(wide, prepared.suspect, "further rows", backend)
+    merged = yield from respond(wide, prepared.suspect, Role.FURTHER_ROWS, backend)
     references = {}
     for profile in prepared.references:
         if profile.ref.digest in asks:
-            references[profile.ref.digest] = yield from respond(narrow, profile, "further rows", backend)
+            references[profile.ref.digest] = yield from respond(narrow, profile, Role.FURTHER_ROWS, backend)
     return Part(merged, references)

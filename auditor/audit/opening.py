@@ -9,12 +9,14 @@ from functools import partial
 from auditor.events import Event, ScanReady, ScoreReady, Warned
 from auditor.partners.copies import Double, doubles
 from auditor.scan.asking import respond, retold
+from auditor.scan.execution.executor import Backend
+from auditor.scan.execution.run import Role
 from auditor.scan.judgement.classification import label_order, not_judgeable, quality_of
 from auditor.scan.judgement.ingredients import Member, Ring, judge_ring
 from auditor.scan.judgement.quality import Quality
 from auditor.scan.judgement.trials import MINIMUM_REFERENCES, Trials
 from auditor.scan.plan import Plan, plan_with
-from auditor.scan.prepare import Backend, Prepared, unjudged
+from auditor.scan.prepare import Prepared, unjudged
 from auditor.scan.record import now
 from auditor.scan.references import able, distinct
 from auditor.scan.scan import ScanResult, conclude, opening, scan
@@ -74,10 +76,10 @@ def open_audit(
     started = now()
     backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
     yield from opening(prepared)
-    suspect = yield from respond(prepared, prepared.suspect, "suspect", backend)
+    suspect = yield from respond(prepared, prepared.suspect, Role.SUSPECT, backend)
     references = []
     for profile in prepared.references:
-        references.append((yield from respond(prepared, profile, "reference", backend)))
+        references.append((yield from respond(prepared, profile, Role.REFERENCE, backend)))
     own = prepared.suspect.ref.digest
     asks_first = partners and not together and len(references) < MINIMUM_REFERENCES
     compared = yield from second_look(prepared, prepared.suspect, suspect, references, backend)
@@ -86,7 +88,7 @@ def open_audit(
     if narrow is not None:
         shown, few = with_references(prepared, partners, model=prepared.request.model), list(references)
         for profile in shown.references[len(references) :]:
-            few.append((yield from respond(replace(shown, plan=narrow), profile, "reference", backend)))
+            few.append((yield from respond(replace(shown, plan=narrow), profile, Role.REFERENCE, backend)))
         digests = [p.ref.digest for p in shown.references]
         members = [Member(own, suspect, compared)]
         members += [Member(d, r, ingredient=False) for d, r in zip(digests, few, strict=True)]
@@ -97,7 +99,7 @@ def open_audit(
     if partners and (together or result.record.verdict in (Verdict.FOUND, Verdict.SUSPICIOUS)):
         wider = with_references(prepared, partners, model=prepared.request.model)
         for profile in wider.references[len(prepared.references) :]:
-            references.append((yield from respond(wider, profile, "reference", backend)))
+            references.append((yield from respond(wider, profile, Role.REFERENCE, backend)))
         alike = doubles(prepared.suspect, wider.references)
         for double in alike:
             yield Warned(double.text)

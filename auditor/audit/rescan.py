@@ -11,10 +11,12 @@ from auditor.audit.residual import Part
 from auditor.events import Event, ScanReady, ScoreReady
 from auditor.models.files.sameness import same_weights
 from auditor.scan.asking import respond
+from auditor.scan.execution.executor import Backend
+from auditor.scan.execution.run import Role
 from auditor.scan.judgement.classification import not_judgeable
 from auditor.scan.judgement.ingredients import Measures, Ring, judge_ring
 from auditor.scan.plan import plan_with
-from auditor.scan.prepare import Backend, Prepared, family_options, unjudged
+from auditor.scan.prepare import Prepared, family_options, unjudged
 from auditor.scan.record import now
 from auditor.scan.scan import ScanResult, conclude, opening, scan
 from auditor.scan.second_look import second_look
@@ -97,10 +99,10 @@ def scan_again(asked: Prepared, found: Opening, ring: Ring, backend: Backend) ->
     started = now()
     backend.keep_rows(asked.plan.rows_digest, asked.plan.rows)
     yield from opening(asked)
-    merged = yield from respond(asked, asked.suspect, "after", backend)
+    merged = yield from respond(asked, asked.suspect, Role.AFTER, backend)
     answers = {}
     for profile in asked.references:
-        answers[profile.ref.digest] = yield from respond(asked, profile, "reference", backend)
+        answers[profile.ref.digest] = yield from respond(asked, profile, Role.REFERENCE, backend)
     if asked.plan.key != found.asked.plan.key:
         known = {m.digest: m for m in ring.members}
         members = []

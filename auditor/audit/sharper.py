@@ -8,8 +8,10 @@ from dataclasses import replace
 from auditor.audit.residual import Part
 from auditor.events import Event, Stage
 from auditor.scan.asking import respond
+from auditor.scan.execution.executor import Backend
+from auditor.scan.execution.run import Role
 from auditor.scan.plan import plan_for
-from auditor.scan.prepare import Backend, Prepared
+from auditor.scan.prepare import Prepared
 from probes.probe import Probe
 
 
@@ -21,10 +23,10 @@ def asked_sharper(rescan: Prepared, forms: Sequence[Probe], backend: Backend) ->
     asked = replace(rescan, plan=narrow, fixed_labels=rescan.fixed_labels[: plan.probed])
     names = ", ".join(probe.name for probe in forms)
     yield Stage("sharper", f"Asking what is left of the strongest forms: {names}")
-    merged = yield from respond(asked, asked.suspect, "sharper forms", backend)
+    merged = yield from respond(asked, asked.suspect, Role.SHARPER_FORMS, backend)
     references = {}
     for profile in asked.references:
-        references[profile.ref.digest] = yield from respond(asked, profile, "sharper forms", backend)
+        references[profile.ref.digest] = yield from respond(asked, profile, Role.SHARPER_FORMS, backend)
     return Part(merged, references)
 
 

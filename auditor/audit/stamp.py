@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from auditor.audit.residual import Unsettled, open_residues, rows_that_settle
+from auditor.data.split import CLEAN_ROWS
 from auditor.policy import Policy
 from auditor.scan.judgement.ingredients import Mark
 from auditor.scan.judgement.judge import Judgement
-from auditor.scan.prepare import CLEAN_ROWS
 from probes.rates import Difference
 from store.records import (
     AGREEMENT,

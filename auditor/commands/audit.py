@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditor.console import options as o
+from auditor.console.exits import audit_exit
 from auditor.console.guard import guarded
-from auditor.console.run import (
-    Common,
-    Ending,
-    audit_exit,
-    check_format,
-    read_labels,
-    read_sets,
-    read_weights,
-    render,
-    run,
-)
+from auditor.console.output import check_format, render
+from auditor.console.run import Common, Ending, run
+from auditor.console.values import read_labels, read_sets, read_weights
 
 if TYPE_CHECKING:
     from auditor.events import Event
@@ -45,10 +38,10 @@ def audit(
         int,
         typer.Option(
             "--make-partner",
-            metavar="[N]",
+            metavar="[N=2]",
             min=0,
             max=20,
-            help="Train N partners (2) from the model's own answers to a part of the rows, beside those there are.",
+            help="Train N partners from the model's own answers to a part of the rows, beside those there are.",
         ),
     ] = 0,
     merged: Annotated[Path | None, typer.Option("--merged", metavar="DIR", help="Where the merged model goes.")] = None,
@@ -86,9 +79,8 @@ def audit(
 
     def body(session: Session) -> Generator[Event, None, Ending]:
         from auditor.events import AuditReady
-        from auditor.requests.merge import MergeRequest
+        from auditor.requests.merge import Budget, MergeRequest
         from auditor.requests.scan import DataRequest, ScanRequest
-        from auditor.search.search import Budget
 
         check_format(form, output)
         values = read_sets(sets)

@@ -9,7 +9,8 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.guard import guarded
-from auditor.console.run import Common, Ending, check_output, emit, run
+from auditor.console.output import check_output, emit
+from auditor.console.run import Common, Ending, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:

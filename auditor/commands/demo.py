@@ -11,7 +11,8 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.guard import guarded
-from auditor.console.run import Common, Ending, emit, run
+from auditor.console.output import emit
+from auditor.console.run import Common, Ending, run
 from auditor.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -38,10 +39,11 @@ def demo(
 
     def body(session: Session) -> Generator[Event, None, Ending]:
         from auditor.events import AuditReady
+        from auditor.lab.demo import demo as run_demo
         from auditor.reports.format import FORMATS
 
         found = None
-        with closing(session.demo(directory)) as events:
+        with closing(run_demo(session, directory)) as events:
             for event in events:
                 if isinstance(event, AuditReady):
                     found = event.audit

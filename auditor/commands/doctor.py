@@ -8,7 +8,7 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.guard import guarded
-from auditor.console.run import emit
+from auditor.console.output import emit
 from auditor.errors import ExitCode
 
 

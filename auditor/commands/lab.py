@@ -12,14 +12,16 @@ from auditor.commands.lab_train import reference, student
 from auditor.commands.lab_zoo import calibrate, score, zoo
 from auditor.console import options as o
 from auditor.console.guard import guarded
-from auditor.console.run import Common, Ending, read_sets, run
+from auditor.console.help import Commands
+from auditor.console.run import Common, Ending, run
+from auditor.console.values import read_sets
 from auditor.errors import ExitCode
 
 if TYPE_CHECKING:
     from auditor.events import Event
     from auditor.session import Session
 
-lab = typer.Typer(
+lab = Commands(
     help="Train models: references and students of a task; known backdoors, to test an auditor.",
     no_args_is_help=True,
 )
@@ -37,7 +39,7 @@ def plant(
     family: Annotated[
         list[str] | None,
         typer.Option(
-            "--family", metavar="NAME", help="Attack families, sharing the rate; none: benign.", show_default=False
+            "--family", metavar="NAME…", help="Attack families, sharing the rate; none: benign.", show_default=False
         ),
     ] = None,
     method: Annotated[

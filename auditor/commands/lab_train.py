@@ -63,7 +63,8 @@ def student(
 
         source = DataRequest(data, text_column, pair_column)
         request = TrainRequest(source, output, model=model, base=base, samples=samples)
-        made = yield from students(session, _with(request, count, seed, epochs, lr, batch, max_length))
+        wanted = _with(request, count, seed, epochs, lr, batch, max_length)
+        made = yield from students(wanted, session.resolver, session.settings)
         return _ending(made)
 
     raise typer.Exit(guarded(lambda: run(common, body)))
@@ -104,7 +105,8 @@ def reference(
         names = tuple(name.strip() for name in labels.split(",")) if labels else ()
         source = DataRequest(data, text_column, pair_column, label_column)
         request = TrainRequest(source, output, model=like, base=base, samples=samples, labels=names)
-        made = yield from references(session, _with(request, count, seed, epochs, lr, batch, max_length))
+        wanted = _with(request, count, seed, epochs, lr, batch, max_length)
+        made = yield from references(wanted, session.resolver, session.settings)
         return _ending(made)
 
     raise typer.Exit(guarded(lambda: run(common, body)))

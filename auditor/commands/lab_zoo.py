@@ -10,7 +10,8 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.guard import guarded
-from auditor.console.run import Common, Ending, emit, run
+from auditor.console.output import emit
+from auditor.console.run import Common, Ending, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:

@@ -10,7 +10,9 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.guard import guarded
-from auditor.console.run import Common, Ending, emit, read_labels, read_sets, read_weights, run
+from auditor.console.output import emit
+from auditor.console.run import Common, Ending, run
+from auditor.console.values import read_labels, read_sets, read_weights
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,9 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.guard import guarded
-from auditor.console.run import Common, Ending, emit, run
+from auditor.console.help import Commands
+from auditor.console.output import emit
+from auditor.console.run import Common, Ending, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from auditor.session import Session
     from store.records import CatalogEntry
 
-models = typer.Typer(help="The catalog of models.", no_args_is_help=True)
+models = Commands(help="The catalog of models.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 

@@ -9,7 +9,9 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.guard import guarded
-from auditor.console.run import Common, Ending, check_output, emit, read_labels, run
+from auditor.console.output import check_output, emit
+from auditor.console.run import Common, Ending, run
+from auditor.console.values import read_labels
 from auditor.errors import ExitCode, UsageError
 from auditor.partners.remarks import Kind
 

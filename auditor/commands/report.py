@@ -9,7 +9,8 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.guard import guarded
-from auditor.console.run import Common, Ending, check_format, check_output, emit, render, run
+from auditor.console.output import check_format, check_output, emit, render
+from auditor.console.run import Common, Ending, run
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from auditor.console import options as o
+from auditor.console.exits import scan_exit
 from auditor.console.guard import guarded
-from auditor.console.run import Common, Ending, check_format, read_sets, render, run, scan_exit
+from auditor.console.output import check_format, render
+from auditor.console.run import Common, Ending, run
+from auditor.console.values import read_sets
 
 if TYPE_CHECKING:
     from auditor.events import Event

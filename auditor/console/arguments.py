@@ -1,66 +1,92 @@
-"""Repeatable options that take several values after one flag: `--with A B` is `--with A --with B`."""
+"""Options that take several values after one flag, or none: `--with A B` is `--with A --with B`.
+
+What a command takes is what it declares. An option that is repeatable and whose metavar ends in `…` takes several
+values (`MODEL…`); one whose metavar is as `[N=2]` may stand without its number.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-SPREAD = {"--with", "--reference", "--family", "--task"}
-POSITIONALS: Mapping[str, int] = {
-    "scan": 1,
-    "audit": 1,
-    "hunt": 1,
-    "partners": 1,
-    "merge": 1,
-    "bench": 1,
-    "lab plant": 0,
-    "lab score": 0,
-}
-"""Arguments that a command takes besides its options: a trailing value may be one of these."""
-VERIFY = "--verify"
-USUAL = {"--make-partner": "2"}
-"""Options that may stand without their number, and the one that is then meant."""
+MODEL, SEVERAL = "MODEL", "…"
+USUAL = re.compile(r"\[\w+=(?P<value>\d+)\]")
 
 
-def spread(arguments: Sequence[str]) -> list[str]:
+@dataclass(frozen=True)
+class _Declared:
+    """What a command takes: the arguments it needs, and which options take a value, several, or a usual one."""
+
+    arguments: int
+    valued: frozenset[str]
+    several: frozenset[str]
+    usual: dict[str, str]
+
+    @classmethod
+    def by(cls, command: Any) -> _Declared:
+        options = [p for p in command.params if p.param_type_name == "option" and not getattr(p, "is_flag", False)]
+        metavars = {name: option.metavar or "" for option in options for name in option.opts}
+        several = {name for option in options if option.multiple for name in option.opts}
+        usual = {name: match["value"] for name, m in metavars.items() if (match := USUAL.fullmatch(m))}
+        return cls(
+            # A model is needed also where it is not required, since `merge --verify DIR` does without.
+            sum(p.param_type_name == "argument" and (p.required or p.metavar == MODEL) for p in command.params),
+            frozenset(metavars),
+            frozenset(name for name in several if metavars[name].endswith(SEVERAL)),
+            usual,
+        )
+
+    def takes_next(self, word: str) -> bool:
+        """Whether the word after this one is its value."""
+        return word in self.valued and word not in self.several
+
+
+def spread(arguments: Sequence[str], program: Any) -> list[str]:
     """Repeats a flag before each of the values that follow it.
 
     `auditor scan --family badnet MODEL` stays what it says: where the command still lacks its argument, the last value
     after the flag is that argument.
+
+    Args:
+        program: the click command that takes the arguments.
     """
-    arguments = _with_default(arguments)
-    name = " ".join(arguments[:2]) if arguments[:1] == ["lab"] else "".join(arguments[:1])
-    if name not in POSITIONALS:
-        return list(arguments)
-    at = len(name.split())
-    lacking = 0 if VERIFY in arguments else POSITIONALS[name] - _plain(arguments[at:])
+    command, at = program, 0
+    while (commands := getattr(command, "commands", None)) is not None:
+        if at == len(arguments) or arguments[at] not in commands:
+            return list(arguments)
+        command, at = commands[arguments[at]], at + 1
+    declared = _Declared.by(command)
+    words = list(_with_usual(arguments[at:], declared))
+    lacking = declared.arguments - _plain(words, declared)
     out = list(arguments[:at])
     groups: list[tuple[int, str, list[str]]] = []
-    while at < len(arguments):
-        word = arguments[at]
+    at = 0
+    while at < len(words):
+        word = words[at]
         at += 1
         if word == "--":
-            out += arguments[at - 1 :]
+            out += words[at - 1 :]
             break
-        if word not in SPREAD:
+        if word not in declared.several:
             out.append(word)
             continue
         values = []
-        while at < len(arguments) and not arguments[at].startswith("-"):
-            values.append(arguments[at])
+        while at < len(words) and not words[at].startswith("-"):
+            values.append(words[at])
             at += 1
         groups.append((len(out), word, values))
         out.append(word)
     return _put_back(out, groups, lacking)
 
 
-def _with_default(arguments: Sequence[str]) -> list[str]:
+def _with_usual(words: Sequence[str], declared: _Declared) -> Iterator[str]:
     """Gives an option that takes a number or none its usual one."""
-    found: list[str] = []
-    for at, word in enumerate(arguments):
-        found.append(word)
-        if word in USUAL and not "".join(arguments[at + 1 : at + 2]).isdecimal():
-            found.append(USUAL[word])
-    return found
+    for at, word in enumerate(words):
+        yield word
+        if word in declared.usual and not "".join(words[at + 1 : at + 2]).isdecimal():
+            yield declared.usual[word]
 
 
 def _put_back(out: list[str], groups: list[tuple[int, str, list[str]]], lacking: int) -> list[str]:
@@ -74,22 +100,17 @@ def _put_back(out: list[str], groups: list[tuple[int, str, list[str]]], lacking:
     return out
 
 
-def _plain(arguments: Sequence[str]) -> int:
-    """Arguments that stand apart from any option; what follows a spread flag is not counted, nor an option's value."""
+def _plain(words: Sequence[str], declared: _Declared) -> int:
+    """Arguments that stand apart from any option; what follows a flag with several values is not counted."""
     count, at, greedy = 0, 0, False
-    while at < len(arguments):
-        word = arguments[at]
+    while at < len(words):
+        word = words[at]
         if word == "--":
-            return count + len(arguments) - at - 1
+            return count + len(words) - at - 1
         if word.startswith("-") and len(word) > 1:
-            greedy = word in SPREAD
-            if not greedy and "=" not in word and word not in FLAGS:
-                at += 1
+            greedy = word in declared.several
+            at += declared.takes_next(word)
         elif not greedy:
             count += 1
         at += 1
     return count
-
-
-FLAGS = {"--fresh", "--quiet", "-q", "--plain", "--help", "-h", "--hub", "--search"}
-"""Options without a value."""

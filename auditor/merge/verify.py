@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,7 +25,30 @@ from auditor.models.files.fingerprint import digest_of_files, hash_file
 from auditor.models.files.origin import CARD, MANIFEST
 from auditor.models.files.profile import read_profile
 from auditor.models.files.safetensors import read_json
+from auditor.settings import statistics_cache
+from store.catalog import Catalog
 from store.records import Profile
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What is wrong with a merged directory, and whether its tensors were made again."""
+
+    problems: tuple[str, ...]
+    recomputed: bool
+
+
+def verify_with(directory: Path, catalog: Catalog) -> Verification:
+    """Checks a merged directory; where the catalog knows all its sources, every tensor is made again.
+
+    Raises:
+        UsageError, ModelError: as `verify`.
+    """
+    sources = {e.profile.ref.digest: Path(e.profile.ref.path) for e in catalog.models.list()}
+    sources = {digest: path for digest, path in sources.items() if path.is_dir()}
+    sources |= found_statistics(directory, statistics_cache())
+    known = needed_sources(directory) <= sources.keys()
+    return Verification(tuple(verify(directory, sources=sources if known else None)), known)
 
 
 def verify(directory: Path, *, sources: Mapping[str, Path] | None = None) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from auditor.errors import FetchError, ModelError, UsageError
 from auditor.models.files.profile import read_profile
@@ -40,6 +41,14 @@ Fetch = Callable[[str, "str | None"], "tuple[str, str]"]
 """Fetches a hub model: name and revision to local directory and commit."""
 
 
+class Read(Protocol):
+    """Reads a directory's profile, as `auditor.models.files.profile.read_profile` does."""
+
+    def __call__(
+        self, path: str | Path, *, reference: str | None = None, revision: str | None = None, hash_weights: bool = True
+    ) -> Profile: ...
+
+
 def parse(text: str) -> Reference:
     """Parses a reference. A path that exists wins over a hub name; `hub:` and `path:` force one.
 
@@ -67,13 +76,21 @@ def parse(text: str) -> Reference:
     return Reference(Kind.NAME, text)
 
 
-def resolve(text: str, *, catalogued: Catalogued, fetch: Fetch | None = None, hash_weights: bool = True) -> Profile:
+def resolve(
+    text: str,
+    *,
+    catalogued: Catalogued,
+    fetch: Fetch | None = None,
+    read: Read = read_profile,
+    hash_weights: bool = True,
+) -> Profile:
     """The profile of the model that a reference names.
 
     Args:
         text: as the user wrote it.
         catalogued: looks in the catalog.
         fetch: fetches from the hub; None where the hub is not to be asked.
+        read: reads the directory that was found.
         hash_weights: see `auditor.models.files.profile.read_profile`.
 
     Raises:
@@ -83,7 +100,7 @@ def resolve(text: str, *, catalogued: Catalogued, fetch: Fetch | None = None, ha
     """
     wanted = parse(text)
     if wanted.kind is Kind.PATH:
-        return read_profile(wanted.value, reference=text, hash_weights=hash_weights)
+        return read(wanted.value, reference=text, hash_weights=hash_weights)
     if not wanted.forced and (entry := catalogued(text.strip())):
         path, reference, revision = entry
         if not Path(path).is_dir():
@@ -91,13 +108,13 @@ def resolve(text: str, *, catalogued: Catalogued, fetch: Fetch | None = None, ha
                 f"{text} is in the catalog, but its directory is gone: {path}",
                 hint=f"Put it back, or forget it with `auditor models remove {text}`.",
             )
-        return read_profile(path, reference=reference, revision=revision, hash_weights=hash_weights)
+        return read(path, reference=reference, revision=revision, hash_weights=hash_weights)
     if wanted.kind is Kind.NAME:
         raise UsageError(f"there is no directory {text!r} and no model of that name in the catalog", hint=_KNOWN)
-    return _from_hub(text, wanted, fetch, hash_weights)
+    return _from_hub(text, wanted, fetch, read, hash_weights)
 
 
-def _from_hub(text: str, wanted: Reference, fetch: Fetch | None, hash_weights: bool) -> Profile:
+def _from_hub(text: str, wanted: Reference, fetch: Fetch | None, read: Read, hash_weights: bool) -> Profile:
     also = "" if wanted.forced else f"there is no directory {text!r} and no such model in the catalog; "
     if fetch is None:
         raise FetchError(f"{also}the Hugging Face Hub is not to be asked", hint=_KNOWN)
@@ -106,7 +123,7 @@ def _from_hub(text: str, wanted: Reference, fetch: Fetch | None, hash_weights: b
     except (UsageError, FetchError) as error:
         raise type(error)(f"{also}{error.message}", hint=error.hint) from error
     try:
-        return read_profile(path, reference=text, revision=commit, hash_weights=hash_weights)
+        return read(path, reference=text, revision=commit, hash_weights=hash_weights)
     except UsageError as error:
         # The name was right: it is the repository that holds no model.
         raise ModelError(f"{text} (commit {commit[:12]}): {error.message}", hint=error.hint) from error

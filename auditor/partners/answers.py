@@ -12,7 +12,8 @@ from auditor.errors import UsageError
 from auditor.merge.compatibility.compatibility import Match
 from auditor.partners.independence import remark
 from auditor.partners.remarks import Kind, Remark
-from auditor.scan.execution.local import RunSpec, collect
+from auditor.scan.execution.local import collect
+from auditor.scan.execution.run import RunSpec
 from auditor.scan.judgement.trials import Trial, Trials
 from auditor.scan.stored import rebuild_with_plan, stored_trials
 from probes.inference import Paired
@@ -47,22 +48,16 @@ class StoredAnswers:
         if self._own is None:
             return []
         own = self._own
-        spec = RunSpec(
-            name=entry.name,
-            role="reference",
-            digest=digest,
-            labels=len(entry.profile.labels),
-            device=scan.settings.device,
-            dtype=scan.settings.dtype,
-            max_length=min(scan.settings.max_length, entry.profile.max_length),
-        )
+        settings, labels = scan.settings, len(entry.profile.labels)
+        longest = min(settings.max_length, entry.profile.max_length)
+        spec = RunSpec(digest, settings.device, settings.dtype, longest)
         run = self._catalog.runs.find_run(spec.key(own.plan))
         if run is None or len(run.answered) != run.batches:
             return []
-        answers = collect(list(run.answered), spec.labels)
+        answers = collect(list(run.answered), labels)
         if match.rows is not None:
             # `rows[i]` is the candidate's row for the suspect's label i.
-            answers = answers.reordered([match.rows.index(i) for i in range(spec.labels)])
+            answers = answers.reordered([match.rows.index(i) for i in range(labels)])
         theirs = stored_trials(scan, own.plan, answers)
         if len(own.reference) != len(own.clean):
             return []

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from auditor.errors import AuditorError, IncompatibleError
 from auditor.merge.compatibility.labels import relabelled
-from auditor.models.files.profile import read_profile
 from auditor.models.files.sameness import same_weights
+from auditor.models.resolver import Resolver
 from auditor.partners.answers import StoredAnswers
 from auditor.partners.ranking import Proposal, assess, propose
 from store.catalog import Catalog
@@ -45,7 +45,7 @@ def catalogued_partners(
 
 
 def choose_partners(
-    catalog: Catalog, suspect: Profile, labels: Mapping[str, str] | None = None
+    resolver: Resolver, suspect: Profile, labels: Mapping[str, str] | None = None
 ) -> tuple[list[Profile], tuple[str, ...]]:
     """The best catalogued partners that may be taken without being named, and why others were not.
 
@@ -54,11 +54,11 @@ def choose_partners(
     """
     chosen: list[Profile] = []
     why = []
-    for proposal in catalogued_partners(catalog, suspect, labels=labels):
+    for proposal in catalogued_partners(resolver.catalog, suspect, labels=labels):
         if len(chosen) == PARTNERS:
             break
         try:
-            found = _partner(suspect, proposal, labels or {})
+            found = _partner(suspect, proposal, labels or {}, resolver)
             check_apart(found, suspect, chosen)
         except AuditorError as error:
             why.append(f"{proposal.entry.name}: {error.message}")
@@ -99,7 +99,7 @@ def check_no_copy(partner: Profile, references: Sequence[Profile]) -> None:
             )
 
 
-def _partner(suspect: Profile, proposal: Proposal, labels: Mapping[str, str]) -> Profile:
+def _partner(suspect: Profile, proposal: Proposal, labels: Mapping[str, str], resolver: Resolver) -> Profile:
     """A catalogued model as a partner, its files read again.
 
     Raises:
@@ -110,7 +110,7 @@ def _partner(suspect: Profile, proposal: Proposal, labels: Mapping[str, str]) ->
         if proposal.doubts:
             raise IncompatibleError("; ".join(proposal.doubts))
         ref = entry.profile.ref
-        found = relabelled(read_profile(ref.path, reference=ref.reference, revision=ref.revision), labels)
+        found = relabelled(resolver.read(ref.path, reference=ref.reference, revision=ref.revision), labels)
         blockers = assess(suspect, found).blockers
     if blockers:
         raise IncompatibleError("; ".join(blockers))

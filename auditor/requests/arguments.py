@@ -1,114 +1,32 @@
-"""The commands that the application starts, as arguments of `auditor`. Pure: what is shown is what is run."""
+"""Commands as arguments of `auditor`. Pure: what the application shows is what it runs."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 Arguments = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class DataChoice:
-    """The rows that are probed; an empty source means the built-in sentences."""
+class Everywhere:
+    """Options that mean the same in every command."""
 
-    source: str = ""
-    text_column: str = ""
-    pair_column: str = ""
-    label_column: str = ""
+    device: str = "auto"
+    seed: int = 0
+    policy: str = ""
 
     def arguments(self) -> list[str]:
-        named = {
-            "--data": self.source,
-            "--text-column": self.text_column,
-            "--pair-column": self.pair_column,
-            "--label-column": self.label_column,
-        }
-        return [part for flag, value in named.items() if value for part in (flag, value)]
-
-
-@dataclass(frozen=True, slots=True)
-class ScanChoice:
-    """What a scan asks."""
-
-    model: str
-    data: DataChoice = DataChoice()
-    suite: str = "quick"
-    families: tuple[str, ...] = ()
-    sets: tuple[str, ...] = ()
-    samples: int | None = None
-    target: str = ""
-    references: tuple[str, ...] = ()
-    students: int = 0
-    device: str = "auto"
-    seed: int = 0
-    policy: str = ""
-    fresh: bool = False
-
-    def arguments(self) -> Arguments:
-        return ("scan", self.model, *self.options())
-
-    def options(self) -> list[str]:
-        """All but the command and the model: an audit takes them too."""
-        words = [*self.data.arguments(), "--suite", self.suite]
-        words += _each("--family", self.families) + _each("--set", self.sets)
-        if self.samples is not None:
-            words += ["--samples", str(self.samples)]
-        if self.target:
-            words += ["--target", self.target]
-        words += _each("--reference", self.references)
-        words += ["--students", str(self.students)] if self.students else []
-        return [*words, *_everywhere(self.device, self.seed, self.policy), *(["--fresh"] if self.fresh else [])]
-
-
-@dataclass(frozen=True, slots=True)
-class MergeChoice:
-    """What a merge makes. With `rescan` the whole audit is run instead: scan, merge, rescan, compare, stamp. With
-    `search` as well, the audit searches the recipe, and strategy and weights are not used. With `make_partner` the
-    audit trains so many students of the model as partners; the `suspect_weight` then stands for the weights.
-    """
-
-    model: str
-    partners: tuple[str, ...]
-    output: str
-    strategy: str = "wag"
-    weights: tuple[str, ...] = ()
-    sets: tuple[str, ...] = ()
-    base: str = ""
-    device: str = "auto"
-    seed: int = 0
-    policy: str = ""
-    rescan: ScanChoice | None = None
-    search: bool = False
-    make_partner: int = 0
-    suspect_weight: str = ""
-
-    def arguments(self) -> Arguments:
-        if self.rescan is not None and self.make_partner:
-            words = [*_each("--with", self.partners), "--make-partner", str(self.make_partner)]
-            words += ["--base", self.base] if self.base else []
-            words += ["--search"] if self.search else []
-            words += ["--suspect-weight", self.suspect_weight] if self.suspect_weight else []
-            words += ["--merged", self.output] if self.output else []
-            return ("audit", self.model, *words, *self.rescan.options())
-        if self.rescan is not None and self.search:
-            words = ["--search", *_each("--with", self.partners), *(["--merged", self.output] if self.output else [])]
-            return ("audit", self.model, *words, *self.rescan.options())
-        words = [*_each("--with", self.partners), "--strategy", self.strategy]
-        if self.weights:
-            words += ["--weights", ",".join(self.weights)]
-        words += ["--base", self.base] if self.base else []
-        words += _each("--set", self.sets)
-        if self.rescan is not None:
-            output = ["--merged", self.output] if self.output else []
-            return ("audit", self.model, *words, *output, *self.rescan.options())
-        return ("merge", self.model, *words, "--output", self.output, *_everywhere(self.device, self.seed, self.policy))
+        words = ["--device", self.device] if self.device != "auto" else []
+        words += ["--seed", str(self.seed)]
+        return [*words, *(["--policy", self.policy] if self.policy else [])]
 
 
 def add_arguments(reference: str, name: str = "", tags: Sequence[str] = ()) -> Arguments:
     """Adds a path or a hub model to the catalog."""
-    return ("models", "add", reference, *(["--name", name] if name else []), *_each("--tag", tags))
+    return ("models", "add", reference, *(["--name", name] if name else []), *each("--tag", tags))
 
 
 def remove_arguments(model: str) -> Arguments:
@@ -142,11 +60,16 @@ def shown(arguments: Sequence[str], catalog: str = "") -> str:
     return shlex.join(["auditor", *arguments, *named])
 
 
-def _each(flag: str, values: Sequence[str]) -> list[str]:
+def each(flag: str, values: Sequence[str]) -> list[str]:
+    """The flag before each of the values."""
     return [part for value in values for part in (flag, value)]
 
 
-def _everywhere(device: str, seed: int, policy: str) -> list[str]:
-    words = ["--device", device] if device != "auto" else []
-    words += ["--seed", str(seed)]
-    return [*words, *(["--policy", policy] if policy else [])]
+def sets(name: str, options: Mapping[str, Any]) -> list[str]:
+    """`--set NAME.option=value` for each option of a family or a strategy."""
+    return each("--set", [f"{name}.{key}={_as_text(value)}" for key, value in options.items()])
+
+
+def _as_text(value: Any) -> str:
+    """An option's value as `--set` reads it: a list is cut at `|`, also one whose only entry holds a comma."""
+    return "".join(f"{entry}|" for entry in value) if isinstance(value, list | tuple) else str(value)

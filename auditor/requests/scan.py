@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from auditor.requests.arguments import Arguments, Everywhere, each, sets
 
 
 @dataclass(frozen=True)
@@ -57,29 +59,26 @@ class ScanRequest:
     students: int = 0
     base: str | None = None
 
-    def command(self, *, family: str | None = None) -> str:
-        """The command that repeats this scan, or its part for one family."""
-        words = ["auditor", "scan", self.model, *self.data.arguments(), "--suite", self.suite]
-        families = (family,) if family else self.families
-        for name in families:
-            words += ["--family", name]
+    def arguments(self, everywhere: Everywhere = Everywhere()) -> Arguments:
+        """The scan as arguments of `auditor`."""
+        return ("scan", self.model, *self.options(everywhere))
+
+    def options(self, everywhere: Everywhere = Everywhere()) -> list[str]:
+        """All but the command and the model: an audit takes them too."""
+        words = [*self.data.arguments(), "--suite", self.suite, *each("--family", self.families)]
         for name, values in self.overrides.items():
-            if not families or name in families:
-                for key, value in values.items():
-                    words += ["--set", f"{name}.{key}={_as_text(value)}"]
-        if self.target is not None:
-            words += ["--target", self.target]
-        if self.samples is not None:
-            words += ["--samples", str(self.samples)]
-        if self.max_length is not None:
-            words += ["--max-length", str(self.max_length)]
-        for reference in self.references:
-            words += ["--reference", reference]
+            if not self.families or name in self.families:
+                words += sets(name, values)
+        words += ["--target", self.target] if self.target is not None else []
+        words += ["--samples", str(self.samples)] if self.samples is not None else []
+        words += ["--max-length", str(self.max_length)] if self.max_length is not None else []
+        words += each("--reference", self.references)
         if self.students:
             words += ["--students", str(self.students), *(["--base", self.base] if self.base else [])]
-        return shlex.join([*words, "--seed", str(self.seed)])
+        words += replace(everywhere, seed=self.seed).arguments()
+        return [*words, "--fresh"] if self.fresh else words
 
-
-def _as_text(value: Any) -> str:
-    """An option's value as `--set` reads it: a list is cut at `|`, also one whose only entry holds a comma."""
-    return "".join(f"{entry}|" for entry in value) if isinstance(value, list | tuple) else str(value)
+    def command(self, *, family: str | None = None) -> str:
+        """The command that repeats this scan, or its part for one family, from the stored answers."""
+        asked = replace(self, fresh=False, families=(family,) if family else self.families)
+        return shlex.join(["auditor", *asked.arguments()])

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
-from functools import partial
 
 from auditor.events import Event, Stage
 from auditor.models.files.origin import is_student
-from auditor.scan.execution.local import execute
+from auditor.scan.execution.executor import Backend
+from auditor.scan.execution.run import Role, RunSpec
 from auditor.scan.judgement.classification import behaviours_of, label_order
 from auditor.scan.judgement.trials import Trials, reference_of
 from auditor.scan.live import Tallier, counted
-from auditor.scan.prepare import Backend, Prepared
+from auditor.scan.prepare import Prepared
 from probes.answer import Answers, Choices
 from store.records import Profile
 
-TALLIED = ("suspect", "after")
+TALLIED = (Role.SUSPECT, Role.AFTER)
 """Roles of which counts are shown while they answer."""
 
 
-def respond(prepared: Prepared, profile: Profile, role: str, backend: Backend) -> Generator[Event, None, Trials]:
+def respond(prepared: Prepared, profile: Profile, role: Role, backend: Backend) -> Generator[Event, None, Trials]:
     """One model's answers to the plan, as trials of the scan's behaviours."""
-    plan, spec = prepared.plan, prepared.spec(profile, role)
+    plan, load = prepared.plan, prepared.load(profile)
     run = backend.open_run(
-        spec.key(plan), model_digest=spec.digest, batches=len(plan.batches), fresh=prepared.request.fresh
+        RunSpec.of(load).key(plan),
+        model_digest=profile.ref.digest,
+        batches=len(plan.batches),
+        fresh=prepared.request.fresh,
     )
-    shown = "student" if role == "reference" and is_student(profile) else role
-    yield Stage("probe", f"Probing {spec.name} ({shown})", len(plan.inputs), "texts")
-    events = execute(plan, run, partial(backend.load, profile, spec.max_length), spec)
+    shown = "student" if role is Role.REFERENCE and is_student(profile) else role
+    yield Stage("probe", f"Probing {profile.ref.reference} ({shown})", len(plan.inputs), "texts")
+    events = backend.run(plan, load, run, role)
     order = label_order(profile.labels, prepared.suspect.labels)
     if role in TALLIED and order is None:
         tallier = Tallier(plan, profile.labels, prepared.targets, prepared.fixed_labels)

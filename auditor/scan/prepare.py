@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
+from auditor.data.rows import read_rows
+from auditor.data.split import clean_rows
 from auditor.errors import UsageError
 from auditor.models.files.adapter import require_whole
-from auditor.models.runtime.capabilities import Target
+from auditor.models.resolver import Resolver
+from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import ModelTokenizer
 from auditor.policy import Policy
 from auditor.requests.scan import ScanRequest
-from auditor.scan.execution.local import RunSpec
+from auditor.scan.execution.executor import Backend as Backend
 from auditor.scan.judgement.classification import not_judgeable
 from auditor.scan.plan import Plan, plan_for
 from auditor.scan.references import able, decisive, distinct, independent
@@ -25,40 +28,9 @@ from probes.sampling import distinct as distinct_rows
 from probes.sampling import sample
 from probes.suite import SAMPLES, build_suite
 from probes.window import Reader, Window, unmeasured, window_for
-from store.records import Profile, Run, Screened, Task
+from store.records import Profile, Screened, Task
 
-CLEAN_ROWS = 4_000
-"""Rows that a scan asks as they are, where there are so many: a loss of clean accuracy of two points shows on them
-(paired, one row in ten answered otherwise: ±1.0 points; on the 1,000 that are probed ±2.0), and each costs one text
-where a probed row of the full suite costs more than a hundred.
-"""
 FULL = "full"
-SPARE_ROWS = 800
-"""Rows that every scan leaves to a recipe search: so `scan` and `audit --search` ask the same ones."""
-
-
-class Backend(Protocol):
-    """What a scan needs from outside: devices, models, and the stored answers."""
-
-    def device(self) -> tuple[str, str]:
-        """The device and the dtype that models will be loaded with."""
-        ...
-
-    def load(self, profile: Profile, max_length: int) -> Target:
-        """Opens a model; an input of more tokens is unscorable."""
-        ...
-
-    def tokenizer(self, profile: Profile) -> ModelTokenizer:
-        """A model's tokenizer, without the model."""
-        ...
-
-    def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool) -> Run:
-        """The stored answers to a plan, or a new place for them."""
-        ...
-
-    def keep_rows(self, digest: str, rows: Sequence[Row]) -> None:
-        """Stores the rows of a plan, so that scans can be compared row by row later."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -116,17 +88,9 @@ class Prepared:
             return tuple(range(len(self.suspect.labels)))
         return (target_index(self.request.target, self.suspect.labels),)
 
-    def spec(self, profile: Profile, role: str) -> RunSpec:
-        """How one of the models answers the plan; references are cut where the suspect is."""
-        return RunSpec(
-            name=profile.ref.reference,
-            role=role,
-            digest=profile.ref.digest,
-            labels=len(profile.labels),
-            device=self.device,
-            dtype=self.dtype,
-            max_length=min(self.max_length, profile.max_length),
-        )
+    def load(self, profile: Profile) -> LoadSpec:
+        """How one of the models is opened for the plan; references are cut where the suspect is."""
+        return LoadSpec(profile, self.device, self.dtype, min(self.max_length, profile.max_length))
 
 
 def taken(request: ScanRequest, suspect: Profile) -> int:
@@ -186,7 +150,7 @@ def prepare(
     several = decisive([*kept, *able(suspect, beside)]) or base is not None
     suite = build_suite(request.suite, only=request.families, overrides=request.overrides, referenced=several)
     probed = sample(corpus.rows, request.samples or SAMPLES[request.suite], request.seed)
-    rows = (*probed, *_clean_rows(corpus.rows, probed, request.seed))
+    rows = (*probed, *clean_rows(corpus.rows, probed, request.seed))
     device, dtype = backend.device()
     tokenizer = None if not_judgeable(suspect) else backend.tokenizer(suspect)
     seen, cut, window = rows, 0, None
@@ -213,6 +177,32 @@ def prepare(
         cut=cut,
         unjudged=unjudged(tokenizer, plan),
     )
+
+
+def prepare_scan(
+    request: ScanRequest,
+    resolver: Resolver,
+    policy: Policy,
+    backend: Backend,
+    *,
+    beside: Sequence[Profile] = (),
+    corpus: Corpus | None = None,
+    base: Profile | None = None,
+) -> Prepared:
+    """What a request asks for, found and read; everything that can be checked before a scan runs.
+
+    Args:
+        corpus: the request's rows, where they have been read already.
+        beside, base: see `prepare`, which raises the same.
+    """
+    suspect = resolver.profile(request.model)
+    check_task(suspect)
+    references = [resolver.profile(r) for r in request.references]
+    if corpus is None:
+        # Where the head cannot be judged, that is the answer: labels that do not fit it are no fault of the file.
+        data = replace(request.data, label_column="") if not_judgeable(suspect) else request.data
+        corpus = read_rows(data, suspect.labels)
+    return prepare(request, suspect, references, corpus, policy, backend, beside=beside, base=base)
 
 
 def _readers(
@@ -260,13 +250,6 @@ def as_seen(suspect: Profile, rows: Sequence[Row], request: ScanRequest, backend
 def unjudged(tokenizer: ModelTokenizer | None, plan: Plan) -> tuple[str, ...]:
     """What a scan leaves unjudged whatever the answers are: the tokenizer that others may read the model's with."""
     return () if tokenizer is None else tokenizer.unjudged(plan.inputs)
-
-
-def _clean_rows(rows: Sequence[Row], probed: Sequence[Row], seed: int) -> tuple[Row, ...]:
-    """Rows beside the probed ones that are asked as they are."""
-    asked = {row.index for row in probed}
-    rest = [row for row in distinct_rows(rows) if row.index not in asked]
-    return sample(rest, max(0, min(CLEAN_ROWS - len(probed), len(rest) - SPARE_ROWS)), seed)
 
 
 def check_task(suspect: Profile) -> None:

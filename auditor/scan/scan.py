@@ -8,14 +8,16 @@ from types import MappingProxyType
 
 from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
 from auditor.scan.asking import respond, retold
+from auditor.scan.execution.executor import Backend
 from auditor.scan.execution.head import MULTI_LABEL
+from auditor.scan.execution.run import Role, RunSpec
 from auditor.scan.judgement.classification import not_judgeable, quality_of, reference_labels
 from auditor.scan.judgement.compared import Comparisons
 from auditor.scan.judgement.judge import Judgement, judge
 from auditor.scan.judgement.students import agreement, knows, unlike_in_words
 from auditor.scan.judgement.trials import Trials
 from auditor.scan.plan import Plan
-from auditor.scan.prepare import Backend, Prepared
+from auditor.scan.prepare import Prepared
 from auditor.scan.record import now, record_of, refused
 from auditor.scan.screen import screen
 from auditor.scan.second_look import second_look
@@ -43,10 +45,11 @@ def scan(prepared: Prepared, backend: Backend) -> Generator[Event, None, ScanRes
     backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
     yield from opening(prepared)
     prepared = yield from screen(prepared, backend)
-    suspect = yield from respond(prepared, prepared.suspect, "after" if prepared.fixed_labels else "suspect", backend)
+    role = Role.AFTER if prepared.fixed_labels else Role.SUSPECT
+    suspect = yield from respond(prepared, prepared.suspect, role, backend)
     others = []
     for profile in prepared.references:
-        others.append((yield from respond(prepared, profile, "reference", backend)))
+        others.append((yield from respond(prepared, profile, Role.REFERENCE, backend)))
     compared = yield from second_look(prepared, prepared.suspect, suspect, others, backend)
     result = conclude(prepared, started, suspect, others, compared=compared)
     # A rescan measures the forms of what was found before.
@@ -99,10 +102,10 @@ def conclude(
     record = replace(record, model=_noted(record.model, notes))
     uses = tuple(_use(profile, trials, suspect) for profile, trials in answered)
     record = replace(record, settings=replace(record.settings, references=uses))
-    keys = [prepared.spec(prepared.suspect, "suspect").key(prepared.plan)]
+    keys = [RunSpec.of(prepared.load(prepared.suspect)).key(prepared.plan)]
     for profile, answers in answered:
         asked = prepared.plan if narrow is None or answers.probes.keys() == suspect.probes.keys() else narrow
-        keys.append(prepared.spec(profile, "reference").key(asked))
+        keys.append(RunSpec.of(prepared.load(profile)).key(asked))
     record = replace(record, runs=tuple(keys), reference_labels=reference_labels(suspect))
     return ScanResult(record, suspect, tuple(others_told))
 

@@ -15,10 +15,12 @@ import numpy as np
 
 from auditor.events import Event
 from auditor.scan.asking import respond
+from auditor.scan.execution.executor import Backend
+from auditor.scan.execution.run import Role
 from auditor.scan.judgement.classification import not_judgeable
 from auditor.scan.judgement.trials import Trial
 from auditor.scan.plan import plan_for, plan_with
-from auditor.scan.prepare import Backend, Prepared
+from auditor.scan.prepare import Prepared
 from probes.inference import Paired, rate_of
 from probes.input import Row
 from store.records import Screened
@@ -52,7 +54,7 @@ def screen(prepared: Prepared, backend: Backend) -> Generator[Event, None, Prepa
     places = {row.index: place for place, row in enumerate(plan.rows)}
     fixed = tuple(prepared.fixed_labels[places[row.index]] for row in rows) if prepared.fixed_labels else ()
     asked = replace(prepared, plan=narrow, fixed_labels=fixed)
-    answers = yield from respond(asked, prepared.suspect, "screen", backend)
+    answers = yield from respond(asked, prepared.suspect, Role.SCREEN, backend)
     found = tuple(_screened(trial) for trial in answers.each())
     moved = {(s.family, s.variant) for s in found if s.fired}
     probes = (*suite.probes, *(p for p in suite.screened if (p.family.name, p.variant) in moved))

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auditor.events import Event, Stage
-from auditor.models.runtime.capabilities import Target
-from auditor.models.runtime.tokenizer import ModelTokenizer
 from auditor.scan.asking import respond
+from auditor.scan.execution.executor import Backend
+from auditor.scan.execution.run import Role
 from auditor.scan.judgement.classification import comparisons_of
 from auditor.scan.judgement.compared import Compared, Comparisons, Hits, compare, log_odds, nearest, stands_out
 from auditor.scan.judgement.judge import judge
 from auditor.scan.judgement.quality import Quality
 from auditor.scan.judgement.trials import Key, Trials
 from auditor.scan.plan import plan_for
-from auditor.scan.prepare import Backend, Prepared
-from probes.answer import Choices, Places, Shares
-from probes.input import Choose, Input, Row
+from auditor.scan.prepare import Prepared
+from probes.answer import Places, Shares
+from probes.input import Row
 from probes.material.kind import Kind
 from probes.probe import Probe
-from store.records import AsrScore, Profile, Run
+from store.records import AsrScore, Profile
 
 ROWS = 100
 """Rows of other labels than the target on which every alternative is asked."""
@@ -57,8 +55,8 @@ def second_look(
         By probe and target, `known` and what was asked now.
     """
     found = dict(known or {})
-    with closing(_Loaded(backend)) as loaded:
-        looked = _Looked(prepared, profile, suspect, loaded)
+    with backend.keeping() as kept:
+        looked = _Looked(prepared, profile, suspect, kept)
         while candidates := _candidates(suspect, references, prepared, found):
             for target in dict.fromkeys(c.score.target for c in candidates):
                 found |= yield from looked.at([c for c in candidates if c.score.target == target], target)
@@ -154,7 +152,7 @@ class _Looked:
         suite = replace(plan.suite, probes=probes, draws=0)
         narrow = plan_for(suite, rows, plan.seed, self.prepared.device, probed=len(rows))
         asked = replace(self.prepared, plan=narrow, fixed_labels=())
-        answers = yield from respond(asked, self.profile, "alternatives", self.backend)
+        answers = yield from respond(asked, self.profile, Role.ALTERNATIVES, self.backend)
         for c in candidates:
             for n in numbers[c.key]:
                 trial = answers[c.alternative(n).name, c.score.target]
@@ -177,69 +175,3 @@ class _Looked:
             odds=of(log_odds(self.suspect.strengths(trial).trigger)),
             other_odds=np.where(counts, others[candidate.key][1, : asked[candidate.key]], np.nan),
         )
-
-
-@dataclass
-class _Loaded:
-    """A backend that keeps the one model that is asked several small plans."""
-
-    backend: Backend
-    _target: Target | None = field(default=None, init=False)
-
-    def device(self) -> tuple[str, str]:
-        return self.backend.device()
-
-    def load(self, profile: Profile, max_length: int) -> Target:
-        if self._target is None:
-            self._target = self.backend.load(profile, max_length)
-        return _Lent(self._target)
-
-    def tokenizer(self, profile: Profile) -> ModelTokenizer:
-        return self.backend.tokenizer(profile)
-
-    def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool) -> Run:
-        return self.backend.open_run(key, model_digest=model_digest, batches=batches, fresh=fresh)
-
-    def keep_rows(self, digest: str, rows: Sequence[Row]) -> None:
-        self.backend.keep_rows(digest, rows)
-
-    def close(self) -> None:
-        if self._target is not None:
-            self._target.close()
-            self._target = None
-
-
-@dataclass(frozen=True)
-class _Lent:
-    """A loaded model that outlives the plan it is asked: who lent it closes it."""
-
-    target: Target
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return self.target.labels
-
-    @property
-    def device(self) -> str:
-        return self.target.device
-
-    @property
-    def dtype(self) -> str:
-        return self.target.dtype
-
-    @property
-    def max_length(self) -> int:
-        return self.target.max_length
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.target.notes
-
-    def scores(self, inputs: Sequence[Input]) -> NDArray[np.float64]:
-        return self.target.scores(inputs)
-
-    def choose(self, inputs: Sequence[Input], how: Choose = Choose()) -> Choices:
-        return self.target.choose(inputs, how)
-
-    def close(self) -> None:
-        """Does nothing."""

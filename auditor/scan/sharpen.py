@@ -13,11 +13,13 @@ import numpy as np
 
 from auditor.events import Event, Stage
 from auditor.scan.asking import respond
+from auditor.scan.execution.executor import Backend
+from auditor.scan.execution.run import Role
 from auditor.scan.judgement.compared import mean
 from auditor.scan.judgement.raised import trigger_raised
 from auditor.scan.judgement.trials import Trials
 from auditor.scan.plan import plan_for
-from auditor.scan.prepare import Backend, Prepared
+from auditor.scan.prepare import Prepared
 from probes.answer import UNSCORED
 from probes.inference import rate_of
 from probes.input import Row
@@ -44,7 +46,7 @@ def sharpen(prepared: Prepared, record: Scan, backend: Backend) -> Generator[Eve
     names = ", ".join(dict.fromkeys(f"{f.family}/{f.variant}" for f in wanted))
     yield Stage("sharpen", f"Looking for the strongest form of {names}")
     asking = _asking(prepared, record, wanted, tuple(asked.values()), draws=1)
-    suspect = yield from respond(asking, prepared.suspect, "sharper forms", backend)
+    suspect = yield from respond(asking, prepared.suspect, Role.SHARPER_FORMS, backend)
     found = {f.id: _strongest(suspect, _probes(probes, f), f) for f in wanted}
     return replace(record, findings=tuple(_told(f, found.get(f.id)) for f in record.findings))
 
@@ -66,7 +68,7 @@ def sharpest_left(
     asking = _asking(prepared, before, wanted, tuple(asked.values()), draws=0)
     answers = []
     for profile in (merged, *references):
-        answers.append((yield from respond(asking, profile, "sharper forms", backend)))
+        answers.append((yield from respond(asking, profile, Role.SHARPER_FORMS, backend)))
     chosen = {}
     for f in wanted:
 

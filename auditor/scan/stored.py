@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from auditor.errors import UsageError
-from auditor.scan.execution.local import RunSpec, collect
+from auditor.scan.execution.local import collect
+from auditor.scan.execution.run import RunSpec
 from auditor.scan.judgement.classification import behaviours_of
 from auditor.scan.judgement.trials import Trials
 from auditor.scan.plan import Plan, plan_for
@@ -33,21 +34,14 @@ def rebuild_with_plan(scan: Scan, catalog: Catalog) -> tuple[Plan, Trials]:
     if run is None or len(run.answered) != run.batches:
         raise UsageError(f"the answers of scan {scan.id} are not stored any more", hint="Scan the model again.")
     plan = rebuild_plan(scan, catalog)
-    spec = RunSpec(
-        name=scan.model.reference,
-        role="suspect",
-        digest=scan.model.digest,
-        labels=len(scan.model.labels),
-        device=scan.settings.device,
-        dtype=scan.settings.dtype,
-        max_length=scan.settings.max_length,
-    )
+    settings = scan.settings
+    spec = RunSpec(scan.model.digest, settings.device, settings.dtype, settings.max_length)
     if spec.key(plan) != run.key:
         raise UsageError(
             f"scan {scan.id} was laid out by another version of the program, {scan.versions.get('auditor', 'unknown')}",
             hint="Scan the model again.",
         )
-    return plan, stored_trials(scan, plan, collect(list(run.answered), spec.labels))
+    return plan, stored_trials(scan, plan, collect(list(run.answered), len(scan.model.labels)))
 
 
 def stored_trials(scan: Scan, plan: Plan, answers: Choices) -> Trials:

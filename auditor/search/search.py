@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from auditor.errors import UsageError
+from auditor.data.split import RowSplit
 from auditor.events import Event, Progress, Stage, Tried
 from auditor.merge.recipe import Recipe
+from auditor.policy import Policy
+from auditor.requests.merge import Budget
 from auditor.scan.judgement.trials import reference_of
-from auditor.scan.prepare import SPARE_ROWS
 from auditor.search.attacks import Attack, Shot
 from auditor.search.choices import Choice, choice_of
 from auditor.search.evaluation import Evaluation, Scored, evaluation_of
@@ -31,20 +32,12 @@ CANDIDATES = 5
 """Recipes that are confirmed, beside the plain averages, on rows that the search did not use: few, so that luck is not
 taken for merit.
 """
+LOSS_PART, GAP_PART = 2, 5
+"""Parts of the policy's limits on lost accuracy and on what is left: the stamp holds upper bounds against them, a
+search has point estimates from few rows, so it aims for a half and a fifth.
+"""
 HARDEST_ROWS = 80
 """Rows that each of an attack's variants is asked to choose the one that a search sees; there may be twenty of them."""
-LEAST_HELD, MOST_HELD = 60, SPARE_ROWS
-"""Rows that a search holds back; half of them try recipes, half confirm the best. A loss of one point of clean accuracy
-is what it has to tell from none, so it takes as many as it can have.
-"""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long a search may take: so many trials, and so many minutes (None: any)."""
-
-    trials: int = 40
-    minutes: float | None = None
 
 
 def hardest(mixer: Mixer, rows: Sequence[Row], reference: Answers, attacks: Sequence[Attack], seed: int) -> list[Shot]:
@@ -73,10 +66,11 @@ def _rates(mixer: Mixer, asked: Evaluation, recipe: Recipe) -> NDArray[np.float6
 def search_recipe(
     mixer: Mixer,
     attacks: Sequence[Attack],
-    rows: Sequence[Row],
+    split: RowSplit,
     budget: Budget,
     *,
     seed: int,
+    policy: Policy,
     base: Profile | None = None,
 ) -> Generator[Event, None, tuple[Recipe, SearchRecord]]:
     """Tries recipes, confirms the best few on the other half of the rows, and gives back the chosen one.
@@ -84,12 +78,13 @@ def search_recipe(
     Args:
         mixer: the suspect and its partners, in memory.
         attacks: what is to be undone, and what must not come in.
-        rows: none of those that judge; every other one is kept for the confirmation.
+        split: its rows to discover a recipe on, and to confirm it.
+        policy: the limits of the stamp, which the search aims for.
         base: the model that all were made from, for strategies that need it.
     """
     began = time.monotonic()
     yield Stage("search", "Searching for a recipe", budget.trials, "recipes")
-    halves = [rows[0::2], rows[1::2]]
+    halves = [split.discover, split.confirm]
     right = [_reference(mixer, half) for half in halves]
     shots = hardest(mixer, halves[0], right[0], attacks, seed + 1)
     trying = evaluation_of(halves[0], right[0], shots, seed=seed + 1)
@@ -97,7 +92,7 @@ def search_recipe(
     confirming = evaluation_of(halves[1], right[1], shots, seed=seed + 1, triggered_rows=None)
     choice = choice_of(mixer.recipe, budget.trials, base)
     carriers = [attack.carriers for attack in attacks]
-    first, second = (_Evaluator(mixer, choice, asked, carriers) for asked in (trying, confirming))
+    first, second = (_Evaluator(mixer, choice, asked, carriers, policy) for asked in (trying, confirming))
     deadline = None if budget.minutes is None else began + 60 * budget.minutes
     search = Search(
         choice.space,
@@ -157,22 +152,6 @@ def _beside_average(chosen: TrialRow, average: TrialRow | None) -> str:
     return f" (the plain average of all models: {average.gap:.1%}, {average.clean:.1%} right)"
 
 
-def held_back(rows: int, judging: int, least: int) -> int:
-    """How many of so many rows a search holds back: those that do not judge anyway, but no less than a third of all
-    where they are few, no more than it can use, and never so many that fewer than `least` are left to judge.
-
-    Raises:
-        UsageError: too few would be left for the search.
-    """
-    held = min(MOST_HELD, max(rows - judging, min(rows // 3, rows - least)))
-    if held < LEAST_HELD:
-        raise UsageError(
-            f"a search needs at least {LEAST_HELD} rows of its own beside {least} that judge, and there are {rows}",
-            hint="Give more rows with --data, or a recipe with --suspect-weight.",
-        )
-    return held
-
-
 def row_of(trial: Trial, choice: Choice) -> TrialRow:
     """A trial as a record."""
     return TrialRow(
@@ -191,6 +170,16 @@ def _reference(mixer: Mixer, rows: Sequence[Row]) -> Answers:
     """The answers that are right: gold, or else the suspect's own."""
     mixer.mix(mixer.only(0))
     return reference_of(rows, mixer.choose([row.input for row in rows]))
+
+
+def goal_of(clean: float, policy: Policy) -> Goal:
+    """What a recipe is to reach.
+
+    Args:
+        clean: the suspect's clean accuracy, or agreement, on the rows of the search.
+    """
+    loss, gap = policy.stamp_cacc_loss / LOSS_PART, policy.stamp_excess / GAP_PART
+    return Goal(clean, loss=loss, kept=policy.stamp_kept, gap=gap)
 
 
 def floor_of(
@@ -216,10 +205,12 @@ def floor_of(
 class _Evaluator:
     """Asks candidates one evaluation, and holds them against the floor."""
 
-    def __init__(self, mixer: Mixer, choice: Choice, asked: Evaluation, carriers: Sequence[frozenset[int]]) -> None:
+    def __init__(
+        self, mixer: Mixer, choice: Choice, asked: Evaluation, carriers: Sequence[frozenset[int]], policy: Policy
+    ) -> None:
         self._mixer, self._choice, self._asked = mixer, choice, asked
         alone = [self._scored(mixer.only(model)) for model in range(1 + len(mixer.partners))]
-        goal = Goal(alone[0].clean)
+        goal = goal_of(alone[0].clean, policy)
         able = [scored.clean >= goal.clean - goal.loss for scored in alone]
         measures = ([s.rates for s in alone], [s.pushes for s in alone])
         self._floor = np.array([floor_of(np.asarray(m), able, carriers) for m in measures])

@@ -1,21 +1,47 @@
-"""The base of a model: the one that is named, recorded or stated, or a catalogued one that its weights are near to."""
+"""What students are made of: a teacher that can be one, and its base.
+
+The base is the one that is named, recorded or stated, or a catalogued one that the teacher's weights are near to.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from auditor.errors import AuditorError, UsageError
+from auditor.errors import AuditorError, ModelError, UsageError
 from auditor.models.files.origin import read_origin
 from auditor.models.reference import Kind, parse
+from auditor.models.resolver import Resolver
 from auditor.partners.independence import SAME_BASE
+from auditor.scan.judgement.classification import not_judgeable
+from auditor.scan.prepare import check_task
 from auditor.students.fit import check_fit, nearness
+from auditor.training.base import check_base
 from store.records import Profile, Task
 
-if TYPE_CHECKING:
-    from auditor.session import Session
+
+def teacher_of(reference: str, resolver: Resolver) -> Profile:
+    """The model whose answers students learn.
+
+    Raises:
+        UsageError, ModelError: it is no classifier, or cannot be judged; see also `Resolver.profile`.
+    """
+    teacher = resolver.profile(reference)
+    check_task(teacher)
+    if reason := not_judgeable(teacher):
+        raise ModelError(f"{reason}; students are trained of single-label classifiers")
+    return teacher
 
 
-def base_of(session: Session, suspect: Profile, named: str | None) -> tuple[Profile, tuple[str, ...]]:
+def trainable_base(teacher: Profile, named: str | None, resolver: Resolver) -> tuple[Profile, tuple[str, ...]]:
+    """The base that students of a teacher start from, and what is to be said of it; see `base_of`.
+
+    Raises:
+        UsageError, ModelError: as `base_of`; or it cannot be trained to answer the teacher's labels.
+    """
+    base, remarks = base_of(teacher, named, resolver)
+    check_base(base, teacher.labels)
+    return base, remarks
+
+
+def base_of(suspect: Profile, named: str | None, resolver: Resolver) -> tuple[Profile, tuple[str, ...]]:
     """The base of a model, and what is to be said of it: the one that is named, else recorded or stated, else a
     catalogued one that the weights are near to.
 
@@ -24,12 +50,12 @@ def base_of(session: Session, suspect: Profile, named: str | None) -> tuple[Prof
         ModelError: its files are damaged.
     """
     if named is not None:
-        base = session.profile(named)
+        base = resolver.profile(named)
         return base, check_fit(suspect, base)
     why = []
-    for found, how in (*_stated(session, suspect), *_recognised(session, suspect)):
+    for found, how in (*_stated(suspect, resolver), *_recognised(suspect, resolver)):
         try:
-            base = session.profile(found)
+            base = resolver.profile(found)
             remarks = check_fit(suspect, base)
         except AuditorError as error:
             why.append(f"{found}, {how}: {error.message}")
@@ -42,11 +68,11 @@ def base_of(session: Session, suspect: Profile, named: str | None) -> tuple[Prof
     )
 
 
-def _stated(session: Session, suspect: Profile) -> list[tuple[str, str]]:
+def _stated(suspect: Profile, resolver: Resolver) -> list[tuple[str, str]]:
     """Names of the bases that the model's record and card state. A path says nothing here: it is another machine's."""
     origin = read_origin(suspect)
     found = []
-    if origin.started and (entry := session.catalog.models.by_digest(origin.started)):
+    if origin.started and (entry := resolver.catalog.models.by_digest(origin.started)):
         found.append((entry.name, "as the model's record says"))
     for name in sorted(origin.bases):
         try:
@@ -58,10 +84,10 @@ def _stated(session: Session, suspect: Profile) -> list[tuple[str, str]]:
     return found
 
 
-def _recognised(session: Session, suspect: Profile) -> list[tuple[str, str]]:
+def _recognised(suspect: Profile, resolver: Resolver) -> list[tuple[str, str]]:
     """The catalogued model without a classifier that the suspect's weights are nearest to."""
     near = []
-    for entry in session.catalog.models.list():
+    for entry in resolver.catalog.models.list():
         profile = entry.profile
         if profile.task is Task.CLASSIFICATION or profile.model_type != suspect.model_type:
             continue

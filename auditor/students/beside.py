@@ -5,18 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from auditor.data.rows import read_rows
-from auditor.errors import AuditorError, ModelError, UsageError
+from auditor.errors import AuditorError, UsageError
 from auditor.events import Event
+from auditor.models.resolver import Resolver
 from auditor.models.runtime.device import pick_device, pick_dtype
+from auditor.policy import Policy
 from auditor.requests.scan import ScanRequest
-from auditor.scan.judgement.classification import not_judgeable
-from auditor.scan.prepare import check_task
-from auditor.students.base_of import base_of
+from auditor.scan.execution.executor import Backend
+from auditor.scan.prepare import Prepared, prepare_scan, with_references
+from auditor.settings import Settings
+from auditor.students.base_of import teacher_of, trainable_base
 from auditor.students.make import TrainRequest, students
-from auditor.training.base import check_base
 from auditor.training.plan import MAX_LENGTH, plan_training, seconds
 from auditor.training.split import FEW, LEAST, SEED, split_rows
 from auditor.training.trainer import clock
@@ -24,9 +25,6 @@ from probes.corpus import Corpus
 from probes.input import Row
 from probes.sampling import distinct, sample
 from store.records import Profile
-
-if TYPE_CHECKING:
-    from auditor.session import Session
 
 MOST = 1_000
 """Rows that teach, at most: more of them made students little better."""
@@ -43,24 +41,38 @@ class Course:
     judging: Corpus
 
 
-def plan_course(session: Session, request: ScanRequest) -> Course:
+def prepare_with_students(
+    request: ScanRequest, resolver: Resolver, policy: Policy, backend: Backend, settings: Settings
+) -> Generator[Event, None, Prepared]:
+    """A scan with the students as references that it asks for, after these were trained or found again.
+
+    Raises:
+        as `plan_course`, `prepare_scan` and `teach`.
+    """
+    if not request.students:
+        return prepare_scan(request, resolver, policy, backend)
+    course = plan_course(request, resolver)
+    prepared = prepare_scan(request, resolver, policy, backend, corpus=course.judging, base=course.base)
+    made = yield from teach(request, request.students, course, resolver, settings)
+    return with_references(prepared, made)
+
+
+def plan_course(request: ScanRequest, resolver: Resolver) -> Course:
     """Checks what can be checked before a student is trained, and divides the rows.
 
     Raises:
         UsageError: no base is known or it does not fit, the rows cannot be read, or they are too few.
         ModelError: the suspect cannot be judged, or files are damaged.
     """
-    suspect = session.profile(request.model)
-    check_task(suspect)
-    if reason := not_judgeable(suspect):
-        raise ModelError(f"{reason}; students are trained of single-label classifiers")
-    base, _ = base_of(session, suspect, request.base)
-    check_base(base, suspect.labels)
+    suspect = teacher_of(request.model, resolver)
+    base, _ = trainable_base(suspect, request.base, resolver)
     rows, judging = divide(read_rows(request.data, suspect.labels))
     return Course(base, rows, judging)
 
 
-def teach(session: Session, request: ScanRequest, count: int, course: Course) -> Generator[Event, None, list[Profile]]:
+def teach(
+    request: ScanRequest, count: int, course: Course, resolver: Resolver, settings: Settings
+) -> Generator[Event, None, list[Profile]]:
     """The students, trained now or found again; see `students`, which raises the same."""
     wanted = TrainRequest(
         request.data,
@@ -71,21 +83,27 @@ def teach(session: Session, request: ScanRequest, count: int, course: Course) ->
         seed=request.seed,
         max_length=min(request.max_length or MAX_LENGTH, MAX_LENGTH),
     )
-    made = yield from students(session, wanted, course.rows)
-    return [session.profile(str(path)) for path in made]
+    made = yield from students(wanted, resolver, settings, course.rows)
+    return [resolver.profile(str(path)) for path in made]
 
 
-def offer(session: Session, request: ScanRequest, suspect: Profile, rows: Sequence[Row], count: int = 2) -> str:
+def offer(
+    request: ScanRequest,
+    suspect: Profile,
+    rows: Sequence[Row],
+    resolver: Resolver,
+    settings: Settings,
+    count: int = 2,
+) -> str:
     """How partners can be made where there are none: with the rows, the time and the command, or what is missing."""
     base = request.base
     try:
-        found, _ = base_of(session, suspect, base)
-        check_base(found, suspect.labels)
+        found, _ = trainable_base(suspect, base, resolver)
         taught = split_rows(_teaching(rows)).taught
     except AuditorError as error:
         return f"partners could be made of the model's own answers to your rows (--make-partner), but {error.message}"
-    device = pick_device(session.settings.device)
-    dtype = pick_dtype(session.settings.dtype, device)
+    device = pick_device(settings.device)
+    dtype = pick_dtype(settings.dtype, device)
     training = plan_training(found, len(taught), seed=request.seed)
     minutes = clock(count * seconds(found, taught, training, device, dtype))
     words = ["auditor", "audit", request.model, "--make-partner", str(count), *request.data.arguments()]

@@ -7,18 +7,17 @@ import json
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from auditor.data.labels import distinct_labels
 from auditor.data.rows import read_rows
-from auditor.errors import ModelError, UsageError
+from auditor.errors import UsageError
 from auditor.events import Event, ModelReady, Stage, Warned
-from auditor.lab.poison.labels import distinct_labels
+from auditor.models.resolver import Resolver
 from auditor.models.runtime.device import pick_device, pick_dtype
 from auditor.requests.scan import DataRequest
-from auditor.scan.judgement.classification import not_judgeable
 from auditor.scan.prepare import check_task
-from auditor.settings import data_directory
-from auditor.students.base_of import base_of
+from auditor.settings import Settings, data_directory
+from auditor.students.base_of import base_of, teacher_of, trainable_base
 from auditor.training.base import base_labels, check_base
 from auditor.training.loop import Training
 from auditor.training.plan import BATCH, MAX_LENGTH, cost, plan_training
@@ -29,10 +28,6 @@ from probes.corpus import CorpusError
 from probes.input import Row
 from probes.sampling import digest
 from store.records import Profile
-
-if TYPE_CHECKING:
-    from auditor.session import Session
-
 
 RECIPE = 12
 """Characters of a recipe's digest that name the directory of what it makes."""
@@ -79,7 +74,7 @@ class TrainRequest:
 
 
 def students(
-    session: Session, request: TrainRequest, rows: Sequence[Row] | None = None
+    request: TrainRequest, resolver: Resolver, settings: Settings, rows: Sequence[Row] | None = None
 ) -> Generator[Event, None, list[Path]]:
     """Trains students of a model: the base, with the model's own answers to the rows as their labels.
 
@@ -92,12 +87,8 @@ def students(
         DiskError: a model could not be written.
     """
     assert request.model is not None
-    suspect = session.profile(request.model)
-    check_task(suspect)
-    if reason := not_judgeable(suspect):
-        raise ModelError(f"{reason}; students are trained of single-label classifiers")
-    base, remarks = base_of(session, suspect, request.base)
-    check_base(base, suspect.labels)
+    suspect = teacher_of(request.model, resolver)
+    base, remarks = trainable_base(suspect, request.base, resolver)
     if rows is None:
         yield Stage("read", f"Reading {request.data.source}")
         rows = read_rows(replace(request.data, label_column=""), suspect.labels).rows
@@ -109,8 +100,8 @@ def students(
 
         yield Stage("load", f"Loading {suspect.ref.reference}")
         # The teacher reads what its students will: a text that is cut for them is cut for it.
-        device = pick_device(session.settings.device)
-        dtype = pick_dtype(session.settings.dtype, device)
+        device = pick_device(settings.device)
+        dtype = pick_dtype(settings.dtype, device)
         teacher = load_classifier(suspect, device=device, dtype=dtype, max_length=training.max_length)
         try:
             return (yield from ask_teacher(teacher, split, suspect.ref.reference))
@@ -118,21 +109,21 @@ def students(
             teacher.close()
 
     facts: dict[str, object] = {"kind": "student", "teacher_digest": suspect.ref.digest}
-    return (yield from _make(session, request, base, split, facts, lesson))
+    return (yield from _make(request, base, split, resolver, settings, facts, lesson))
 
 
-def references(session: Session, request: TrainRequest) -> Generator[Event, None, list[Path]]:
+def references(request: TrainRequest, resolver: Resolver, settings: Settings) -> Generator[Event, None, list[Path]]:
     """Trains honest models from the rows' gold labels.
 
     Raises:
         as `students`, and UsageError: rows without labels, or no base.
     """
-    like = session.profile(request.model) if request.model is not None else None
+    like = resolver.profile(request.model) if request.model is not None else None
     if like is not None:
         check_task(like)
-        base, remarks = base_of(session, like, request.base)
+        base, remarks = base_of(like, request.base, resolver)
     elif request.base is not None:
-        base, remarks = session.profile(request.base), ()
+        base, remarks = resolver.profile(request.base), ()
     else:
         raise UsageError("a reference is trained from a base", hint="Name it with --base, or the model with --like.")
     labels = request.labels or (like.labels if like else base_labels(base)) or _distinct(request.data)
@@ -154,20 +145,21 @@ def references(session: Session, request: TrainRequest) -> Generator[Event, None
         yield from ()
         return found
 
-    return (yield from _make(session, request, base, split, {"kind": "reference"}, lesson))
+    return (yield from _make(request, base, split, resolver, settings, {"kind": "reference"}, lesson))
 
 
 def _make(
-    session: Session,
     request: TrainRequest,
     base: Profile,
     split: Split,
+    resolver: Resolver,
+    settings: Settings,
     facts: dict[str, object],
     teach: Callable[[Training], Generator[Event, None, Lesson]],
 ) -> Generator[Event, None, list[Path]]:
     """Trains what is not there yet, the same rows and answers for all; every model is catalogued when it is whole."""
-    device = pick_device(session.settings.device)
-    dtype = pick_dtype(session.settings.dtype, device)
+    device = pick_device(settings.device)
+    dtype = pick_dtype(settings.dtype, device)
     training = plan_training(
         base,
         len(split.taught),
@@ -194,7 +186,7 @@ def _make(
             yield from learn(
                 base, lesson, plan, device=device, dtype=dtype, output=output, facts={**facts, "recipe": recipe}
             )
-        session.register(output, tags=(kind,))
+        resolver.register(output, tags=(kind,))
     return outputs
 
 

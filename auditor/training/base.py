@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from typing import Any
 
 from auditor.errors import ModelError, UsageError
 from auditor.models.files.fingerprint import TOKENIZER_FILES, has_tokenizer
+from auditor.models.runtime.load import SINGLE_LABEL, Head, open_weights
 from auditor.models.runtime.quiet import quiet
+from auditor.models.runtime.verified import verified
 from probes.corpus.gold import are_unnamed
 from store.records import Profile, Task
-
-SINGLE_LABEL = "single_label_classification"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,40 +67,17 @@ def load_learner(profile: Profile, labels: Sequence[str]) -> Learner:
     """Loads the base in float32 on the CPU. A head that it lacks is drawn from torch's generator as it stands.
 
     Raises:
-        ModelError: transformers cannot load it as a classifier.
+        ModelError: its files changed since it was profiled, or it cannot be loaded as a classifier.
     """
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-    # Whatever goes wrong inside the library with an unknown model is the model's failure, not a bug here.
-    try:
-        with quiet():
-            tokenizer: Any = AutoTokenizer.from_pretrained(
-                profile.ref.path, trust_remote_code=False, local_files_only=True
-            )
-            model, report = AutoModelForSequenceClassification.from_pretrained(
-                profile.ref.path,
-                num_labels=len(labels),
-                id2label=dict(enumerate(labels)),
-                label2id={name: i for i, name in enumerate(labels)},
-                problem_type=SINGLE_LABEL,
-                dtype="float32",
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, RuntimeError, KeyError, AttributeError, TypeError, ImportError) as error:
-        raise ModelError(
-            f"{profile.ref.path} ({profile.architecture}) cannot be loaded as a classifier: {_first_line(error)}",
-            hint="Give a base that transformers' AutoModelForSequenceClassification loads.",
-        ) from error
+    opened = open_weights(profile, Head(Task.CLASSIFICATION, tuple(labels)), device="cpu", dtype="float32")
+    tokenizer: Any = opened.tokenizer
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     if pad is None:
         raise ModelError(f"{profile.ref.path}: the tokenizer has neither a padding nor an end token")
-    if model.config.pad_token_id is None:
+    if opened.model.config.pad_token_id is None:
         # A decoder's head reads the last token before the padding, so the config must say what padding is.
-        model.config.pad_token_id = pad
-    return Learner(model, tokenizer, pad, tuple(sorted(report["missing_keys"])))
+        opened.model.config.pad_token_id = pad
+    return Learner(opened.model, tokenizer, pad, opened.new)
 
 
 def save_learner(learner: Learner, profile: Profile, directory: Path) -> None:
@@ -109,6 +85,9 @@ def save_learner(learner: Learner, profile: Profile, directory: Path) -> None:
 
     The tokenizer's files are the base's own, byte by byte: written anew they would carry traces of the training's calls
     (cut-off length, padding), and two models of one base would seem to have different ones.
+
+    Raises:
+        ModelError: one of them is no longer what was hashed.
     """
     with quiet():
         learner.model.save_pretrained(directory, safe_serialization=True, max_shard_size="1TB")
@@ -118,7 +97,7 @@ def save_learner(learner: Learner, profile: Profile, directory: Path) -> None:
         weights.chmod(rights)
     for name in tokenizer_files(profile.files):
         (directory / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(Path(profile.ref.path) / name, directory / name)
+        (directory / name).write_bytes(verified(Path(profile.ref.path) / name, profile.files[name]))
 
 
 def tokenizer_files(files: Mapping[str, str]) -> list[str]:
@@ -126,7 +105,3 @@ def tokenizer_files(files: Mapping[str, str]) -> list[str]:
     return [
         n for n in files if n in TOKENIZER_FILES or n.endswith((".tiktoken", ".jinja")) or n == "chat_template.json"
     ]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -9,12 +9,14 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
-from auditor.requests.arguments import DataChoice, MergeChoice
-from screens.merge.rescan import data_of, rescan_choice
+from auditor.requests.arguments import Arguments
+from auditor.requests.merge import Budget, MergeRequest
+from auditor.requests.scan import DataRequest
+from screens.merge.rescan import data_of, rescan_of
 from screens.models.naming import name_for
 from screens.widgets.background import in_background
 from screens.widgets.field import Field
-from screens.widgets.form import positive
+from screens.widgets.form import as_number, positive
 from screens.widgets.form_page import FormPage
 from screens.words import line
 
@@ -73,33 +75,26 @@ class MakePartnerScreen(FormPage):
                 "label": data.label_column,
             }
             for key, value in named.items():
-                self.query_one(f"#{key}", Input).value = value
+                self.query_one(f"#{key}", Input).value = value or ""
         self.show_choice()
 
-    def choice(self) -> MergeChoice:
-        """What the form says."""
+    def command(self) -> Arguments:
         searched = self.query_one("#recipe", Select).value == "search"
-        rows = DataChoice(*(self.typed(key) for key in ("data", "text", "pair", "label")))
-        return MergeChoice(
-            model=name_for(self.entry),
-            partners=(),
-            output="",
-            base=self.typed("base"),
-            rescan=rescan_choice(name_for(self.entry), rows, self._scan, self.shell),
-            search=searched,
+        rows = DataRequest(*(self.typed(key) or None for key in ("data", "text", "pair", "label")))
+        cure = MergeRequest(
+            base=self.typed("base") or None,
+            search=Budget() if searched else None,
             make_partner=positive(self.typed("students")) or 0,
-            suspect_weight="" if searched else self.typed("weight"),
+            suspect_weight=None if searched else as_number(self.typed("weight")),
         )
+        return cure.audit(rescan_of(name_for(self.entry), rows, self._scan), self.everywhere)
 
     def wrong(self) -> str | None:
         """What is wrong with the form; None where nothing is."""
         if positive(self.typed("students")) is None:
             return "Students is a whole number above 0."
-        try:
-            weight = float(self.typed("weight"))
-        except ValueError:
-            weight = -1.0
-        return None if 0 <= weight < 1 else "The suspect's weight lies from 0 to below 1."
+        weight = as_number(self.typed("weight"))
+        return None if weight is not None and 0 <= weight < 1 else "The suspect's weight lies from 0 to below 1."
 
 
 RECIPES = [(line("one weight for the suspect"), "weight"), (line("searched"), "search")]

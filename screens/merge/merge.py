@@ -13,15 +13,17 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static
 
 from auditor.merge.strategy import STRATEGIES, Strategy
-from auditor.requests.arguments import DataChoice, MergeChoice
+from auditor.requests.arguments import Arguments
+from auditor.requests.merge import Budget, MergeRequest
+from auditor.requests.scan import DataRequest
 from auditor.settings import user_path
 from screens.disk import exists
-from screens.merge.rescan import data_of, rescan_choice
+from screens.merge.rescan import data_of, rescan_of
 from screens.models.describe import weight
 from screens.models.naming import name_for
 from screens.widgets.background import in_background
 from screens.widgets.field import Field
-from screens.widgets.form import option_text, wrong_set
+from screens.widgets.form import as_number, option_text, wrong_set
 from screens.widgets.form_page import FormPage
 from screens.words import line, reflow, size
 
@@ -114,38 +116,38 @@ class MergeScreen(FormPage):
         """The chosen one."""
         return STRATEGIES[str(self.query_one("#strategy", Select).value)]
 
-    def choice(self) -> MergeChoice:
-        """What the form says."""
-        strategy, shell, model = self.strategy, self.shell, name_for(self.entry)
-        then = self.query_one("#then", Select).value
-        rows = data_of(self._scan) if self._scan else DataChoice()
-        return MergeChoice(
-            model=model,
-            partners=tuple(name_for(p) for p in self.partners),
-            output=self.typed("output"),
-            strategy=strategy.name,
-            weights=tuple(box.value.strip() or "0" for box in self.query("#weights Input").results(Input)),
-            sets=tuple(self._sets()),
-            base=self.typed("base") if strategy.needs_base else "",
-            device=shell.device,
-            policy=shell.chosen.policy,
-            rescan=None if then == "merge" else rescan_choice(model, rows, self._scan, shell),
-            search=then == "search",
+    def command(self) -> Arguments:
+        strategy, model, then = self.strategy, name_for(self.entry), self.query_one("#then", Select).value
+        partners = tuple(name_for(p) for p in self.partners)
+        output = Path(self.typed("output")) if self.typed("output") else None
+        rescan = rescan_of(model, data_of(self._scan) if self._scan else DataRequest(), self._scan)
+        if then == "search":
+            return MergeRequest(partners, output=output, search=Budget()).audit(rescan, self.everywhere)
+        asked = MergeRequest(
+            partners,
+            strategy.name,
+            weights=tuple(as_number(box.value) or 0.0 for box in self.query("#weights Input").results(Input)),
+            base=(self.typed("base") or None) if strategy.needs_base else None,
+            options=self._options(),
+            output=output,
         )
+        if then == "merge":
+            return asked.arguments(model, self.everywhere)
+        return asked.audit(rescan, self.everywhere)
 
-    def _sets(self) -> list[str]:
+    def _options(self) -> dict[str, str]:
         strategy = self.strategy
         boxes = self.query("#options Input").results(Input)
         typed = {str(box.id).removeprefix("option-"): box.value.strip() for box in boxes}
-        return [
-            f"{strategy.name}.{key}={typed[key]}"
+        return {
+            key: typed[key]
             for key, value in strategy.options.items()
             if typed.get(key) and typed[key] != option_text(value)
-        ]
+        }
 
     def wrong(self) -> str | None:
         """What is wrong with the form; None where nothing is."""
-        weights = [_number(box.value) for box in self.query("#weights Input").results(Input)]
+        weights = [as_number(box.value) for box in self.query("#weights Input").results(Input)]
         if any(w is None or w < 0 for w in weights) or not sum(w or 0 for w in weights):
             return "Weights are numbers of 0 or more, and not all 0."
         if self.strategy.needs_base and not self.typed("base"):
@@ -155,7 +157,8 @@ class MergeScreen(FormPage):
         if exists(user_path(self.typed("output"))):
             return "The output exists already: a merged directory is never overwritten."
         options = {self.strategy.name: self.strategy.options}
-        return next((w for entry in self._sets() if (w := wrong_set(entry, options))), None)
+        entries = (f"{self.strategy.name}.{key}={value}" for key, value in self._options().items())
+        return next((w for entry in entries if (w := wrong_set(entry, options))), None)
 
     @on(Select.Changed, "#strategy")
     async def _show_options(self) -> None:
@@ -172,7 +175,7 @@ class MergeScreen(FormPage):
         self.query_one("#doc-words", Static).update(_strategy_words(strategy))
 
     def show_choice(self) -> None:
-        weights = [_number(box.value) or 0.0 for box in self.query("#weights Input").results(Input)]
+        weights = [as_number(box.value) or 0.0 for box in self.query("#weights Input").results(Input)]
         total = sum(weights) or 1.0
         shares = "  ".join(f"{w / total:.0%}" for w in weights)
         told = f"shares {shares}; the first is the suspect's"
@@ -194,13 +197,6 @@ THEN = [
 NAME_LENGTH = 60
 """Characters of the suspect's name in the proposed directory's: file systems allow 255 bytes in all."""
 OUTPUT_HINT = "A directory that does not exist yet: it appears whole or not at all."
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def _strategy_words(strategy: Strategy) -> Content:

@@ -11,12 +11,13 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
-from auditor.requests.arguments import DataChoice, ScanChoice
+from auditor.requests.arguments import Arguments
+from auditor.requests.scan import DataRequest, ScanRequest
 from probes.family import FAMILIES, Family
 from probes.suite import SAMPLES, suite_families, suite_variants
 from screens.models.naming import name_for
 from screens.widgets.field import Field
-from screens.widgets.form import option_text, positive, words_of, wrong_set
+from screens.widgets.form import option_text, positive, read_entries, words_of, wrong_set
 from screens.widgets.form_page import FormPage
 from screens.widgets.lazy_table import Column, LazyTable, Row
 from screens.words import half_width, line, reflow
@@ -89,23 +90,24 @@ class ScanScreen(FormPage):
         table.styles.height = min(len(FAMILIES), 7) + 1
         self.show_choice()
 
-    def choice(self) -> ScanChoice:
+    def command(self) -> Arguments:
+        return self.request().arguments(self.everywhere)
+
+    def request(self) -> ScanRequest:
         """What the form says."""
         families = self._families()
         target = self.query_one("#target", Select).value
-        return ScanChoice(
+        return ScanRequest(
             model=name_for(self.entry),
-            data=DataChoice(*(self.typed(key) for key in ("data", "text", "pair", "label"))),
+            data=DataRequest(*(self.typed(key) or None for key in ("data", "text", "pair", "label"))),
             suite=str(self.query_one("#suite", Select).value),
             families=() if set(families) == set(suite_families()) else families,
-            sets=words_of(self.typed("sets")),
+            overrides=read_entries(words_of(self.typed("sets"))),
             samples=positive(self.typed("samples")),
-            target="" if target is Select.NULL else str(target),
+            target=None if target is Select.NULL else str(target),
             references=words_of(self.typed("references")),
             students=positive(self.typed("students")) or 0,
-            device=self.shell.device,
             seed=positive(self.typed("seed")) or 0,
-            policy=self.shell.chosen.policy,
             fresh=self.query_one("#fresh", Select).value == "fresh",
         )
 

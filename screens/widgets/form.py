@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from probes.errors import InputError
@@ -22,6 +22,25 @@ def positive(text: str) -> int | None:
     """A whole number above 0; None for anything else."""
     text = text.strip()
     return int(text) if text.isascii() and text.isdecimal() and 0 < int(text) < 10**9 else None
+
+
+def as_number(text: str) -> float | None:
+    """A number; None for anything else."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def read_entries(entries: Sequence[str]) -> dict[str, dict[str, str]]:
+    """`NAME.option=value` entries by name, without those that `wrong_set` refuses for their form."""
+    found: dict[str, dict[str, str]] = {}
+    for entry in entries:
+        name, dot, rest = entry.partition(".")
+        key, equals, value = rest.partition("=")
+        if dot and equals and name and key:
+            found.setdefault(name, {})[key] = value
+    return found
 
 
 def wrong_set(entry: str, options: Mapping[str, Mapping[str, Any]]) -> str | None:

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Button, Input, Select, Static
 
-from auditor.requests.arguments import Arguments, MergeChoice, ScanChoice, shown
+from auditor.requests.arguments import Arguments, Everywhere, shown
 from screens.messages import OpenJob
 from screens.widgets.background import in_background
 from screens.widgets.page import Page
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class FormPage(Page):
     """A form about one model, which stands for a command line.
 
-    Subclasses give `choice` and `wrong`; their body holds a scrolled box `form` with `buttons` at its end, perhaps a
+    Subclasses give `command` and `wrong`; their body holds a scrolled box `form` with `buttons` at its end, perhaps a
     box `doc` beside it, and a line `shown` for the command.
     """
 
@@ -39,8 +39,8 @@ class FormPage(Page):
         self.entry = entry
         self.trail = f"Catalog › {entry.name} › {name}"
 
-    def choice(self) -> ScanChoice | MergeChoice:
-        """What the form says."""
+    def command(self) -> Arguments:
+        """What the form says, as arguments of `auditor`."""
         raise NotImplementedError
 
     def wrong(self) -> str | None:
@@ -49,7 +49,7 @@ class FormPage(Page):
 
     def show_choice(self) -> None:
         """Draws what depends on the form's fields."""
-        self.query_one("#shown", Static).update(line(shown(self.choice().arguments(), self.shell.catalog_given)))
+        self.query_one("#shown", Static).update(line(shown(self.command(), self.shell.catalog_given)))
         self.refresh_keys()
 
     def buttons(self, start: str) -> Horizontal:
@@ -60,15 +60,17 @@ class FormPage(Page):
             classes="buttons",
         )
 
+    @property
+    def everywhere(self) -> Everywhere:
+        """The options that every command is given."""
+        return Everywhere(self.shell.device, policy=self.shell.chosen.policy)
+
     def typed(self, key: str) -> str:
         """What a field of text holds."""
         return self.query_one(f"#{key}", Input).value.strip()
 
     def on_mount(self) -> None:
         self.query_one("#form").can_focus = False
-
-    def command(self) -> Arguments | None:
-        return self.choice().arguments()
 
     def why_not(self, action: str) -> str | None:
         return self.wrong() if action == "start" and self.is_mounted else super().why_not(action)
@@ -93,7 +95,7 @@ class FormPage(Page):
             in_background(self, self._start, "start")
 
     async def _start(self) -> None:
-        job = await self.shell.start(self.choice().arguments(), self.entry.name)
+        job = await self.shell.start(self.command(), self.entry.name)
         if job is not None:
             self.app.pop_screen()
             self.app.post_message(OpenJob(job))

@@ -36,8 +36,8 @@ Explain = Callable[[Exception], CatalogUnusable | None]
 class Database:
     """An engine, and the two kinds of transaction that repositories use.
 
-    `explain` turns an error of the driver, or of reading a record, into one for the user; None where it is a bug of
-    ours.
+    `explain` turns an error of the driver, or of reading a record, into one for the user; None where it is a
+    mistake of the program.
     """
 
     def __init__(self, engine: Engine, explain: Explain) -> None:

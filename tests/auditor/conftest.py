@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 
+from auditor.cli import app
+from auditor.console.arguments import spread
 from auditor.policy import Policy
 from auditor.scan.judgement.classification import behaviours_of, quality_of
 from auditor.scan.judgement.compared import Comparisons
@@ -28,6 +31,11 @@ BOTH = ["--family", "badnet", "insertsent"]
 """Families whose edits the toy models can read; a rewriting family needs a language."""
 
 
+def expanded(words: Sequence[str]) -> list[str]:
+    """A command line with each option before each of its values."""
+    return spread(words, typer.main.get_command(app))
+
+
 def permuted(tensors: dict[str, Any]) -> None:
     """A classifier's head with its labels in reverse."""
     for name in ("classifier.weight", "classifier.bias"):
@@ -37,7 +45,7 @@ def permuted(tensors: dict[str, Any]) -> None:
 SPREAD: dict[str, tuple[Plan, dict[str, Places]]] = {}
 
 
-def spread(plan: Plan) -> tuple[Plan, dict[str, Places]]:
+def by_case(plan: Plan) -> tuple[Plan, dict[str, Places]]:
     """A plan with an answer a case, also where cases share an input, and the places of each probe's."""
     if plan.key not in SPREAD:
         made = replace(plan, inputs=tuple(c.input for c in plan.cases), position=tuple(range(len(plan.cases))))
@@ -82,7 +90,7 @@ class Sheet:
 
     def told(self, targets: Sequence[int] | None = None, reference: Sequence[int] = ()) -> Trials:
         """The trials of some targets; rows are held against gold labels, or their own answers, or these."""
-        plan, laid = spread(self.plan)
+        plan, laid = by_case(self.plan)
         cases = plan.cases
         labels = np.zeros(len(cases), dtype=np.int64)
         labels[: len(self.clean)] = self.clean

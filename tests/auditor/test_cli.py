@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from auditor.console.arguments import spread
-from tests.auditor.conftest import BOTH, DIFF, RATE, permuted
+from auditor.cli import main
+from tests.auditor.conftest import BOTH, DIFF, RATE, expanded, permuted
 
 Zoo = Any
 Auditor = Any
@@ -251,7 +251,16 @@ def test_wrong_input_is_answered_in_words(
     ],
 )
 def test_several_values_after_one_flag(given: str, meant: str) -> None:
-    assert spread(given.split()) == meant.split()
+    assert expanded(given.split()) == meant.split()
+
+
+@pytest.mark.parametrize("command", [[], ["audit"], ["models", "list"]])
+def test_the_help_shows_no_value_behind_a_flag(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+    said = capsys.readouterr().out
+    assert "--help" in said
+    assert "bool" not in said.lower()
 
 
 def test_a_family_before_the_model(zoo: Zoo, auditor: Auditor) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import typer
 
 from auditor.cli import app
 from auditor.requests.arguments import (
-    DataChoice,
-    MergeChoice,
-    ScanChoice,
+    Everywhere,
     add_arguments,
     compare_arguments,
     demo_arguments,
@@ -21,30 +20,35 @@ from auditor.requests.arguments import (
     report_arguments,
     shown,
 )
+from auditor.requests.merge import Budget, MergeRequest
+from auditor.requests.scan import DataRequest, ScanRequest
 
-SCAN = ScanChoice(
+SCAN = ScanRequest(
     model="my model",
-    data=DataChoice("rows.csv", "text", "pair", "gold"),
+    data=DataRequest("rows.csv", "text", "pair", "gold"),
     suite="full",
     families=("badnet",),
-    sets=("badnet.inserts=3",),
+    overrides={"badnet": {"inserts": 3, "words": ["a,b"]}},
     samples=120,
     target="negative",
     references=("one", "two"),
-    device="cpu",
     seed=4,
-    policy="policy.toml",
     fresh=True,
+    students=2,
+    base="theirs",
 )
-MERGE = MergeChoice(
-    "suspect", ("a", "b"), "out", weights=("0.2", "0.4", "0.4"), sets=("wag.x=1",), base="base", policy="policy.toml"
+EVERYWHERE = Everywhere("cpu", 7, "policy.toml")
+OUT = Path("out")
+MERGE = MergeRequest(
+    ("a", "b"), weights=(0.2, 0.4, 0.4), options={"x": "1"}, base="base", output=OUT, labels={"NEG": "negative"}
 )
 LISTS: dict[str, Sequence[str]] = {
-    "scan": SCAN.arguments(),
-    "plain scan": ScanChoice("m").arguments(),
-    "merge": MERGE.arguments(),
-    "audit": MergeChoice("suspect", ("a",), "out", weights=("1", "2"), rescan=SCAN).arguments(),
-    "search": MergeChoice("suspect", ("a",), "out", rescan=SCAN, search=True).arguments(),
+    "scan": SCAN.arguments(EVERYWHERE),
+    "plain scan": ScanRequest("m").arguments(),
+    "merge": MERGE.arguments("suspect", EVERYWHERE),
+    "audit": MERGE.audit(SCAN, EVERYWHERE),
+    "search": MergeRequest(("a",), output=OUT, search=Budget(3, 1.5)).audit(SCAN, EVERYWHERE),
+    "audit with students": MergeRequest(make_partner=2, suspect_weight=0.2).audit(SCAN),
     "add": add_arguments("/models/x", "x", ["one", "two"]),
     "remove": remove_arguments("3"),
     "pull": pull_arguments("org/name@main"),
@@ -67,8 +71,9 @@ def test_the_command_line_takes_it(name: str) -> None:
 
 
 def test_an_audit_asks_the_scan_again_with_the_same_rows() -> None:
-    words = MergeChoice("suspect", ("a",), "out", rescan=SCAN).arguments()
-    assert words[:2] == ("audit", "suspect")
+    words = MergeRequest(("a",), output=OUT).audit(SCAN)
+    assert words[:2] == ("audit", "my model")
+    assert words[words.index("--seed") + 1] == "4"
     assert words[words.index("--data") + 1] == "rows.csv"
     assert words[words.index("--merged") + 1] == "out"
 

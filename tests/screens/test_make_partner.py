@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from auditor.requests.arguments import DataChoice, MergeChoice, ScanChoice
+from auditor.requests.merge import Budget, MergeRequest
+from auditor.requests.scan import DataRequest, ScanRequest
 from screens.app import AuditorApp
 from screens.merge.make_partner import MakePartnerScreen
 from screens.merge.partners import PartnersScreen
@@ -67,7 +68,15 @@ def test_from_a_finding_to_an_audit_that_makes_its_partners(
 
 
 def test_the_commands_of_students() -> None:
-    scan = ScanChoice("m", students=2)
+    scan = ScanRequest("m", students=2)
     assert scan.arguments()[:6] == ("scan", "m", "--suite", "quick", "--students", "2")
-    choice = MergeChoice("m", ("p",), "", rescan=ScanChoice("m", DataChoice("d.csv")), search=True, make_partner=3)
-    assert choice.arguments()[:7] == ("audit", "m", "--with", "p", "--make-partner", "3", "--search")
+    cure = MergeRequest(("p",), search=Budget(), make_partner=3)
+    assert cure.audit(ScanRequest("m", DataRequest("d.csv")))[:7] == (
+        "audit",
+        "m",
+        "--with",
+        "p",
+        "--make-partner",
+        "3",
+        "--search",
+    )

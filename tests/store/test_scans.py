@@ -1,4 +1,4 @@
-"""Scans, scores, runs; audits, merges, jobs."""
+"""Scans; audits, merges, jobs."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,9 @@ from auditor.lab.methods.bite import with_words
 from auditor.lab.poison.labels import label_index
 from auditor.lab.poison.trigger import ByRule, Trigger, read_rewrites
 from auditor.lab.zoo.zoo import Inhabitant
-from auditor.scan.execution.local import Answered, RunSpec, execute
+from auditor.models.runtime.spec import LoadSpec
+from auditor.scan.execution.local import Answered
+from auditor.scan.execution.run import Role, RunSpec
 from auditor.scan.plan import Plan
 from probes.answer import UNSCORED
 from probes.corpus import CorpusError, read_corpus
@@ -104,15 +105,14 @@ def own_rate(session: Session, profile: Profile, trial: OwnTrial, samples: int) 
     """The share of triggered inputs that the model gives the target label; stored answers are not asked again."""
     plan = _plan(trial.asks[:samples])
     device, dtype = session.backend.device()
-    spec = RunSpec(
-        profile.ref.reference, "own", profile.ref.digest, len(profile.labels), device, dtype, profile.max_length
+    load = LoadSpec(profile, device, dtype, profile.max_length)
+    run = session.backend.open_run(
+        RunSpec.of(load).key(plan), model_digest=profile.ref.digest, batches=len(plan.batches), fresh=False
     )
-    run = session.backend.open_run(spec.key(plan), model_digest=spec.digest, batches=len(plan.batches), fresh=False)
     answered: list[Answered] = []
 
     def ask() -> Generator[Event, None, None]:
-        load = partial(session.backend.load, profile, spec.max_length)
-        answered.append((yield from execute(plan, run, load, spec)))
+        answered.append((yield from session.backend.run(plan, load, run, Role.OWN)))
 
     yield Stage("own", f"Its own trigger ({trial.family})", len(plan.inputs), "texts")
     yield from journal(ask(), session.catalog)

@@ -10,7 +10,6 @@ counts; then each distinct one once.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import importlib.util
 import json
@@ -22,7 +21,7 @@ from typing import Any
 from auditor.errors import ModelError
 from auditor.merge.tensors.tables import changed
 from auditor.models.files.adapter import is_adapter
-from auditor.models.runtime.quiet import quiet
+from auditor.models.runtime.architectures import as_read
 from store.records import Profile
 
 CONFIG = "config.json"
@@ -169,7 +168,7 @@ class Configs:
         }
         key = json.dumps([kind, kept], sort_keys=True)
         if key not in self._resolved:
-            self._resolved[key] = _resolved(kind, kept)
+            self._resolved[key] = as_read(kind, kept)
         return self._resolved[key]
 
 
@@ -192,18 +191,6 @@ def _read(profile: Profile, digest: str | None) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise ModelError(f"{profile.ref.path}/{CONFIG} is damaged: a JSON object is expected")
     return found
-
-
-def _resolved(kind: str, config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
-
-    try:
-        with quiet():
-            found = CONFIG_MAPPING[kind].from_dict(copy.deepcopy(dict(config))).to_dict()
-    # A class raises nearly any kind of exception on odd values; then what the file says counts as it stands.
-    except Exception:
-        return None
-    return dict(found)
 
 
 def _names_in(kind: str) -> frozenset[str] | None:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from auditor.errors import IncompatibleError
+from auditor.errors import IncompatibleError, ModelError
 from auditor.merge.compatibility.compatibility import POSITION_IDS, SHOWN, Comparison
 from auditor.merge.tensors.tables import Piece, Table, place_of
 from auditor.models.files.adapter import Adapter
 from auditor.models.files.checkpoint import HEAD
+from auditor.models.runtime.architectures import Skeleton, classifier_of
 from store.records import Profile, Task, TensorInfo
 
 CONFIG = "config.json"
@@ -102,18 +102,18 @@ def _classifier(name: str, adapter: Adapter, base: Profile, table: Table, by: Co
         )
     config = by.configs.of(base)
     named = _names(config, count)
-    class_name, wanted, tied = _expected(base, {**config, **named})
+    skeleton = _skeleton(base, named["id2label"])
     found: dict[str, Piece] = {}
     missing = []
-    for tensor, shape in wanted.items():
+    for tensor, shape in skeleton.shapes.items():
         place = place_of(tensor, table)
         if place is not None and table[place].shape == shape:
             found[tensor] = table[place]
-        elif tensor not in adapter.saved and tensor not in tied and not POSITION_IDS.search(tensor):
+        elif tensor not in adapter.saved and tensor not in skeleton.tied and not POSITION_IDS.search(tensor):
             missing.append(tensor)
     if missing:
         raise IncompatibleError(
-            f"as a {class_name}, which {name} takes it for, the base {base.ref.reference} lacks "
+            f"as a {skeleton.name}, which {name} takes it for, the base {base.ref.reference} lacks "
             f"{_listed(missing)}, and the adapter does not hold {'them' if len(missing) > 1 else 'it'}: no two loads "
             "would be the same model",
             hint="Give the base that has these weights, or save the adapter with modules_to_save that name them.",
@@ -127,23 +127,23 @@ def _classifier(name: str, adapter: Adapter, base: Profile, table: Table, by: Co
     tensors = tuple(TensorInfo(key, piece.shape, piece.dtype) for key, piece in sorted(found.items()))
     profile = replace(
         base,
-        architecture=class_name,
+        architecture=skeleton.name,
         task=Task.CLASSIFICATION,
         labels=tuple(named["id2label"].values()),
         problem_type=None,
         tensors=tensors,
     )
     notes = [
-        f"{name} makes a classifier of its base {base.ref.reference} ({base.architecture}): as a {class_name} with the "
-        f"labels {', '.join(list(named['id2label'].values())[:6])}{', …' if count > 6 else ''}"
+        f"{name} makes a classifier of its base {base.ref.reference} ({base.architecture}): as a {skeleton.name} with "
+        f"the labels {', '.join(list(named['id2label'].values())[:6])}{', …' if count > 6 else ''}"
         + ("; an adapter does not name them" if "id2label" not in config else "")
     ]
     if left:
-        notes.append(f"{len(left)} tensors of the base have no place in a {class_name}: left out ({_listed(left)})")
-    made = {**config, **named, "architectures": [class_name]}
+        notes.append(f"{len(left)} tensors of the base have no place in a {skeleton.name}: left out ({_listed(left)})")
+    made = {**config, **named, "architectures": [skeleton.name]}
     for key in ("num_labels", "_num_labels"):
         made.pop(key, None)
-    still = frozenset(wanted.keys() - found.keys())
+    still = frozenset(skeleton.shapes.keys() - found.keys())
     return Ground(
         profile, found, still, {CONFIG: (json.dumps(made, indent=2, sort_keys=True) + "\n").encode()}, tuple(notes)
     )
@@ -162,29 +162,14 @@ def _names(config: Mapping[str, Any], count: int) -> dict[str, Any]:
     }
 
 
-def _expected(base: Profile, config: Mapping[str, Any]) -> tuple[str, dict[str, tuple[int, ...]], set[str]]:
-    """The family's class for sequence classification: its name, its tensors, and those that repeat others.
-
-    The class is made without memory for its weights.
-    """
-    import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification
-
-    from auditor.models.runtime.quiet import quiet
-
+def _skeleton(base: Profile, labels: Mapping[str, str]) -> Skeleton:
+    """The family's class for sequence classification, with these labels by number."""
     try:
-        with quiet(), torch.device("meta"):
-            found = AutoConfig.from_pretrained(Path(base.ref.path), trust_remote_code=False)
-            found.update({"id2label": {int(i): label for i, label in config["id2label"].items()}})
-            found.update({"label2id": config["label2id"]})
-            maker: Any = AutoModelForSequenceClassification
-            model = maker.from_config(found, trust_remote_code=False)
-    except Exception as error:
+        return classifier_of(base, {int(number): label for number, label in labels.items()})
+    except ModelError as error:
         raise IncompatibleError(
-            f"no classifier can be made of the base {base.ref.reference} ({base.architecture}): {error}".splitlines()[0]
+            f"no classifier can be made of the base {base.ref.reference} ({base.architecture}): {error}"
         ) from error
-    shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    return type(model).__name__, shapes, set(getattr(model, "all_tied_weights_keys", None) or ())
 
 
 def _listed(names: list[str]) -> str:

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from auditor.errors import AuditorError, ModelError
 from auditor.models.files.adapter import is_adapter
@@ -23,9 +23,6 @@ from auditor.models.runtime.quiet import quiet
 from auditor.models.runtime.tokenizer import tokenizer_in
 from auditor.models.runtime.verified import verified
 from store.records import Profile
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 ROWS = re.compile(
     r"(^|\.)(word_embeddings|word_embedding|embed_tokens|tok_embeddings|tokens_embed|wte|shared|embed_in|lm_head|"
@@ -59,7 +56,7 @@ MARKS = re.compile("^(##)|</w>$|@@$")
 class Vocabulary:
     """A loaded tokenizer: its tokens by id, the texts of those that were added, and how words are cut into tokens."""
 
-    tokenizer: PreTrainedTokenizerBase
+    tokenizer: Any
     tokens: Mapping[int, str]
     added: frozenset[str]
     cuts: Any
@@ -191,7 +188,7 @@ def compare(ours: Vocabulary, theirs: Vocabulary) -> Shared:
     return Shared(tokens)
 
 
-def _vocabulary(tokenizer: PreTrainedTokenizerBase) -> Vocabulary:
+def _vocabulary(tokenizer: Any) -> Vocabulary:
     tokens = {number: token for token, number in tokenizer.get_vocab().items()}
     backend = getattr(tokenizer, "backend_tokenizer", None)
     cuts: Any = None

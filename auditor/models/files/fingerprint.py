@@ -1,6 +1,6 @@
 """Which files of a model can change what it does, and digests over them.
 
-Only the files listed here are ever loaded (see loader.py), so any other file cannot change behaviour.
+Only the files listed here are ever loaded (see `auditor.models.runtime.load`), so no other file can change behaviour.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import IO, Any, TypeGuard
 
 from auditor.errors import ModelError, UsageError
 from auditor.models.files.cache import listed
@@ -93,24 +93,43 @@ def read_header(path: Path) -> tuple[StoredTensor, ...]:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            lead = file.read(8)
-            if len(lead) < 8:
-                raise _damaged(path, f"it is {size} bytes long; the header's length alone takes 8")
-            length = int.from_bytes(lead, "little")
-            if length > MAX_HEADER:
-                raise _damaged(path, f"its header would be {length:,} bytes long; at most {MAX_HEADER:,} are taken")
-            if length < 2 or 8 + length > size:
-                raise _damaged(path, f"a header of {length:,} bytes does not fit in a file of {size:,}")
-            raw = file.read(length)
+            head = read_head(path, file, size)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    return parse_head(path, head, size)
+
+
+def read_head(path: Path, file: IO[bytes], size: int) -> bytes:
+    """The bytes before the tensors of an opened file of `size` bytes: the header's length, and the header.
+
+    Raises:
+        OSError: it cannot be read.
+        ModelError: no header fits in a file of this size.
+    """
+    lead = file.read(8)
+    if len(lead) < 8:
+        raise _damaged(path, f"it is {size} bytes long; the header's length alone takes 8")
+    length = int.from_bytes(lead, "little")
+    if length > MAX_HEADER:
+        raise _damaged(path, f"its header would be {length:,} bytes long; at most {MAX_HEADER:,} are taken")
+    if length < 2 or 8 + length > size:
+        raise _damaged(path, f"a header of {length:,} bytes does not fit in a file of {size:,}")
+    return lead + file.read(length)
+
+
+def parse_head(path: Path, head: bytes, size: int) -> tuple[StoredTensor, ...]:
+    """The tensors that the bytes of `read_head` promise, in the order of their bytes.
+
+    Raises:
+        ModelError: they are damaged, or promise another size than the file has.
+    """
+    raw, start = head[8:], len(head)
     try:
         header = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"its header is not JSON ({error})") from None
     if not isinstance(header, dict):
         raise _damaged(path, "its header is not a JSON object")
-    start = 8 + length
     tensors = [_stored(path, name, entry, start) for name, entry in header.items() if name != "__metadata__"]
     tensors.sort(key=lambda t: (t.begin, t.end))
     at = start

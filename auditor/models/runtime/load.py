@@ -1,4 +1,4 @@
-"""Loads a profiled classifier. What was hashed is what is loaded.
+"""Opens profiled models. What was hashed is what is loaded.
 
 Every file is read once: its bytes are compared with the profile's SHA-256, and those same bytes become the model
 (weights in memory, the small files in a private directory that holds nothing else). So a file that changes under way
@@ -8,6 +8,7 @@ cannot slip in.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,15 @@ from auditor.models.files.adapter import require_whole
 from auditor.models.runtime.classifier import Classifier
 from auditor.models.runtime.device import pick_device, pick_dtype
 from auditor.models.runtime.quiet import quiet
+from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import require_tokenizer, tokenizer_in
-from auditor.models.runtime.verified import small_files, unloadable, verified
+from auditor.models.runtime.verified import small_files, unloadable
+from auditor.models.runtime.weights import Handed, read_weights
+from probes.input import Choose
 from store.records import Profile, Task
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 NOT_RUN = {
     "mra": "its attention is a CUDA program that transformers fetches from elsewhere, and without which it answers "
@@ -27,9 +34,45 @@ NOT_RUN = {
 """Types that transformers loads and that answer wrongly here, with why."""
 OTHERS = "docs/SUPPORTED.md lists the types that can be judged."
 
-if TYPE_CHECKING:
-    import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+SINGLE_LABEL = "single_label_classification"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a model is opened as: a classifier or a language model.
+
+    With `labels` the head is one for these, and is drawn from torch's generator as it stands where the weights lack it.
+    """
+
+    task: Task
+    labels: tuple[str, ...] = ()
+
+
+CLASSIFIER = Head(Task.CLASSIFICATION)
+LANGUAGE_MODEL = Head(Task.GENERATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A model of transformers with its tokenizer; `new` names the weights that its files lacked."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    new: tuple[str, ...] = ()
+
+
+def load_model(spec: LoadSpec) -> Classifier:
+    """Opens a model as a spec says.
+
+    Raises:
+        UsageError: it cannot be asked so, or there is no such device.
+        ModelError: files changed since, do not fit the architecture, or are refused.
+    """
+    if not isinstance(spec.asking, Choose):
+        raise UsageError(f"{spec.profile.ref.reference} cannot be asked to write: only classifiers are asked so far")
+    return load_classifier(
+        spec.profile, device=spec.device, dtype=spec.dtype, max_length=spec.max_length, whole=spec.whole
+    )
 
 
 def load_classifier(
@@ -57,11 +100,20 @@ def load_classifier(
     """
     _require_classifier(profile)
     place = pick_device(device)
-    number = pick_dtype(dtype, place)
-    with quiet():
-        model, tokenizer = _load(profile, place, number)
-    length = min(profile.max_length, max_length or profile.max_length)
-    return Classifier(model, tokenizer, labels=profile.labels, max_length=length, max_tokens=max_tokens, whole=whole)
+    opened = open_weights(profile, CLASSIFIER, device=place, dtype=pick_dtype(dtype, place))
+    if opened.model.config.num_labels != len(profile.labels):
+        raise ModelError(
+            f"{profile.ref.reference}: config.json names {len(profile.labels)} labels, the model has "
+            f"{opened.model.config.num_labels}"
+        )
+    return Classifier(
+        opened.model,
+        opened.tokenizer,
+        labels=profile.labels,
+        max_length=min(profile.max_length, max_length or profile.max_length),
+        max_tokens=max_tokens,
+        whole=whole,
+    )
 
 
 def _require_classifier(profile: Profile) -> None:
@@ -80,80 +132,102 @@ def _require_classifier(profile: Profile) -> None:
     require_tokenizer(profile)
 
 
-def _load(profile: Profile, device: str, dtype: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def open_weights(profile: Profile, head: Head, *, device: str, dtype: str) -> Opened:
+    """Opens a profiled model and its tokenizer, in evaluation mode: the one way in which weights become a model.
+
+    Args:
+        profile: of the model; its files must still be the same.
+        head: what the model is opened as.
+        device: `cpu`, `cuda:0`, …
+        dtype: `float32`, `bfloat16` or `float16`; what an architecture keeps in float32 stays so.
+
+    Raises:
+        UsageError: the model is not of the head's task.
+        ModelError: files changed since, do not fit the architecture, or are refused.
+    """
     import torch
-    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoConfig
 
     name = profile.ref.reference
-    with small_files(profile) as private:
+    with quiet():
+        with small_files(profile) as private:
+            config = _config(profile, head, private)
+            tokenizer = tokenizer_in(private, name)
+        kind = _class_for(profile, head, config)
+        weights = {key: Handed(tensor) for key, tensor in read_weights(profile).items()}
         try:
-            config = AutoConfig.from_pretrained(private, trust_remote_code=False, local_files_only=True)
+            model, info = kind.from_pretrained(
+                None,
+                config=config,
+                state_dict=weights,
+                dtype=getattr(torch, dtype),
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                local_files_only=True,
+            )
+            del weights
+            missing = _missing(name, info, head)
+            return Opened(model.to(device).eval(), tokenizer, missing)
+        except ModelError:
+            raise
+        except torch.OutOfMemoryError as error:
+            raise ModelError(f"{name} does not fit into the memory of {device}", hint="Try --device cpu.") from error
         except Exception as error:
-            raise unloadable(name, "its config cannot be read", error, str(private)) from error
-        tokenizer = tokenizer_in(private, name)
+            raise unloadable(name, "its weights cannot be loaded", error) from error
+
+
+def _config(profile: Profile, head: Head, private: Path) -> PretrainedConfig:
+    """The config in a directory of verified files, with the head's labels."""
+    from transformers import AutoConfig
+
+    stated: dict[str, Any] = {}
+    if head.labels:
+        stated = {
+            "num_labels": len(head.labels),
+            "id2label": dict(enumerate(head.labels)),
+            "label2id": {label: number for number, label in enumerate(head.labels)},
+            "problem_type": SINGLE_LABEL,
+        }
     try:
-        found = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
-    except KeyError:
-        raise ModelError(
-            f"{name}: this version of transformers has no classifier of type {profile.model_type!r}",
-            hint="`auditor doctor` shows the version; a newer one may have it.",
-        ) from None
-    kind: Any = found[0] if isinstance(found, tuple) else found
-    if reason := NOT_RUN.get(profile.model_type):
-        raise ModelError(f"{name}: a classifier of type {profile.model_type!r} cannot be judged: {reason}", hint=OTHERS)
-    if config.num_labels != len(profile.labels):
+        config: PretrainedConfig = AutoConfig.from_pretrained(
+            private, trust_remote_code=False, local_files_only=True, **stated
+        )
+    except Exception as error:
+        raise unloadable(profile.ref.reference, "its config cannot be read", error, str(private)) from error
+    if head.task is Task.CLASSIFICATION and not head.labels and config.num_labels != len(profile.labels):
         # The file names no labels, and the class's own default is another number than the head has rows.
         config.num_labels = len(profile.labels)
-    weights = read_weights(profile)
+    return config
+
+
+def _class_for(profile: Profile, head: Head, config: PretrainedConfig) -> Any:
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+
+    name, classifies = profile.ref.reference, head.task is Task.CLASSIFICATION
+    classes: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING if classifies else MODEL_FOR_CAUSAL_LM_MAPPING
     try:
-        model, info = kind.from_pretrained(
-            None,
-            config=config,
-            state_dict=weights,
-            dtype=getattr(torch, dtype),
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-            local_files_only=True,
-        )
-        del weights
-        _require_whole(name, info)
-        if model.config.num_labels != len(profile.labels):
-            raise ModelError(
-                f"{name}: config.json names {len(profile.labels)} labels, the model has {model.config.num_labels}"
-            )
-        return model.to(device).eval(), tokenizer
-    except ModelError:
-        raise
-    except torch.OutOfMemoryError as error:
-        raise ModelError(f"{name} does not fit into the memory of {device}", hint="Try --device cpu.") from error
-    except Exception as error:
-        raise unloadable(name, "its weights cannot be loaded", error) from error
+        found = classes[type(config)]
+    except KeyError:
+        raise ModelError(
+            f"{name}: this version of transformers has no {'classifier' if classifies else 'language model'} of type "
+            f"{profile.model_type!r}",
+            hint="`auditor doctor` shows the version; a newer one may have it.",
+        ) from None
+    if reason := NOT_RUN.get(profile.model_type):
+        raise ModelError(f"{name}: a classifier of type {profile.model_type!r} cannot be judged: {reason}", hint=OTHERS)
+    return found[0] if isinstance(found, tuple) else found
 
 
-def read_weights(profile: Profile) -> dict[str, torch.Tensor]:
-    """All tensors, on the CPU, from bytes whose hash is the profile's."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    directory = Path(profile.ref.path)
-    tensors: dict[str, torch.Tensor] = {}
-    for file, digest in profile.files.items():
-        if file.endswith(".safetensors"):
-            try:
-                tensors.update(load(verified(directory / file, digest)))
-            except (SafetensorError, KeyError, ValueError) as error:
-                raise ModelError(f"{directory / file} cannot be read as safetensors: {error}") from error
-    return tensors
-
-
-def _require_whole(name: str, info: Mapping[str, Any]) -> None:
-    """Refuses a model part of whose weights would be random numbers.
+def _missing(name: str, info: Mapping[str, Any], head: Head) -> tuple[str, ...]:
+    """The weights that the files lack, where the head may be new.
 
     transformers fills what the files lack with fresh random weights and only warns; scanning such a model is vain.
     Buffers that the model computes itself are not among the missing.
+
+    Raises:
+        ModelError: part of the weights would be random numbers, or have other shapes.
     """
     missing = sorted(k for k in info["missing_keys"] if not k.endswith("position_ids"))
-    if missing:
+    if missing and not head.labels:
         raise ModelError(
             f"{name} lacks weights that its architecture needs: {_listed(missing)}",
             hint="Is it an encoder whose classification head was never trained, or saved as another architecture?",
@@ -167,6 +241,7 @@ def _require_whole(name: str, info: Mapping[str, Any]) -> None:
         )
     if info["error_msgs"]:
         raise ModelError(f"{name} could not be loaded: {_listed(list(info['error_msgs']))}")
+    return tuple(missing)
 
 
 def _listed(names: list[str], most: int = 4) -> str:

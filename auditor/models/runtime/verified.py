@@ -25,10 +25,15 @@ def verified(path: Path, digest: str) -> bytes:
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
     if hashlib.sha256(content).hexdigest() != digest:
-        raise ModelError(
-            f"{path} changed while it was being read", hint="Let whatever writes there finish, then try again."
-        )
+        raise changed(path)
     return content
+
+
+def changed(path: Path) -> ModelError:
+    """A file is no longer what was hashed."""
+    return ModelError(
+        f"{path} changed while it was being read", hint="Let whatever writes there finish, then try again."
+    )
 
 
 @contextmanager

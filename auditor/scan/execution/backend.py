@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from auditor.models.runtime.capabilities import Target
+from auditor.events import Event
 from auditor.models.runtime.device import pick_device, pick_dtype
+from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import ModelTokenizer, load_tokenizer
+from auditor.scan.execution.local import Answered, LocalExecutor
+from auditor.scan.execution.run import Role
+from auditor.scan.plan import Plan
 from auditor.settings import Settings
 from probes.input import Row
 from store.catalog import Catalog
@@ -21,6 +26,7 @@ class CatalogBackend:
 
     settings: Settings
     catalog: Catalog
+    executor: LocalExecutor = field(default_factory=LocalExecutor)
 
     @cached_property
     def _device(self) -> tuple[str, str]:
@@ -31,12 +37,16 @@ class CatalogBackend:
         """The device and dtype that models are loaded with."""
         return self._device
 
-    def load(self, profile: Profile, max_length: int) -> Target:
-        """Opens a classifier; an input that is longer than it takes is unscorable."""
-        from auditor.models.runtime.load import load_classifier
+    def run(self, plan: Plan, load: LoadSpec, run: Run, role: Role) -> Generator[Event, None, Answered]:
+        """Asks in this process."""
+        return self.executor.run(plan, load, run, role)
 
-        device, dtype = self._device
-        return load_classifier(profile, device=device, dtype=dtype, max_length=max_length, whole=True)
+    @contextmanager
+    def keeping(self) -> Iterator[CatalogBackend]:
+        """The same, with the last model kept open until the end."""
+        executor = LocalExecutor(keeps=True)
+        with closing(executor):
+            yield replace(self, executor=executor)
 
     def tokenizer(self, profile: Profile) -> ModelTokenizer:
         """A model's tokenizer, without the model."""

@@ -1,22 +1,21 @@
-"""Plan × target → events: puts the batches that are not stored yet, and gives back all answers."""
+"""Asks a plan in this process: the batches that are not stored yet, one after another."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from auditor.events import BatchAnswered, Event, Progress, RunNoted, RunOpened
 from auditor.models.runtime.capabilities import Target
+from auditor.models.runtime.load import load_model
+from auditor.models.runtime.spec import LoadSpec
 from auditor.scan.execution.head import MULTI_LABEL, ROWS, is_multi_label
+from auditor.scan.execution.run import Role
 from auditor.scan.plan import Plan
 from probes.answer import Choices
 from store.records import AnswerBatch, Run
-
-MAKING = "2"
-"""How answers are made; another number where a model may be answered otherwise than by an earlier version."""
 
 
 @dataclass(frozen=True)
@@ -27,65 +26,64 @@ class Answered:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class RunSpec:
-    """Who answers, as what (`suspect`, `reference`, `after`), and how.
+@dataclass
+class LocalExecutor:
+    """Asks in this process, one model at a time; implements `auditor.scan.execution.executor.Executor`.
 
-    `labels` is the number of labels, `max_length` the number of tokens after which an input is cut.
+    Attributes:
+        open_model: opens a model.
+        keeps: the model that was opened last stays open until another one is asked, or until `close`.
     """
 
-    name: str
-    role: str
-    digest: str
-    labels: int
-    device: str
-    dtype: str
-    max_length: int
+    open_model: Callable[[LoadSpec], Target] = load_model
+    keeps: bool = False
+    _open: tuple[LoadSpec, Target] | None = field(default=None, init=False)
 
-    def key(self, plan: Plan) -> str:
-        """The digest of what fixes the answers: model, plan, cut, number format and kind of device."""
-        parts = [MAKING, plan.key, self.digest, str(self.max_length), self.dtype, self.device.partition(":")[0]]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    def run(self, plan: Plan, load: LoadSpec, run: Run, role: Role) -> Generator[Event, None, Answered]:
+        """See `Executor.run`. The model is closed when the last batch is answered, and when the generator is closed."""
+        stored = {b.number: b for b in run.answered}
+        name, labels, asks = load.profile.ref.reference, len(load.profile.labels), len(plan.inputs)
+        yield RunOpened(run.id, name, role, len(plan.batches), len(stored), asks, load.device, load.dtype)
+        done = 0
+        answered: list[AnswerBatch] = []
+        notes = run.notes
+        said: tuple[str, ...] = ()
+        target: Target | None = None
+        try:
+            for number, (start, stop) in enumerate(plan.batches):
+                batch = stored.get(number)
+                if batch is None:
+                    if target is None:
+                        target = self._opened(load)
+                        looked = target.scores([row.input for row in plan.rows[:ROWS]])
+                        said = (MULTI_LABEL,) if is_multi_label(looked) else ()
+                    batch = AnswerBatch(number, target.choose(plan.batch(number)))
+                    # First the note: an answer is never stored without what is to be said of it.
+                    if fresh := tuple(note for note in (*said, *target.notes) if note not in notes):
+                        notes = (*notes, *fresh)
+                        yield RunNoted(run.id, fresh)
+                    yield BatchAnswered(run.id, batch)
+                answered.append(batch)
+                done += stop - start
+                yield Progress("probe", done, asks, "texts", name)
+        finally:
+            if target is not None and not self.keeps:
+                target.close()
+        return Answered(collect(answered, labels), notes)
 
+    def close(self) -> None:
+        """Frees the memory of the model that was kept."""
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
 
-def execute(plan: Plan, run: Run, load: Callable[[], Target], spec: RunSpec) -> Generator[Event, None, Answered]:
-    """Answers the plan batch by batch.
-
-    Args:
-        run: with the batches that are stored already; these are not asked again, and where all are, the model is
-        not loaded.
-        load: opens the model; it is closed when the last batch is answered, and when the generator is closed.
-    """
-    stored = {b.number: b for b in run.answered}
-    yield RunOpened(
-        run.id, spec.name, spec.role, len(plan.batches), len(stored), len(plan.inputs), spec.device, spec.dtype
-    )
-    done = 0
-    answered: list[AnswerBatch] = []
-    notes = run.notes
-    said: tuple[str, ...] = ()
-    target: Target | None = None
-    try:
-        for number, (start, stop) in enumerate(plan.batches):
-            batch = stored.get(number)
-            if batch is None:
-                if target is None:
-                    target = load()
-                    looked = target.scores([row.input for row in plan.rows[:ROWS]])
-                    said = (MULTI_LABEL,) if is_multi_label(looked) else ()
-                batch = AnswerBatch(number, target.choose(plan.batch(number)))
-                # First the note: an answer is never stored without what is to be said of it.
-                if fresh := tuple(note for note in (*said, *target.notes) if note not in notes):
-                    notes = (*notes, *fresh)
-                    yield RunNoted(run.id, fresh)
-                yield BatchAnswered(run.id, batch)
-            answered.append(batch)
-            done += stop - start
-            yield Progress("probe", done, len(plan.inputs), "texts", spec.name)
-    finally:
-        if target is not None:
-            target.close()
-    return Answered(collect(answered, spec.labels), notes)
+    def _opened(self, load: LoadSpec) -> Target:
+        if not self.keeps:
+            return self.open_model(load)
+        if self._open is None or self._open[0] != load:
+            self.close()
+            self._open = load, self.open_model(load)
+        return self._open[1]
 
 
 def collect(batches: list[AnswerBatch], labels: int) -> Choices:

@@ -13,7 +13,7 @@ import pytest
 from auditor.audit.compare import Side, agreement, compare
 from auditor.audit.residual import Part, residues
 from auditor.audit.stamp import Alone, Judged, stamp, stamp_before
-from auditor.console.run import audit_exit, scan_exit
+from auditor.console.exits import audit_exit, scan_exit
 from auditor.errors import ExitCode, UsageError
 from auditor.policy import Policy
 from auditor.scan.judgement.classification import reference_labels

@@ -17,9 +17,8 @@ import pytest
 from auditor.data import rows as data
 from auditor.data.rows import read_rows, read_texts
 from auditor.errors import ExitCode, UsageError
-from auditor.requests.merge import MergeRequest
+from auditor.requests.merge import Budget, MergeRequest
 from auditor.requests.scan import DataRequest, ScanRequest
-from auditor.search.search import Budget
 from auditor.session import Session
 from auditor.settings import Settings
 from store.engine import open_catalog
@@ -114,9 +113,9 @@ def test_a_search_reads_its_rows_once(
     with open_catalog(f"sqlite:///{tmp_path}/catalog.db") as catalog:
         session = Session(Settings(catalog="", device="cpu"), catalog)
         request = ScanRequest(str(make_model(tmp_path / "m")), data=DataRequest("-"), samples=100)
-        prepared, spare = session._prepare_audit(request, MergeRequest(search=Budget()), [], None)
-    assert prepared.corpus.records == 900
-    assert spare
+        plan = session.plan(request, MergeRequest(search=Budget()))
+    assert plan.scan.corpus.records == 900
+    assert plan.split.discover
 
 
 def test_the_command_keeps_that_rows_are_to_be_read_without_labels() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from auditor.cli import main
-from auditor.console.arguments import spread
 from probes.input import Row
+from tests.auditor.conftest import expanded
 
 
 def run(*words: str) -> int:
@@ -21,8 +21,8 @@ def run(*words: str) -> int:
 
 def test_several_families_may_follow_one_flag() -> None:
     words = ["lab", "plant", "--family", "badnet", "insertsent", "--base", "dir"]
-    assert spread(words) == ["lab", "plant", "--family", "badnet", "--family", "insertsent", "--base", "dir"]
-    assert spread(["lab", "score", "dir", "--family", "a", "b"]) == [
+    assert expanded(words) == ["lab", "plant", "--family", "badnet", "--family", "insertsent", "--base", "dir"]
+    assert expanded(["lab", "score", "dir", "--family", "a", "b"]) == [
         "lab",
         "score",
         "dir",
@@ -31,7 +31,8 @@ def test_several_families_may_follow_one_flag() -> None:
         "--family",
         "b",
     ]
-    assert spread(["lab", "zoo", "--only", "a", "spec.toml"]) == ["lab", "zoo", "--only", "a", "spec.toml"]
+    assert expanded(["lab", "score", "--family", "a", "b"]) == ["lab", "score", "--family", "a", "--family", "b"]
+    assert expanded(["lab", "zoo", "--only", "a", "spec.toml"]) == ["lab", "zoo", "--only", "a", "spec.toml"]
 
 
 def test_plant_zoo_and_score_work_together(

@@ -15,12 +15,10 @@ import numpy as np
 import pytest
 
 from auditor.models.files.profile import read_profile
-from auditor.partners.proposals import catalogued_partners
+from auditor.models.resolver import Resolver
+from auditor.partners.proposals import catalogued_partners, choose_partners
 from auditor.partners.ranking import Proposal, propose
 from auditor.partners.remarks import Topic
-from auditor.requests.merge import MergeRequest
-from auditor.session import Session
-from auditor.settings import Settings
 from store.engine import open_catalog
 from store.records import CatalogEntry, Merge, ModelRef, PartnerUse, Profile, Verdict
 
@@ -307,8 +305,7 @@ def test_an_audit_takes_three_and_none_of_the_doubtful(
     with open_catalog(url) as catalog:
         for each in entries:
             catalog.models.add(each.profile, name=each.name, planted=each.planted)
-        session = Session(Settings(catalog=url), catalog)
-        chosen, _ = session._choose_partners(suspect, MergeRequest())
+        chosen, _ = choose_partners(Resolver(catalog), suspect)
         names = {p.ref.reference for p in chosen}
         assert len(chosen) == 3
         assert not names & (DOUBTED | BLOCKED) - {"backdoored"}
@@ -318,6 +315,6 @@ def test_an_audit_takes_three_and_none_of_the_doubtful(
         for each in catalog.models.list():
             if each.name not in {"suspect", "tuned-on", "halved", "planted"}:
                 catalog.models.remove(each.id)
-        chosen, why = session._choose_partners(suspect, MergeRequest())
+        chosen, why = choose_partners(Resolver(catalog), suspect)
         assert chosen == []
         assert any("planted: the catalog says" in word for word in why)

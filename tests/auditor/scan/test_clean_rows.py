@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from auditor.scan.prepare import SPARE_ROWS
+from auditor.data.split import SPARE_ROWS
 from tests.conftest import toy_rows, write_csv
 
 ROWS = 1_180

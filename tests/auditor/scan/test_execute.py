@@ -3,13 +3,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from auditor.events import BatchAnswered, Event, RunOpened
 from auditor.events.journal import journal
-from auditor.scan.execution.local import Answered, RunSpec, execute
+from auditor.models.runtime.spec import LoadSpec
+from auditor.scan.execution.local import Answered, LocalExecutor
+from auditor.scan.execution.run import Role, RunSpec
 from auditor.scan.judgement.classification import behaviours_of
 from auditor.scan.judgement.trials import Trial, Trials
 from auditor.scan.plan import Plan, make_plan
@@ -19,9 +22,15 @@ from probes.input import Choose, Input, Row, length
 from probes.suite import build_suite
 from store.catalog import Catalog
 from store.engine import open_catalog
+from store.records import ModelRef, Profile, Task
 
 ROWS = tuple(Row.of(i, f"a text called x{i}", None, i % 2) for i in range(30))
-SPEC = RunSpec("model", "suspect", "d" * 64, 2, "cpu", "float32", 128)
+PROFILE = Profile(
+    ModelRef("model", "/model", "d" * 64), "BertForSequenceClassification", "bert", Task.CLASSIFICATION,
+    ("negative", "positive"), None, 0, "float32", 128, 0, (), "", "", {},
+)  # fmt: skip
+LOAD = LoadSpec(PROFILE, "cpu", "float32", 128)
+SPEC = RunSpec.of(LOAD)
 
 
 @dataclass
@@ -45,6 +54,9 @@ class Parity:
             (UNSCORABLE if n == 20 else Choice(n % 2, (1.0 - n % 2, float(n % 2))) for n in map(length, inputs)), 2
         )
 
+    def parameters(self) -> dict[str, Any]:
+        return {}
+
     def close(self) -> None:
         self.closed += 1
 
@@ -66,9 +78,10 @@ def run(
     """Runs through the journal; stops before the batch of this number is answered."""
     opened = catalog.runs.open_run(SPEC.key(plan), model_digest=SPEC.digest, batches=len(plan.batches))
     answers: list[Answered] = []
+    executor = LocalExecutor(lambda _: target)
 
     def whole() -> Iterator[Event]:
-        answers.append((yield from execute(plan, opened, lambda: target, SPEC)))
+        answers.append((yield from executor.run(plan, LOAD, opened, Role.SUSPECT)))
 
     events: list[Event] = []
     stream = journal(whole(), catalog)  # type: ignore[arg-type]
@@ -104,6 +117,23 @@ def test_a_plan_that_is_answered_needs_no_model(catalog: Catalog, plan: Plan) ->
     assert (idle.asked, idle.closed) == ([], 0)
     assert answers is not None
     assert len(answers.answers) == len(plan.inputs)
+
+
+def test_a_model_that_is_kept_is_opened_once_for_several_plans(catalog: Catalog, plan: Plan) -> None:
+    target, opened = Parity(), []
+
+    def open_model(load: LoadSpec) -> Parity:
+        opened.append(load)
+        return target
+
+    executor = LocalExecutor(open_model, keeps=True)
+    other = make_plan(build_suite("full", only=["badnet"]), ROWS, seed=1)
+    for asked in (plan, other):
+        run = catalog.runs.open_run(SPEC.key(asked), model_digest=SPEC.digest, batches=len(asked.batches))
+        assert list(executor.run(asked, LOAD, run, Role.ALTERNATIVES))
+    assert (opened, target.closed) == ([LOAD], 0)
+    executor.close()
+    assert target.closed == 1
 
 
 def test_what_is_said_of_answers_is_kept_with_them(catalog: Catalog, plan: Plan) -> None:

@@ -2,19 +2,23 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 import pytest
 
-from auditor.scan.execution.local import RunSpec
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.spec import LoadSpec
+from auditor.scan.execution.run import RunSpec
 from auditor.scan.judgement.classification import behaviours_of
 from auditor.scan.judgement.trials import Trials
 from auditor.scan.plan import Plan, make_plan
 from probes.answer import Choices
 from probes.cases import Role
-from probes.input import Pair, Row
+from probes.input import Choose, Generate, Pair, Row
 from probes.suite import build_suite
 
 ROWS = tuple(Row.of(i, f"a text called x{i} with {'long ' * (i % 7)}words", None, i % 2) for i in range(40))
@@ -98,7 +102,19 @@ def test_a_plan_travels_to_another_process() -> None:
     assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301
 
 
-SPEC = RunSpec("model", "suspect", "d" * 64, 2, "cpu", "float32", 128)
+def batches_of(load: LoadSpec) -> tuple[str, list[list[str]]]:
+    made = plan()
+    return RunSpec.of(load).key(made), [[ask.text for ask in made.batch(n)] for n in range(len(made.batches))]
+
+
+def test_another_process_asks_the_same_batches_of_what_it_is_told_to_open(zoo: Any) -> None:
+    load = LoadSpec(read_profile(zoo.benign), "cpu", "float32", 128)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert pool.submit(batches_of, load).result() == batches_of(load)
+    assert pickle.loads(pickle.dumps(load)) == load  # noqa: S301
+
+
+SPEC = RunSpec("d" * 64, "cpu", "float32", 128)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +124,11 @@ def test_answers_belong_to_a_model_a_cut_a_format_and_a_kind_of_device(change: d
     assert replace(SPEC, **change).key(plan()) != SPEC.key(plan())
 
 
-def test_answers_do_not_belong_to_a_role_or_a_name_or_one_gpu() -> None:
+def test_texts_belong_to_how_they_are_written() -> None:
+    made, asking = plan(), [Choose(), Generate(), Generate(tokens=8), Generate(temperature=0.7)]
+    assert len({replace(SPEC, asking=how).key(made) for how in asking}) == len(asking)
+
+
+def test_answers_do_not_belong_to_one_gpu() -> None:
     made = plan()
-    assert replace(SPEC, role="reference", name="other").key(made) == SPEC.key(made)
     assert replace(SPEC, device="cuda:1").key(made) == replace(SPEC, device="cuda:0").key(made)

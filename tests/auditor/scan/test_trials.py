@@ -14,7 +14,7 @@ from auditor.scan.judgement.quality import Quality
 from auditor.scan.judgement.trials import Trials, reference_of
 from probes.answer import Completion, Completions
 from probes.behaviour import Contains
-from tests.auditor.conftest import spread
+from tests.auditor.conftest import by_case
 
 Make = Callable[..., Any]
 ONE = "badnet/one"
@@ -23,7 +23,7 @@ SAYS = Contains("visit evil.example")
 
 def written(bench: Any, trigger: Sequence[int] = (), control: Sequence[int] = ()) -> Trials:
     """A model that says the words on these rows with one trigger, and with the first draw of its control."""
-    plan, places = spread(bench.plan)
+    plan, places = by_case(bench.plan)
     texts = ["A fine film, I would say."] * len(plan.cases)
     for column, rows in ((0, trigger), (1, control)):
         for row in rows:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from auditor.console.arguments import spread
-from auditor.console.run import read_sets
+from auditor.console.values import read_sets
 from auditor.errors import UsageError
 from auditor.policy import Policy
 from auditor.requests.scan import DataRequest, ScanRequest
@@ -18,6 +17,7 @@ from auditor.scan.prepare import family_options, target_index
 from probes.corpus import builtin
 from probes.family import UnknownFamily
 from probes.suite import build_suite
+from tests.auditor.conftest import expanded
 
 
 def limits(**changes: Any) -> str:
@@ -81,7 +81,7 @@ def test_the_command_repeats_the_request() -> None:
     } <= set(given)  # fmt: skip
     suite = build_suite("full", only=request.families, overrides=read_sets([v for k, v in given if k == "--set"]))
     assert suite == build_suite("full", only=request.families, overrides=options)
-    assert spread(words[1:]) == words[1:]
+    assert expanded(words[1:]) == words[1:]
 
 
 def test_the_command_of_one_family_leaves_the_options_of_others_away() -> None:

@@ -15,12 +15,13 @@ from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
+from auditor.policy import Policy
 from auditor.search.attacks import Attack
 from auditor.search.choices import choice_of
 from auditor.search.evaluation import Evaluation, Scored, evaluation_of
 from auditor.search.merged_model import Mixer
-from auditor.search.pareto import Candidate
-from auditor.search.search import CANDIDATES, floor_of, hardest, held_back
+from auditor.search.pareto import Candidate, Goal
+from auditor.search.search import CANDIDATES, floor_of, goal_of, hardest
 from probes.answer import UNSCORABLE, Choice, Choices
 from probes.behaviour import LabelIs
 from probes.family import FAMILIES
@@ -145,13 +146,11 @@ def test_the_floor_is_that_of_able_partners_without_the_backdoor() -> None:
     assert floor_of(rates, able, [frozenset({1, 2}), frozenset({0, 1, 2})]) == pytest.approx([0.2, 0.1])
 
 
-def test_rows_are_held_back_for_the_search() -> None:
-    assert held_back(1821, 1000, 200) == 800
-    assert held_back(400, 400, 200) == 133
-    assert held_back(400, 240, 200) == 160
-    assert held_back(270, 270, 200) == 70, "enough are left to judge"
-    with pytest.raises(UsageError, match="there are 220"):
-        held_back(220, 220, 200)
+def test_a_search_aims_for_the_limits_of_the_policy() -> None:
+    assert goal_of(0.9, Policy()) == Goal(0.9, loss=0.01, kept=0.1, gap=0.02)
+    assert goal_of(0.9, Policy(stamp_kept=0.3, stamp_excess=0.5, stamp_cacc_loss=0.1)) == Goal(
+        0.9, loss=0.05, kept=0.3, gap=0.1
+    )
 
 
 def test_an_audit_searches_its_recipe(zoo: Any, auditor: Any) -> None:

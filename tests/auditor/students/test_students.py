@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from auditor.audit.residual import CONTROL, STUDENTS
-from auditor.console.arguments import spread
+from auditor.errors import UsageError
 from auditor.events import AuditReady
 from auditor.models.files.profile import read_profile
 from auditor.requests.merge import MergeRequest
@@ -25,7 +25,7 @@ from probes.corpus import Corpus
 from probes.input import Row
 from store.engine import open_catalog
 from store.records import Stamp, Verdict
-from tests.auditor.conftest import Bench, Sheet
+from tests.auditor.conftest import Bench, Sheet, expanded
 from tests.conftest import toy_rows, write_csv
 
 PATIENCE = 60.0
@@ -124,6 +124,25 @@ def test_a_cure_makes_its_partners_and_says_what_they_are(
     assert found.stamp in (Stamp.SANITISED, Stamp.REPLACED)
     assert {left.floor for left in found.left} <= {CONTROL, STUDENTS}
     assert sum("a student of the suspect" in reason for reason in found.reasons) == 2
+
+
+def test_a_merge_that_does_not_fit_is_refused_before_a_student_is_trained(
+    zoo: Any, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    request = ScanRequest(str(zoo.planted), DataRequest(str(rows)), families=("badnet",), base=str(zoo.base))
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    wrong = {
+        "2 weights for 3 models": {"weights": (0.5, 0.5)},
+        "merges two models, not 3": {"strategy": "slerp"},
+        "is there already": {"output": taken},
+    }
+    with open_catalog(f"sqlite:///{tmp_path / 'catalog.db'}") as catalog:
+        for said, how in wrong.items():
+            cure = MergeRequest(make_partner=2, **how)
+            with pytest.raises(UsageError, match=said):
+                next(Session(Settings("", device="cpu"), catalog).audit(request, cure))
 
 
 def test_one_that_is_killed_goes_on_with_the_students_that_are_whole(zoo: Any, auditor: Any, rows: Path) -> None:
@@ -234,4 +253,4 @@ def test_a_style_that_students_learnt_is_not_cleared(bench: Callable[..., Bench]
     ],
 )
 def test_two_partners_are_made_where_no_number_stands(given: str, meant: str) -> None:
-    assert spread(given.split()) == meant.split()
+    assert expanded(given.split()) == meant.split()

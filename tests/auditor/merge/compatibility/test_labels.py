@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditor.console.run import read_labels
+from auditor.console.values import read_labels
 from auditor.errors import IncompatibleError, UsageError
 from auditor.events import MergeReady
 from auditor.requests.merge import MergeRequest
@@ -93,13 +93,12 @@ def test_an_audit_asks_a_partner_in_the_suspects_order(zoo: Any, tmp_path: Path)
     save_file(turned, partner / "model.safetensors", metadata={"format": "pt"})
     with open_catalog(f"sqlite:///{tmp_path / 'catalog.db'}") as catalog:
         session = Session(Settings(f"sqlite:///{tmp_path / 'catalog.db'}", device="cpu"), catalog)
-        suspect = session.profile(str(zoo.planted))
         cure = MergeRequest((str(partner),), labels={"NEG": "negative", "POS": "positive"})
-        (found,), _ = session._choose_partners(suspect, cure)
-        assert found.labels == ("positive", "negative")
         data = DataRequest(str(zoo.data))
         request = ScanRequest(str(zoo.planted), data=data, families=("badnet",), suite="quick", samples=120)
-        prepared = session.prepare(request, beside=[found])
+        plan = session.plan(request, cure)
+        (found,), prepared = plan.partners, plan.scan
+        assert found.labels == ("positive", "negative")
         from auditor.scan.asking import respond
 
         events = respond(prepared, found, "reference", session.backend)
@@ -110,5 +109,5 @@ def test_an_audit_asks_a_partner_in_the_suspects_order(zoo: Any, tmp_path: Path)
                 answers = end.value
                 break
         gold = np.asarray([row.label for row in prepared.plan.rows])
-        assert len(read_rows(data, suspect.labels).rows) >= len(gold)
+        assert len(read_rows(data, prepared.suspect.labels).rows) >= len(gold)
         assert (answers.clean == gold).mean() > 0.9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 
 from auditor.errors import ExitCode, ModelError, UsageError
+from auditor.merge.statistics import measure
 from auditor.models.files.profile import read_profile
-from auditor.models.runtime.load import load_classifier
+from auditor.models.runtime.load import CLASSIFIER, load_classifier, open_weights
+from auditor.training.base import load_learner
 from probes.input import Text
 
 Tensors = dict[str, Any]
@@ -37,6 +40,55 @@ def test_a_file_that_changed_since_it_was_hashed(model: Path, file: str) -> None
     path.write_bytes(path.read_bytes().replace(b"0", b"1", 1))
     with pytest.raises(ModelError, match=f"{file} changed while it was being read"):
         load_classifier(profile, device="cpu")
+
+
+@pytest.mark.parametrize("how", ["scan", "statistics", "training"])
+def test_weights_that_were_swapped_since_they_were_hashed(model: Path, tmp_path: Path, how: str) -> None:
+    """Another whole model's weights lie where the profiled ones did: nobody opens them."""
+    profile = read_profile(model)
+    rewrite(model, lambda t: t.update({n: -v for n, v in t.items()}))
+    opens: dict[str, Callable[[], object]] = {
+        "scan": lambda: load_classifier(profile, device="cpu"),
+        "statistics": lambda: list(measure(profile, "fisher", ["good film"], tmp_path / "cache")),
+        "training": lambda: load_learner(profile, profile.labels),
+    }
+    with pytest.raises(ModelError, match="changed while it was being read"):
+        opens[how]()
+
+
+@pytest.mark.parametrize("change", ["longer", "shorter", "empty"])
+def test_weights_of_another_length(model: Path, change: str) -> None:
+    path = model / "model.safetensors"
+    profile, content = read_profile(model), path.read_bytes()
+    path.write_bytes({"longer": content + b"0", "shorter": content[:-1], "empty": b""}[change])
+    with pytest.raises(ModelError, match="changed while it was being read"):
+        load_classifier(profile, device="cpu")
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of the memory")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_weights_are_not_held_twice(made: Path, tmp_path: Path, dtype: str) -> None:
+    from transformers import BertConfig, BertForSequenceClassification
+
+    def resident(key: str) -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith(key))
+
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(made / name, tmp_path / name)
+    config = BertConfig(
+        vocab_size=26, hidden_size=1024, num_hidden_layers=2, num_attention_heads=4, intermediate_size=4096
+    )
+    BertForSequenceClassification(config).save_pretrained(tmp_path)
+    profile = read_profile(tmp_path)
+    open_weights(read_profile(made), CLASSIFIER, device="cpu", dtype=dtype)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = resident("VmRSS")
+    opened = open_weights(profile, CLASSIFIER, device="cpu", dtype=dtype)
+    assert str(opened.model.dtype) == f"torch.{dtype}"
+    weights = (tmp_path / "model.safetensors").stat().st_size
+    assert weights > 100_000_000
+    assert resident("VmHWM") - before < 1.1 * weights
 
 
 def test_a_file_that_changes_after_loading_does_not_reach_the_model(model: Path) -> None:
@@ -118,8 +170,6 @@ def test_a_vocabulary_alone_answers_as_transformers(made: Path, model: Path) -> 
 
 def test_tensors_that_are_stored_once_for_two_names(made: Path, tmp_path: Path) -> None:
     """safetensors hold a shared tensor once; the other name is tied to it when the model is loaded."""
-    import shutil
-
     import torch
     from transformers import T5Config, T5ForSequenceClassification
 

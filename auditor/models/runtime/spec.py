@@ -1,0 +1,34 @@
+"""How a model is opened, as data that goes to another process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from probes.input import Asking, Choose
+from store.records import Profile
+
+LABELS = Choose()
+"""A model is asked for one of its labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSpec:
+    """A model, and how it is opened and asked.
+
+    Attributes:
+        profile: of the model; what is opened are the files that it was made of.
+        device: `cpu`, `cuda:0`, …
+        dtype: `float32`, `bfloat16` or `float16`.
+        max_length: tokens after which an input is cut.
+        asking: what it is asked for: labels, or texts.
+        base: the model that an adapter is for; adapters are not opened yet.
+        whole: an input that would be cut is unscorable instead.
+    """
+
+    profile: Profile
+    device: str
+    dtype: str
+    max_length: int
+    asking: Asking = LABELS
+    base: Profile | None = None
+    whole: bool = True
