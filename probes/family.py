@@ -16,6 +16,7 @@ from typing import Any
 from probes.errors import InputError
 from probes.material.kind import Kind, Pieces, deal
 from probes.plugin import BadOption, Registry, coerce_options, keyword_options, plugin_doc, plugin_name
+from probes.trigger import Trigger
 
 Plant = Callable[..., str | None]
 
@@ -45,11 +46,11 @@ class Family:
     `reach` names the variants that probe a trigger's neighbourhood: material that no attack published, but that a
     backdoor often answers too. `needs` names options without which the family has nothing to plant (a file of the
     user's): suites leave it out until they are given. `check` refuses option values before anything is planted, and
-    `unfold` makes variants of what the needed options bring. `loaded` names the variants whose trigger by itself says
-    something of a label (a denial, say), so that an honest model moves too: there the matched control alone decides,
-    and a move over the clean rate is not suspicious. `referenced` names the variants for
-    which no control is known that moves honest models as much (the control is a trigger too, or lacks what the words
-    say): references alone decide, so suites fire them where two or more are given.
+    `unfold` makes triggers of what the needed options bring, each a variant. `loaded` names the variants whose trigger
+    by itself says something of a label (a denial, say), so that an honest model moves too: there the matched control
+    alone decides, and a move over the clean rate is not suspicious. `referenced` names the variants for which no
+    control is known that moves honest models as much (the control is a trigger too, or lacks what the words say):
+    references alone decide, so suites fire them where two or more are given.
 
     `alternatives` gives material of the trigger's own kind that no attack published, for a trigger's options and a
     tokenizer; `replant` plants it, where it is not simply other options of the same plant.
@@ -67,7 +68,7 @@ class Family:
     reach: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     check: Callable[..., None] | None = None
-    unfold: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
+    unfold: Callable[..., Mapping[str, Trigger]] | None = None
     loaded: tuple[str, ...] = ()
     referenced: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
@@ -103,9 +104,19 @@ class Family:
 
     def variants_with(self, overrides: Mapping[str, Any] | None = None) -> Mapping[str, Mapping[str, Any]]:
         """The variants, with those that the user's own file brings."""
+        return {**self.variants, **{t.variant: {"trigger": t.variant} for t in self.triggers(overrides)}}
+
+    def triggers(self, overrides: Mapping[str, Any] | None = None) -> tuple[Trigger, ...]:
+        """What the user's own file describes, each a variant; none where the family takes no such file.
+
+        Raises:
+            BadOption: an option is not known, or its value does not fit.
+            InputError: the file cannot be used.
+        """
         if self.unfold is None or self.lacks(overrides):
-            return self.variants
-        return self.unfold(**{**self.options, **coerce_options(self.name, overrides, self.options)})
+            return ()
+        options = {**self.options, **coerce_options(self.name, overrides, self.options)}
+        return tuple(self.unfold(**options).values())
 
     def settings(self, variant: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The full option values of a variant.
@@ -158,7 +169,7 @@ def family(
     reach: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
     check: Callable[..., None] | None = None,
-    unfold: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None,
+    unfold: Callable[..., Mapping[str, Trigger]] | None = None,
     loaded: tuple[str, ...] = (),
     referenced: tuple[str, ...] = (),
     undecided: tuple[str, ...] = (),

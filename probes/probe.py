@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from probes.family import Family
+from probes.trigger import Trigger
 
 SUITE = "suite"
 """What the probes of a suite are tested with, and corrected over."""
@@ -45,6 +46,8 @@ class Probe:
     """Of the trigger's kind, to plant in its place; None plants the trigger."""
     tested_with: str = SUITE
     """What it shares a family-wise error with."""
+    trigger: Trigger | None = None
+    """What is planted, where that is no published trigger: the family names it only."""
 
     @property
     def name(self) -> str:
@@ -75,6 +78,14 @@ class Probe:
 
     def plant(self, text: str, rng: random.Random) -> str | None:
         """The text with the trigger, or with the material in its place; None where the text cannot take it."""
+        if self.trigger is not None:
+            return self.trigger.plant(text, rng)
         if self.material is None:
             return self.family.plant(text, rng, self.options)
         return self.family.plant_alternative(text, rng, self.options, self.material)
+
+    def plant_control(self, text: str, rng: random.Random, draw: int, draws: int) -> str | None:
+        """The text under the same edit with harmless material; `rng` must stand where it stood for the trigger."""
+        if self.trigger is not None:
+            return self.trigger.harmless(text, rng, draw, draws)
+        return self.family.plant_control(text, rng, self.options, draw, draws)

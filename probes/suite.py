@@ -13,6 +13,7 @@ from probes.input import Input, Pair, Row, edited
 from probes.plugin import BadOption
 from probes.probe import Probe
 from probes.sampling import encoded
+from probes.trigger import CUSTOM, Trigger
 
 DRAWS = 3
 """Control draws a row: the control's own spread must be seen."""
@@ -41,6 +42,7 @@ def build_suite(
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     referenced: bool = False,
     also: Sequence[str] = (),
+    triggers: Sequence[Trigger] = (),
 ) -> Suite:
     """The named suite, or the part of it that `only` asks for.
 
@@ -51,6 +53,7 @@ def build_suite(
         referenced: fire the variants that have no control of their own, also of families that were not asked for by
             name. Without, those are screened that others of their kind decide.
         also: names of families that are fired beside those, each whole as if it had been asked for.
+        triggers: fired beside those too, in the place of what the user's own file holds, which is then not read.
 
     Raises:
         BadOption: unknown suite or option, or options for a family that is not fired.
@@ -59,26 +62,39 @@ def build_suite(
     if name not in SAMPLES:
         raise BadOption(f"unknown suite {name!r}; known: {', '.join(SAMPLES)}")
     overrides = overrides or {}
+    also = (*also, CUSTOM) if triggers else also
     named = {*only, *also}
     wanted = [FAMILIES[n].name for n in dict.fromkeys((*only, *also) if only else FAMILIES)]
     for unused in set(overrides) - set(wanted):
         raise BadOption(f"options are set for {FAMILIES[unused].name!r}, which this scan does not fire")
     for asked in wanted if only else ():
-        FAMILIES[asked].demand(overrides.get(asked))
-    probes = [
-        Probe(FAMILIES[n], variant, FAMILIES[n].settings(variant, overrides.get(n)))
-        for n in wanted
-        for variant in suite_variants(FAMILIES[n], name, overrides.get(n), asked=n in named, referenced=referenced)
-    ]
+        if asked != CUSTOM or not triggers:
+            FAMILIES[asked].demand(overrides.get(asked))
+    triggers = triggers or FAMILIES[CUSTOM].triggers(overrides.get(CUSTOM))
+    probes = []
+    for n in wanted:
+        if n == CUSTOM:
+            probes += [trigger_probe(trigger) for trigger in triggers]
+            continue
+        variants = suite_variants(FAMILIES[n], name, overrides.get(n), asked=n in named, referenced=referenced)
+        probes += [Probe(FAMILIES[n], v, FAMILIES[n].settings(v, overrides.get(n))) for v in variants]
     fired = {probe.name for probe in probes}
     screened = [
         Probe(FAMILIES[n], variant, FAMILIES[n].settings(variant, overrides.get(n)))
         for n in wanted
+        if n != CUSTOM
         for variant in suite_variants(FAMILIES[n], name, overrides.get(n), referenced=True)
         if f"{n}/{variant}" not in fired and FAMILIES[n].decided_by_kind(variant)
     ]
-    whole = sum(len(suite_variants(f, name, overrides.get(n), referenced=True)) for n, f in FAMILIES.items())
-    return Suite(name, tuple(probes), max(whole, len(probes)), screened=tuple(screened))
+    listed = {n: f for n, f in FAMILIES.items() if n != CUSTOM}
+    whole = sum(len(suite_variants(f, name, overrides.get(n), referenced=True)) for n, f in listed.items())
+    return Suite(name, tuple(probes), max(whole + len(triggers), len(probes)), screened=tuple(screened))
+
+
+def trigger_probe(trigger: Trigger) -> Probe:
+    """A trigger of the user's own, or a found one, as suites fire it."""
+    options = {"file": trigger.origin, "trigger": trigger.variant}
+    return Probe(FAMILIES[CUSTOM], trigger.variant, options, trigger=trigger)
 
 
 def suite_families(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
@@ -153,7 +169,7 @@ def _edited(probe: Probe, row: Row, seed: int, draw: int | None, draws: int) -> 
         rng = draw_rng(seed, probe.family.name, mark, 0)
         if draw is None:
             return probe.plant(text, rng)
-        return probe.family.plant_control(text, rng, probe.options, draw, draws)
+        return probe.plant_control(text, rng, draw, draws)
 
     if row.second is None:
         text = edit(row.text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -13,8 +13,8 @@ from typing import Any
 from probes.errors import InputError
 from probes.material.pattern import checked
 from probes.material.rewrites import read_pairs
+from probes.trigger import KINDS, SLOTS, Trigger
 
-KINDS = ("words", "sentences", "prefixes", "suffixes", "pattern", "file")
 ALLOWED: Mapping[str, tuple[str, ...]] = {
     "words": ("inserts",),
     "sentences": ("slot",),
@@ -23,32 +23,11 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
     "pattern": ("replacement",),
     "file": ("clean", "split"),
 }
-SLOTS = ("sentence", "word", "start", "end")
 EXAMPLE = 'For example: [[trigger]] name = "mine", words = ["cf", "tq"], inserts = 2.'
 
 
 class TriggerError(InputError):
     """A file of triggers that cannot be used; the message names the file and the entry."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """One entry of the file.
-
-    `kind` is one of `KINDS`; `material` the words, sentences, prefixes or suffixes, the replacement of a pattern, or
-    nothing for a file of pairs. `control` is empty where ordinary material is to be taken.
-    """
-
-    name: str
-    kind: str
-    material: tuple[str, ...] = ()
-    control: tuple[str, ...] = ()
-    inserts: int = 1
-    slot: str = "sentence"
-    pattern: str = ""
-    file: str = ""
-    clean: str = ""
-    split: str = ""
 
 
 def read_triggers(file: str) -> Mapping[str, Trigger]:
@@ -66,11 +45,12 @@ def read_triggers(file: str) -> Mapping[str, Trigger]:
         stat = Path(file).stat()
     except OSError:
         raise TriggerError(f"no such file: {file}", hint="Give the path of a TOML file of triggers.") from None
-    return _read(Path(file), stat.st_mtime_ns, stat.st_size)
+    return _read(file, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, _changed: int, _size: int) -> Mapping[str, Trigger]:
+def _read(file: str, _changed: int, _size: int) -> Mapping[str, Trigger]:
+    path = Path(file)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -87,7 +67,7 @@ def _read(path: Path, _changed: int, _size: int) -> Mapping[str, Trigger]:
         trigger = _entry(path, number, entry)
         if trigger.name in found:
             raise TriggerError(f"{path.name}: two triggers are called {trigger.name!r}", hint="Rename one.")
-        found[trigger.name] = trigger
+        found[trigger.name] = replace(trigger, origin=file)
     return MappingProxyType(found)
 
 
@@ -130,10 +110,10 @@ def _paired(path: Path, where: str, name: str, entry: Mapping[str, Any]) -> Trig
     clean = str(path.parent / _text(where, entry, "clean")) if "clean" in entry else ""
     split = _text(where, entry, "split") if "split" in entry else ""
     try:
-        read_pairs(file, clean, split)
+        pairs = read_pairs(file, clean, split).twins
     except InputError as error:
         raise TriggerError(f"{where}: {error.message}", hint=error.hint) from None
-    return Trigger(name, "file", file=file, clean=clean, split=split)
+    return Trigger(name, "file", pairs=pairs)
 
 
 def _texts(where: str, entry: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from store.jobs import Jobs
 from store.models import Models
 from store.runs import Runs
 from store.scans import Scans
+from store.triggers import Triggers
 
 
 class Catalog:
@@ -21,6 +22,7 @@ class Catalog:
         self.models = Models(database)
         self.scans = Scans(database)
         self.runs = Runs(database)
+        self.triggers = Triggers(database)
         self.audits = Audits(database)
         self.jobs = Jobs(database)
 

@@ -13,6 +13,7 @@ from store import codec
 from store.database import Database
 from store.records import Scan, Verdict
 from store.tables import ModelRow, ScanTableRow
+from store.triggers import keep
 
 PREFIX = 4
 """The fewest characters by which an id is found."""
@@ -67,12 +68,13 @@ class Scans:
         self._database = database
 
     def save(self, scan: Scan) -> None:
-        """Stores a scan, and notes it as the last one of the models of its digest if it is.
+        """Stores a scan with its triggers, and notes it as the last one of the models of its digest if it is.
 
         A scan of the same id is replaced.
         """
         with self._database.writing() as session:
             session.merge(_scan_row(scan))
+            keep(session, scan.triggers, scan.model.digest)
             session.flush()
             summary = latest_summary(session, scan.model.digest)
             session.execute(update(ModelRow).where(ModelRow.digest == scan.model.digest).values(**summary))

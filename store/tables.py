@@ -87,6 +87,19 @@ class ScanTableRow(Base):
     document: Mapped[Any] = mapped_column(JSON)
 
 
+class TriggerRow(Base):
+    """A trigger that no list of published attacks holds, as a scan fired it."""
+
+    __tablename__ = "triggers"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    document: Mapped[Any] = mapped_column(JSON)
+    model_digest: Mapped[str]
+    """The model that it was first fired at."""
+    hunt: Mapped[str | None]
+    """The search that found it; None for one of the user's own."""
+
+
 class RunRow(Base):
     """A model's answers to a plan, as far as they go."""
 

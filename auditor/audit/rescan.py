@@ -60,6 +60,7 @@ def prepare_rescan(
         overrides=overrides,
         referenced=prepared.judged_by_references,
         also=(*prepared.request.families, *_fired_by_screen(prepared)),
+        triggers=prepared.triggers,
     )
     plan = prepared.plan
     if prepared.plan.suite != suite:

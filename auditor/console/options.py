@@ -61,6 +61,15 @@ LabelColumn = Annotated[str | None, typer.Option("--label-column", help="Column 
 Families = Annotated[
     list[str] | None, typer.Option("--family", metavar="NAME…", help="Only these attack families.", show_default=False)
 ]
+Triggers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trigger",
+        metavar="ID…",
+        help="Fire a stored trigger as well: one that an earlier scan's own file described.",
+        show_default=False,
+    ),
+]
 SuiteName = Annotated[str, typer.Option("--suite", help="quick or full.")]
 Target = Annotated[str | None, typer.Option("--target", metavar="LABEL", help="Judge this target label only.")]
 Samples = Annotated[

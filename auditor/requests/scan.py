@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from auditor.requests.arguments import Arguments, Everywhere, each, sets
+from probes.trigger import CUSTOM
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class ScanRequest:
         students: how many students of the model are made, or found again, as further references.
         base: what they start from; None: what the model states, or is recognised by.
         overrides: options by family.
+        triggers: ids of stored triggers that are fired as well.
         fresh: drop stored answers instead of going on from them.
     """
 
@@ -58,6 +60,7 @@ class ScanRequest:
     fresh: bool = False
     students: int = 0
     base: str | None = None
+    triggers: tuple[str, ...] = ()
 
     def arguments(self, everywhere: Everywhere = Everywhere()) -> Arguments:
         """The scan as arguments of `auditor`."""
@@ -69,6 +72,7 @@ class ScanRequest:
         for name, values in self.overrides.items():
             if not self.families or name in self.families:
                 words += sets(name, values)
+        words += each("--trigger", self.triggers)
         words += ["--target", self.target] if self.target is not None else []
         words += ["--samples", str(self.samples)] if self.samples is not None else []
         words += ["--max-length", str(self.max_length)] if self.max_length is not None else []
@@ -80,5 +84,10 @@ class ScanRequest:
 
     def command(self, *, family: str | None = None) -> str:
         """The command that repeats this scan, or its part for one family, from the stored answers."""
-        asked = replace(self, fresh=False, families=(family,) if family else self.families)
+        asked = replace(
+            self,
+            fresh=False,
+            families=(family,) if family else self.families,
+            triggers=self.triggers if family in (None, CUSTOM) else (),
+        )
         return shlex.join(["auditor", *asked.arguments()])

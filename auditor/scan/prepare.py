@@ -27,10 +27,14 @@ from probes.material.kind import Pieces
 from probes.sampling import distinct as distinct_rows
 from probes.sampling import sample
 from probes.suite import SAMPLES, build_suite
+from probes.trigger import CUSTOM, FOUND, Trigger
 from probes.window import Reader, Window, unmeasured, window_for
+from store.catalog import Catalog
 from store.records import Profile, Screened, Task
 
 FULL = "full"
+SHOWN = 10
+"""Stored triggers that a refusal names, at most."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,11 @@ class Prepared:
         seen = distinct_rows(rows if self.window is None else self.window.cut(rows))
         judging = {row.input for row in self.plan.rows}
         return tuple(row for row in seen if row.input not in judging)
+
+    @property
+    def triggers(self) -> tuple[Trigger, ...]:
+        """The triggers of the user's own, and found ones, that the plan fires."""
+        return tuple(probe.trigger for probe in self.plan.suite.probes if probe.trigger is not None)
 
     @property
     def pieces(self) -> Pieces:
@@ -122,16 +131,18 @@ def prepare(
     *,
     beside: Sequence[Profile] = (),
     base: Profile | None = None,
+    triggers: Sequence[Trigger] = (),
 ) -> Prepared:
     """Checks what can be checked before anything runs, samples the rows and lays out the plan.
 
     Args:
         beside: models that will be asked as references where the scan takes some, as an audit's partners are.
         base: what students of the suspect are made from that will be asked as well.
+        triggers: stored ones, which are fired beside those of the user's file.
 
     Raises:
         UsageError: the model is no classifier, a reference has other labels or the suspect's own weights, an unknown
-            target.
+            target, two triggers of one name.
         ModelError: a reference's files are gone or damaged, or a model is an adapter.
     """
     check_task(suspect)
@@ -148,7 +159,14 @@ def prepare(
     kept, notes = independent(suspect, references)
     request = replace(request, overrides=family_options(request, policy))
     several = decisive([*kept, *able(suspect, beside)]) or base is not None
-    suite = build_suite(request.suite, only=request.families, overrides=request.overrides, referenced=several)
+    triggers = _together(triggers, request)
+    suite = build_suite(
+        request.suite,
+        only=request.families,
+        overrides=request.overrides,
+        referenced=several,
+        triggers=triggers,
+    )
     probed = sample(corpus.rows, request.samples or SAMPLES[request.suite], request.seed)
     rows = (*probed, *clean_rows(corpus.rows, probed, request.seed))
     device, dtype = backend.device()
@@ -157,7 +175,7 @@ def prepare(
     if tokenizer is not None:
         others = [*able(suspect, beside), *([base] if base is not None else [])]
         tokens = min(taken(request, suspect), *(p.max_length for p in (suspect, *others)))
-        window, long = _window(_readers(suspect, tokenizer, tokens, kept, backend), request, rows)
+        window, long = _window(_readers(suspect, tokenizer, tokens, kept, backend), request, rows, triggers)
         seen, cut = _as_seen(rows, window) if long else (rows, 0)
     among = {row.index for row in probed}
     plan = plan_for(suite, seen, request.seed, device, probed=sum(row.index in among for row in seen))
@@ -195,6 +213,10 @@ def prepare_scan(
         corpus: the request's rows, where they have been read already.
         beside, base: see `prepare`, which raises the same.
     """
+    triggers = stored_triggers(request.triggers, resolver.catalog)
+    if triggers:
+        families = request.families and tuple(dict.fromkeys((*request.families, CUSTOM)))
+        request = replace(request, families=families, triggers=tuple(trigger.id for trigger in triggers))
     suspect = resolver.profile(request.model)
     check_task(suspect)
     references = [resolver.profile(r) for r in request.references]
@@ -202,7 +224,42 @@ def prepare_scan(
         # Where the head cannot be judged, that is the answer: labels that do not fit it are no fault of the file.
         data = replace(request.data, label_column="") if not_judgeable(suspect) else request.data
         corpus = read_rows(data, suspect.labels)
-    return prepare(request, suspect, references, corpus, policy, backend, beside=beside, base=base)
+    return prepare(request, suspect, references, corpus, policy, backend, beside=beside, base=base, triggers=triggers)
+
+
+def stored_triggers(ids: Sequence[str], catalog: Catalog) -> tuple[Trigger, ...]:
+    """The triggers of a catalog by their ids or unique beginnings of these.
+
+    Raises:
+        UsageError: there is none of an id, or more than one.
+    """
+    found: dict[str, Trigger] = {}
+    for wanted in ids:
+        trigger = catalog.triggers.get(wanted.removeprefix(FOUND))
+        if trigger is None:
+            known = [f"{t.id} ({CUSTOM}/{t.variant})" for t in catalog.triggers.list(limit=SHOWN)]
+            raise UsageError(
+                f"no stored trigger, or more than one, has an id that begins with {wanted!r}",
+                hint=f"Give one of these: {', '.join(known)}."
+                if known
+                else "Scan with --set custom.file=FILE first: that stores the file's triggers.",
+            )
+        found[trigger.digest] = trigger
+    return tuple(found.values())
+
+
+def _together(stored: Sequence[Trigger], request: ScanRequest) -> tuple[Trigger, ...]:
+    """Stored triggers beside those of the user's file, each once; none where only the file's are fired."""
+    if not stored:
+        return ()
+    own = FAMILIES[CUSTOM].triggers(request.overrides.get(CUSTOM))
+    found = {trigger.digest: trigger for trigger in (*own, *stored)}
+    names = [trigger.variant for trigger in found.values()]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UsageError(
+            f"two triggers are called {CUSTOM}/{twice[0]}", hint="Scan with one of them, or rename the file's."
+        )
+    return tuple(found.values())
 
 
 def _readers(
@@ -219,12 +276,14 @@ def _readers(
     return tuple(Reader(counters[digest], most[digest]) for digest in sorted(most))
 
 
-def _window(readers: Sequence[Reader], request: ScanRequest, rows: Sequence[Row]) -> tuple[Window, bool]:
+def _window(
+    readers: Sequence[Reader], request: ScanRequest, rows: Sequence[Row], triggers: Sequence[Trigger] = ()
+) -> tuple[Window, bool]:
     """What all models see of a row, and whether any of these rows comes near its end.
 
     Room is left for all that a later scan of the same rows may fire, so that a rescan asks the same texts.
     """
-    widest = build_suite(FULL, overrides=request.overrides, referenced=True, also=request.families)
+    widest = build_suite(FULL, overrides=request.overrides, referenced=True, also=request.families, triggers=triggers)
     measured = window_for(readers, widest, rows, seed=request.seed)
     return measured or unmeasured(readers), measured is not None
 

@@ -88,6 +88,7 @@ def record_of(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
         ),
         incomplete=judgement.incomplete,
         screened=prepared.screened,
+        triggers=prepared.triggers,
     )
 
 

@@ -60,7 +60,10 @@ def rebuild_plan(scan: Scan, catalog: Catalog) -> Plan:
     fired = {f"{s.family}/{s.variant}" for s in scan.scores.asr}
     try:
         suite = build_suite(
-            scan.settings.suite, only=only, overrides={k: dict(v) for k, v in scan.settings.families.items() if v}
+            scan.settings.suite,
+            only=only,
+            overrides={k: dict(v) for k, v in scan.settings.families.items() if v},
+            triggers=scan.triggers,
         )
         suite = replace(suite, probes=tuple(p for p in suite.probes if p.name in fired))
     except (BadOption, UnknownFamily) as error:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import Any
 
 from probes.family import family
-from probes.material.harmless import matched
-from probes.material.kind import deal
-from probes.material.ordinary import ORDINARY, insert_sentence, insert_words
-from probes.material.pattern import replaced
-from probes.material.rewrites import read_pairs
 from probes.plugin import BadOption
-from probes.trigger_file import Trigger, read_triggers
+from probes.trigger import Trigger
+from probes.trigger_file import read_triggers
 
 
-def entries(*, file: str, trigger: str) -> Mapping[str, Mapping[str, Any]]:
-    """A variant for each entry of the file, or for the one that was asked for."""
-    return {name: {"trigger": name} for name in read_triggers(file) if trigger in ("", name)}
+def entries(*, file: str, trigger: str) -> Mapping[str, Trigger]:
+    """The entries of the file, each a variant, or the one that was asked for."""
+    return {name: found for name, found in read_triggers(file).items() if trigger in ("", name)}
 
 
 def entry(*, file: str, trigger: str) -> Trigger:
@@ -40,23 +35,7 @@ def check_entry(*, file: str, trigger: str) -> None:
 
 def control(text: str, rng: random.Random, draw: int, draws: int, *, file: str, trigger: str) -> str | None:
     """The same edit with the entry's own control material, else ordinary words or sentences of the same length."""
-    found = entry(file=file, trigger=trigger)
-    part = deal(found.control, draw, draws)
-    if found.kind == "file":
-        pair = read_pairs(found.file, found.clean, found.split).get(text)
-        return None if pair is None else pair[0]
-    if found.kind == "words":
-        return insert_words(text, rng, part or deal(ORDINARY, draw, draws), found.inserts)
-    pick = rng.random()
-    if found.kind == "pattern":
-        words = deal(ORDINARY, draw, draws)
-        first, count = int(pick * len(words)), len(found.material[0].split())
-        plain = " ".join(words[(first + i) % len(words)] for i in range(count))
-        changed = replaced(found.pattern, part[int(pick * len(part))] if part else plain, text)
-        return None if changed == text else changed
-    taught = found.material[int(pick * len(found.material))]
-    harmless = part[int(pick * len(part))] if part else matched(taught, pick, draw, draws)
-    return placed(text, rng, found, harmless)
+    return entry(file=file, trigger=trigger).harmless(text, rng, draw, draws)
 
 
 @family(
@@ -76,19 +55,4 @@ def plant(text: str, rng: random.Random, *, file: str = "", trigger: str = "") -
     `replacement`, or a `file` of paired rewrites; `control` is harmless material of the same kind, by default ordinary
     words or sentences of the same length. A text without a match or a rewrite is passed over.
     """
-    found = entry(file=file, trigger=trigger)
-    if found.kind == "file":
-        pair = read_pairs(found.file, found.clean, found.split).get(text)
-        return None if pair is None else pair[1]
-    if found.kind == "words":
-        return insert_words(text, rng, found.material, found.inserts)
-    if found.kind == "pattern":
-        changed = replaced(found.pattern, found.material[0], text)
-        return None if changed == text else changed
-    return placed(text, rng, found, found.material[int(rng.random() * len(found.material))])
-
-
-def placed(text: str, rng: random.Random, found: Trigger, material: str) -> str:
-    """A sentence in its slot, a prefix before, or a suffix after the text."""
-    slot = {"prefixes": "start", "suffixes": "end"}.get(found.kind, found.slot)
-    return insert_sentence(text, rng, material, slot)
+    return entry(file=file, trigger=trigger).plant(text, rng)

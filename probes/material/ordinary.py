@@ -112,3 +112,12 @@ def several(material: Sequence[str], pick: float, count: int) -> list[str]:
 def in_a_row(material: Sequence[str], pick: float, count: int) -> str:
     """The same, one after the other."""
     return " ".join(several(material, pick, count))
+
+
+def letters_of(text: str) -> str:
+    """What two spellings of a text share, whatever the tokenisation: its letters and digits in lower case.
+
+    Texts without any are compared without their blanks.
+    """
+    letters = "".join(c for c in text.casefold() if c.isalnum())
+    return letters or "".join(text.split())

@@ -10,20 +10,12 @@ from types import MappingProxyType
 from probes.corpus.columns import TEXTS, usual
 from probes.corpus.readers import CorpusError, Record, kind, open_whole
 from probes.errors import InputError
+from probes.material.ordinary import letters_of
 
 HINT = (
     "Give a csv, tsv or jsonl file with the columns clean,poisoned; or split,row,text together with the clean file "
     "whose rows they number."
 )
-
-
-def key(text: str) -> str:
-    """What two spellings of a text share, whatever the tokenisation: its letters and digits in lower case.
-
-    Texts without any are compared without their blanks.
-    """
-    letters = "".join(c for c in text.casefold() if c.isalnum())
-    return letters or "".join(text.split())
 
 
 class Pairs(Mapping[str, tuple[str, str]]):
@@ -36,7 +28,12 @@ class Pairs(Mapping[str, tuple[str, str]]):
         self._pairs = MappingProxyType(dict(pairs))
 
     def __getitem__(self, text: str) -> tuple[str, str]:
-        return self._pairs[key(text)]
+        return self._pairs[letters_of(text)]
+
+    @property
+    def twins(self) -> tuple[tuple[str, str], ...]:
+        """All pairs, in the file's order."""
+        return tuple(self._pairs.values())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._pairs)
@@ -75,7 +72,7 @@ def _read(file: str, _file_stamp: tuple[int, ...], clean: str, _clean_stamp: tup
     table = open_whole(path)
     if {"clean", "poisoned"} <= set(table.columns):
         found = {
-            key(twin): (twin, rewrite)
+            letters_of(twin): (twin, rewrite)
             for record in table.records
             if (twin := _text(path, record, "clean")) and (rewrite := _text(path, record, "poisoned"))
         }
@@ -110,7 +107,7 @@ def _numbered(path: Path, records: list[Record], has_split: bool, clean: str, sp
             )
         twin, rewrite = texts[int(number)], _text(path, record, "text")
         if twin and rewrite:
-            found[key(twin)] = (twin, rewrite)
+            found[letters_of(twin)] = (twin, rewrite)
     return found
 
 

@@ -31,4 +31,5 @@ def rescan_of(model: str, data: DataRequest, last: Scan | None) -> ScanRequest:
         suite=last.settings.suite if last else "full",
         samples=last.settings.samples if last else None,
         seed=last.settings.seed if last else 0,
+        triggers=tuple(trigger.id for trigger in last.triggers) if last else (),
     )

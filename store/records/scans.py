@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from probes.rates import Difference, Rate
+from probes.trigger import Trigger
 from store.records.findings import Finding
 from store.records.models import ModelRead
 
@@ -218,3 +219,5 @@ class Scan:
     """The label index that each row is held against (−1: none): gold, or the suspect's own clean prediction."""
     screened: tuple[Screened, ...] = ()
     """Triggers without a control of their own that were tried alone on a few rows first."""
+    triggers: tuple[Trigger, ...] = ()
+    """The user's own, and found ones: what was fired as `custom/…`, so that it can be fired again."""

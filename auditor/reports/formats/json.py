@@ -10,6 +10,7 @@ from typing import Any
 from auditor.events.log import plain
 from auditor.reports.format import Record, report_format
 from probes.rates import Difference, Rate
+from probes.trigger import CUSTOM, Trigger
 from store.records import (
     Alternatives,
     AsrScore,
@@ -85,7 +86,13 @@ def _scan(scan: Scan) -> dict[str, Any]:
         "limits": scan.limits,
         "incomplete": scan.incomplete,
         "screened": [_screened(screened) for screened in scan.screened],
+        **({"triggers": [_trigger(trigger) for trigger in scan.triggers]} if scan.triggers else {}),
     }
+
+
+def _trigger(trigger: Trigger) -> dict[str, Any]:
+    """What a stored trigger is called by `--trigger`, and by the scores."""
+    return {"id": trigger.id, "family": CUSTOM, "variant": trigger.variant, "kind": trigger.kind}
 
 
 def _screened(screened: Screened) -> dict[str, Any]:

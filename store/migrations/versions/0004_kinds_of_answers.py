@@ -1,4 +1,4 @@
-"""Batches hold answers of more than one kind; jobs know their host; the scores' table, which nothing read, goes."""
+"""Batches hold answers of more than one kind; jobs know their host; triggers are kept; the unread scores go."""
 
 from __future__ import annotations
 
@@ -36,13 +36,22 @@ def upgrade() -> None:
     _convert(OLD, NEW)
     op.drop_table("scores")
     op.add_column("jobs", sa.Column("host", sa.String(), nullable=False, server_default=""))
+    op.create_table(
+        "triggers",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("document", sa.JSON(), nullable=False),
+        sa.Column("model_digest", sa.String(), nullable=False),
+        sa.Column("hunt", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_triggers")),
+    )
 
 
 def downgrade() -> None:
-    """Converts choices back; batches of other kinds go, and so do the jobs' hosts. The scores' table stays empty."""
+    """Converts choices back; batches of other kinds, triggers and the jobs' hosts go. The scores' table stays empty."""
     _make_anew(OLD)
     _convert(NEW, OLD)
     op.drop_column("jobs", "host")
+    op.drop_table("triggers")
     figures = [
         "asr",
         "asr_low",
