@@ -24,7 +24,7 @@ from auditor.merge.recipe import Measured, Recipe
 from auditor.models.files.fingerprint import digest_of_files, hash_file
 from auditor.models.files.origin import CARD, MANIFEST
 from auditor.models.files.profile import read_profile
-from auditor.models.files.safetensors import read_json
+from auditor.models.files.untrusted import read_json
 from auditor.settings import statistics_cache
 from store.catalog import Catalog
 from store.records import Profile

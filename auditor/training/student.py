@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from auditor.errors import ModelError, UsageError
 from auditor.events import Event, Progress, Stage, Warned
-from auditor.models.runtime.capabilities import Target
+from auditor.models.runtime.capabilities import Chooses
 from auditor.training.loop import Training
 from auditor.training.split import LEAST, Split
 from auditor.training.train import fine_tune
@@ -60,7 +60,7 @@ def gold_lesson(split: Split, labels: Sequence[str]) -> Lesson:
     return Lesson(tuple(labels), split.taught, split.held, split.left_out)
 
 
-def ask_teacher(teacher: Target, split: Split, name: str) -> Generator[Event, None, Lesson]:
+def ask_teacher(teacher: Chooses, split: Split, name: str) -> Generator[Event, None, Lesson]:
     """Asks a model for its answers to the rows, which are then what is to be learnt; rows that it cannot score are
     left out.
 

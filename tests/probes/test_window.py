@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from probes.cases import Role
-from probes.input import Input, Row, Text
+from probes.input import Input, Row, Text, texts
 from probes.suite import build_suite, probe_cases
 from probes.window import Reader, Window, window_for
 
@@ -21,8 +21,8 @@ class Words:
     characters: int = 0
 
     def count(self, asks: Sequence[Input]) -> list[int]:
-        self.characters += sum(len(text) for ask in asks for text in ask if text)
-        return [1 + sum(1 + self._tokens(text) for text in ask if text is not None) for ask in asks]
+        self.characters += sum(len(text) for ask in asks for text in texts(ask))
+        return [1 + sum(1 + self._tokens(text) for text in texts(ask)) for ask in asks]
 
     def _tokens(self, text: str) -> int:
         return sum(-(-len(word) // self.size) for word in text.split())

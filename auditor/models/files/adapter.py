@@ -18,7 +18,8 @@ from typing import Any
 
 from auditor.errors import ModelError
 from auditor.models.files.adapter_rules import refuse_config
-from auditor.models.files.safetensors import StoredTensor, read_header, read_json
+from auditor.models.files.safetensors import StoredTensor, read_header
+from auditor.models.files.untrusted import read_json
 from store.records import Profile, Task
 
 ADAPTER_CONFIG = "adapter_config.json"

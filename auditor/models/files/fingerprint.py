@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import ModelError
-from auditor.models.files.safetensors import read_json
+from auditor.models.files.untrusted import read_json
 from store.records import TensorInfo
 
 VOCABULARIES = (

@@ -9,7 +9,7 @@ from typing import Any
 
 from auditor.errors import ModelError
 from auditor.models.files.profile import read_card
-from auditor.models.files.safetensors import read_json
+from auditor.models.files.untrusted import read_json
 from store.records import Profile
 
 CARD = "README.md"

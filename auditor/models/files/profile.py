@@ -15,15 +15,8 @@ from auditor.models.files.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, ARCHIT
 from auditor.models.files.cache import models_below
 from auditor.models.files.checkpoint import head_of, refuse_quantised, refuse_wrapped
 from auditor.models.files.labels import LabelNames, read_labels
-from auditor.models.files.safetensors import (
-    DTYPE_BITS,
-    Weights,
-    find_weights,
-    is_plain_name,
-    read_header,
-    read_json,
-    refuse_code,
-)
+from auditor.models.files.safetensors import DTYPE_BITS, Weights, find_weights, read_header
+from auditor.models.files.untrusted import is_plain_name, read_json, refuse_code
 from auditor.models.files.weight_sets import is_weights, names_in, refuse_folded
 from store.records import ModelRead, ModelRef, Profile, Task, TensorInfo
 

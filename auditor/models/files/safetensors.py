@@ -9,28 +9,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, TypeGuard
+from typing import IO, TypeGuard
 
 from auditor.errors import ModelError, UsageError
 from auditor.models.files.cache import listed
+from auditor.models.files.untrusted import AGAIN, is_plain_name, listed_few, read_json, unique
 from auditor.models.files.weight_sets import OTHER_FORMATS, is_weights, names_in, refuse_folded, weights_beside
 from store.records import TensorInfo
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 MAX_HEADER = 100_000_000
-MAX_JSON = 200_000_000
 DTYPE_BITS: Mapping[str, int] = {
     "BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "U32": 32, "I32": 32, "U64": 64, "I64": 64,
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "C64": 64,
     "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
     "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
-
-_AGAIN = "Fetch or copy the file again, and compare its size with the original's."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +52,6 @@ class Weights:
     tensors: tuple[TensorInfo, ...]
     index: str | None = None
     notes: tuple[str, ...] = ()
-
-
-def read_json(path: Path, *, limit: int = MAX_JSON) -> dict[str, Any]:
-    """A JSON object from an untrusted file.
-
-    Raises:
-        ModelError: unreadable, too large, not UTF-8, not JSON, not an object, or with a key given twice.
-    """
-    try:
-        size = path.stat().st_size
-        if size > limit:
-            raise ModelError(f"{path.name} is {size:,} bytes long, more than any file of its kind: {path}")
-        found = json.loads(path.read_bytes().decode("utf-8"), object_pairs_hook=_unique)
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is damaged: not JSON ({error})", hint=_AGAIN) from None
-    if not isinstance(found, dict):
-        raise ModelError(f"{path} is damaged: a JSON object is expected", hint=_AGAIN)
-    return found
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object's members. Two readers may differ in which of two equal keys they take, so there must be none."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is given twice")
-    return found
 
 
 def read_header(path: Path) -> tuple[StoredTensor, ...]:
@@ -125,7 +95,7 @@ def parse_head(path: Path, head: bytes, size: int) -> tuple[StoredTensor, ...]:
     """
     raw, start = head[8:], len(head)
     try:
-        header = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
+        header = json.loads(raw.decode("utf-8"), object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"its header is not JSON ({error})") from None
     if not isinstance(header, dict):
@@ -165,7 +135,7 @@ def _counts(value: object) -> TypeGuard[list[int]]:
 
 
 def _damaged(path: Path, what: str) -> ModelError:
-    return ModelError(f"{path} is damaged: {what}", hint=_AGAIN)
+    return ModelError(f"{path} is damaged: {what}", hint=AGAIN)
 
 
 def find_weights(directory: Path) -> Weights:
@@ -209,13 +179,13 @@ def _refuse_without_weights(directory: Path, names: list[str]) -> None:
     here = [n for n in loose if "/" not in n]
     if here:
         raise ModelError(
-            f"{directory} has {_listed(here)}, but neither {WEIGHTS} nor {INDEX}",
+            f"{directory} has {listed_few(here)}, but neither {WEIGHTS} nor {INDEX}",
             hint=f"Rename a single weight file to {WEIGHTS}; a model in several files needs its {INDEX}.",
         )
     other = [n for n in names if n.endswith(OTHER_FORMATS) and is_weights(n) and "/" not in n]
     if other:
         raise ModelError(
-            f"{directory} has its weights only as {_listed(other)}; only safetensors are read, since opening other "
+            f"{directory} has its weights only as {listed_few(other)}; only safetensors are read, since opening other "
             "formats may run code",
             hint="Ask for a safetensors version, or convert it where running its code does no harm: load it with "
             "transformers there and call save_pretrained(directory), which writes model.safetensors.",
@@ -223,7 +193,7 @@ def _refuse_without_weights(directory: Path, names: list[str]) -> None:
     if loose:
         folder = loose[0].partition("/")[0]
         raise UsageError(
-            f"{directory} holds no weights itself; {_listed(loose)} lies in a subfolder",
+            f"{directory} holds no weights itself; {listed_few(loose)} lies in a subfolder",
             hint=f"Give {directory / folder}, if config.json and the tokenizer lie there too.",
         )
 
@@ -232,7 +202,7 @@ def _places(index: Path) -> dict[str, str]:
     """An index's map of tensor names to files."""
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not places or not all(isinstance(v, str) for v in places.values()):
-        raise ModelError(f"{index} is damaged: it has no weight_map of names to files", hint=_AGAIN)
+        raise ModelError(f"{index} is damaged: it has no weight_map of names to files", hint=AGAIN)
     return places
 
 
@@ -254,73 +224,15 @@ def _sharded(directory: Path) -> Weights:
             info = tensor.info
             if info.name in found:
                 raise ModelError(
-                    f"{directory}: tensor {info.name!r} is in {found[info.name][0]} and in {name}", hint=_AGAIN
+                    f"{directory}: tensor {info.name!r} is in {found[info.name][0]} and in {name}", hint=AGAIN
                 )
             found[info.name] = (name, info)
     for tensor_name, name in places.items():
         if found.get(tensor_name, ("",))[0] != name:
             raise ModelError(
-                f"{directory}: tensor {tensor_name!r} is not in {name}, where {INDEX} says it is", hint=_AGAIN
+                f"{directory}: tensor {tensor_name!r} is not in {name}, where {INDEX} says it is", hint=AGAIN
             )
     stray = sorted(found.keys() - places.keys())
     if stray:
-        raise ModelError(
-            f"{directory}: tensor {stray[0]!r} is in {found[stray[0]][0]}, but not in {INDEX}", hint=_AGAIN
-        )
+        raise ModelError(f"{directory}: tensor {stray[0]!r} is in {found[stray[0]][0]}, but not in {INDEX}", hint=AGAIN)
     return Weights(tuple(files), tuple(found[n][1] for n in sorted(found)), INDEX)
-
-
-def is_plain_name(name: str) -> bool:
-    """Is it a file's name inside one directory, on every system?"""
-    return bool(name) and name not in {".", ".."} and not set(name) & set("/\\:\0") and name == Path(name).name
-
-
-def refuse_code(path: Path, settings: Mapping[str, Any]) -> None:
-    """Refuses a config (of a model or of a tokenizer) that asks for code which is not part of transformers.
-
-    `auto_map` names Python files of the model's own; an attention or expert implementation with a slash is a compiled
-    kernel fetched from the hub.
-
-    Raises:
-        ModelError: it does.
-    """
-    for key, value in _members(settings):
-        if key == "auto_map" and value:
-            raise ModelError(
-                f"{path} wants to run its own code (auto_map: {_code_of(value)}); that is never done",
-                hint="Audit a version of an architecture that transformers has itself, without auto_map.",
-            )
-        kernel = key.removeprefix("_") in {"attn_implementation", "experts_implementation"}
-        if kernel and any("/" in name for name in _strings(value)):
-            raise ModelError(
-                f"{path} wants to run a kernel from the hub ({key}: {value!r}); that is never done",
-                hint=f"Remove {key} from a copy of the file, if you trust the rest.",
-            )
-
-
-def _members(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every key of a JSON value and of the values in it. The parser has bounded the depth."""
-    waiting = [value]
-    while waiting:
-        current = waiting.pop()
-        if isinstance(current, Mapping):
-            yield from current.items()
-            waiting.extend(current.values())
-        elif isinstance(current, list):
-            waiting.extend(current)
-
-
-def _strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    return [v for _, v in _members(value) if isinstance(v, str)] if isinstance(value, Mapping) else []
-
-
-def _code_of(value: Any) -> str:
-    names = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
-    return _listed([str(n) for n in names])
-
-
-def _listed(names: list[str], most: int = 3) -> str:
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -44,7 +44,7 @@ class LoadedModel(Protocol):
         ...
 
 
-class Target(LoadedModel, Protocol):
+class Chooses(LoadedModel, Protocol):
     """A model that gives one of its labels to an input."""
 
     @property

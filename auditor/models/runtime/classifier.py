@@ -28,7 +28,7 @@ DIGITS = 6
 
 
 class Classifier:
-    """A loaded classifier; implements `auditor.models.runtime.capabilities.Target`.
+    """A loaded classifier; implements `auditor.models.runtime.capabilities.Chooses`.
 
     Args:
         model: a sequence classifier of transformers on its device, in evaluation mode.

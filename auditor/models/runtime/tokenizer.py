@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.errors import ModelError
 from auditor.models.files.fingerprint import VOCABULARIES, has_tokenizer
-from auditor.models.files.safetensors import read_json
+from auditor.models.files.untrusted import read_json
 from auditor.models.runtime.packing import fill_of
 from auditor.models.runtime.quiet import quiet
 from auditor.models.runtime.verified import small_files, unloadable

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from auditor.events import BatchAnswered, Event, Progress, RunNoted, RunOpened
-from auditor.models.runtime.capabilities import Target
+from auditor.models.runtime.capabilities import Chooses
 from auditor.models.runtime.load import load_model
 from auditor.models.runtime.spec import LoadSpec
 from auditor.scan.execution.head import MULTI_LABEL, ROWS, is_multi_label
@@ -35,9 +35,9 @@ class LocalExecutor:
         keeps: the model that was opened last stays open until another one is asked, or until `close`.
     """
 
-    open_model: Callable[[LoadSpec], Target] = load_model
+    open_model: Callable[[LoadSpec], Chooses] = load_model
     keeps: bool = False
-    _open: tuple[LoadSpec, Target] | None = field(default=None, init=False)
+    _open: tuple[LoadSpec, Chooses] | None = field(default=None, init=False)
 
     def run(self, plan: Plan, load: LoadSpec, run: Run, role: Role) -> Generator[Event, None, Answered]:
         """See `Executor.run`. The model is closed when the last batch is answered, and when the generator is closed."""
@@ -48,7 +48,7 @@ class LocalExecutor:
         answered: list[AnswerBatch] = []
         notes = run.notes
         said: tuple[str, ...] = ()
-        target: Target | None = None
+        target: Chooses | None = None
         try:
             for number, (start, stop) in enumerate(plan.batches):
                 batch = stored.get(number)
@@ -77,7 +77,7 @@ class LocalExecutor:
             self._open[1].close()
             self._open = None
 
-    def _opened(self, load: LoadSpec) -> Target:
+    def _opened(self, load: LoadSpec) -> Chooses:
         if not self.keeps:
             return self.open_model(load)
         if self._open is None or self._open[0] != load:

@@ -19,7 +19,7 @@ from auditor.scan.prepare import prepare
 from auditor.session import Session
 from auditor.settings import Settings
 from probes.corpus import Corpus
-from probes.input import Pair
+from probes.input import Pair, length, texts
 from probes.sampling import sample
 from store.engine import open_catalog
 from store.records import Verdict
@@ -190,7 +190,7 @@ def test_ten_thousand_words_cost_what_a_thousand_do(session: Session, victim: Pa
     monkeypatch.setattr(
         ModelTokenizer,
         "count",
-        lambda self, asks: (read.append(sum(len(t) for ask in asks for t in ask if t)), count(self, asks))[1],
+        lambda self, asks: (read.append(sum(len(t) for ask in asks for t in texts(ask))), count(self, asks))[1],
     )
     costs = []
     for words in (1_000, 10_000):
@@ -200,7 +200,7 @@ def test_ten_thousand_words_cost_what_a_thousand_do(session: Session, victim: Pa
             ScanRequest(str(victim), families=("badnet",)),
             session.profile(str(victim)), [], corpus, Policy(), session.backend,
         )  # fmt: skip
-        costs.append((sum(read), sum(len(ask.text) for ask in made.plan.inputs)))
+        costs.append((sum(read), sum(map(length, made.plan.inputs))))
     assert costs[1][0] <= 1.2 * costs[0][0], "characters that are tokenised to cut"
     assert costs[1][1] <= 1.2 * costs[0][1], "characters that are asked"
 

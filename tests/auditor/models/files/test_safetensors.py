@@ -9,7 +9,8 @@ import pytest
 
 from auditor.errors import ModelError, UsageError
 from auditor.models.files.profile import read_profile
-from auditor.models.files.safetensors import INDEX, find_weights, read_header, read_json
+from auditor.models.files.safetensors import INDEX, find_weights, read_header
+from auditor.models.files.untrusted import read_json
 
 
 def write(path: Path, header: object, data: bytes = b"", length: int | None = None) -> Path:
