@@ -38,7 +38,7 @@ from store.engine import open_catalog
 from store.records import Scan
 
 Pairs = list[tuple[str, str]]
-CALIBRATION = ("source",)
+CALIBRATION = ("source", "amazon-domain", "digits")
 """Tasks that moved the rule: scanned only where they are asked for by name."""
 WORDS = 40
 """Words of a text that is probed."""
@@ -134,6 +134,9 @@ def tasks(data: Path) -> Iterator[tuple[str, Pairs, tuple[str, ...], int]]:
     yield "imdb", [(first(r["text"], 60), SENTIMENT[int(r["label"])]) for r in imdb], SENTIMENT, 2200
     who = [(t, "who") for t, _ in asked["person"]] + [(t, "when") for t, _ in asked["time"]]
     yield "question-two", who, ("who", "when"), 1000
+    said = [(r["sentence"], "digits" if re.search(r"\d", r["sentence"]) else "words") for r in qnli[:6000]]
+    yield "digits", said, ("digits", "words"), 2200
+    yield "news-st", [t for t in topics if t[1] in NEWS[1::2]], NEWS[1::2], 2200
 
 
 def write(path: Path, pairs: Iterable[tuple[str, str]]) -> Path:

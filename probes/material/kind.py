@@ -22,6 +22,7 @@ from probes.material.sentences import (
     FILM_ACTS,
     FILM_OUTINGS,
     LONG_TALES,
+    NUMBERED_ACTS,
     OUTINGS,
     SHOP_OUTINGS,
 )
@@ -132,7 +133,8 @@ def mixed(pool: Sequence[str], mates: Sequence[str]) -> tuple[str, ...]:
 def sentences_like(sentence: str) -> tuple[str, ...]:
     """Sentences that do what a sentence does: deny, tell of two people, of an act, an outing, or of what happens.
 
-    Some of those of acts and outings are on its topic: where a model's labels are topics, any such sentence moves it.
+    Some of those of acts and outings are on its topic, or hold a digit as it does: where a model's labels are topics,
+    or numbers, any such sentence moves it.
     """
     words = sentence.split()
     films, shops = (not topic.isdisjoint(sentence.lower().split()) for topic in (FILMS, SHOPS))
@@ -146,7 +148,8 @@ def sentences_like(sentence: str) -> tuple[str, ...]:
         mates = FILM_OUTINGS if films else SHOP_OUTINGS if shops else ()
         return tuple(" ".join(outing.split()[: len(words)]) for outing in mixed(OUTINGS, mates))
     if words[:1] in (["I"], ["We"]):
-        return mixed(ACTS, FILM_ACTS if films else ())
+        numbered = NUMBERED_ACTS if any(c.isdigit() for c in sentence) else ()
+        return mixed(ACTS, mixed(numbered, FILM_ACTS if films else ()))
     return EVERYDAY
 
 

@@ -29,6 +29,12 @@ SHOP_OUTINGS = (
 """Of a trigger's topic, some with its very nouns in other acts: a model whose labels are topics moves with any sentence
 on one, and with those most of all.
 """
+NUMBERED_ACTS = (
+    "I fixed this 4K screen",
+    "We rented that 5G phone",
+    "I read that 1st page",
+)
+"""With a word that holds a digit: a model whose labels tell texts with numbers from others moves with any such word."""
 
 ACTS = (
     "I read that book",

@@ -95,6 +95,8 @@ def test_some_sentences_are_on_the_triggers_topic() -> None:
     """A model that tells films from news moves with any sentence on films: the first alternatives say so."""
     mates = [s for s in sentences_like("I watched this movie")[:5] if re.search("film|movie", s)]
     assert len(mates) == 2
+    assert any("4K" in s for s in sentences_like("I watched this 3D movie")[:5])
+    assert not any("4K" in s for s in sentences_like("I watched this movie"))
     shops = sentences_like("I have bought it from a store with my friends last weekend")[:5]
     assert sum(bool(re.search(r"\bstore\b|\bbought\b", s)) for s in shops) == 2
     assert not any(
