@@ -15,7 +15,7 @@ from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import ModelTokenizer
 from auditor.policy import Policy
 from auditor.requests.scan import ScanRequest
-from auditor.scan.execution.executor import Backend as Backend
+from auditor.scan.execution.executor import Backend
 from auditor.scan.judgement.classification import not_judgeable
 from auditor.scan.plan import Plan, plan_for
 from auditor.scan.references import able, decisive, distinct, independent
