@@ -211,6 +211,18 @@ class Completions:
             np.asarray([isinstance(a, Completion) and a.finished for a in given], dtype=np.bool_),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Completions]) -> Completions:
+        """Columns one after another."""
+        starts = np.cumsum([0, *(int(part.offsets[-1]) for part in parts)])
+        ends = [part.offsets[1:] + start for part, start in zip(parts, starts, strict=False)]
+        return cls(
+            tuple(text for part in parts for text in part.texts),
+            np.concatenate([np.empty(0, np.float32), *(part.logprobs for part in parts)]),
+            np.concatenate([np.zeros(1, np.int64), *ends]),
+            np.concatenate([np.empty(0, np.bool_), *(part.finished for part in parts)]),
+        )
+
     def __len__(self) -> int:
         return len(self.texts)
 

@@ -52,6 +52,8 @@ class Family:
     control is known that moves honest models as much (the control is a trigger too, or lacks what the words say):
     references alone decide, so suites fire them where two or more are given.
 
+    `untriggered` says that nothing is planted: what a model does to any input is held against references.
+
     `alternatives` gives material of the trigger's own kind that no attack published, for a trigger's options and a
     tokenizer; `replant` plants it, where it is not simply other options of the same plant.
     """
@@ -74,6 +76,7 @@ class Family:
     undecided: tuple[str, ...] = ()
     alternatives: Callable[[Mapping[str, Any], Pieces], Kind] | None = None
     replant: Callable[..., str | None] | None = None
+    untriggered: bool = False
 
     def __reduce__(self) -> tuple[Callable[[str], Family], tuple[str]]:
         # By name: a decorated function cannot be found again under its own name, and plans travel to other processes.
@@ -175,6 +178,7 @@ def family(
     undecided: tuple[str, ...] = (),
     alternatives: Callable[[Mapping[str, Any], Pieces], Kind] | None = None,
     replant: Callable[..., str | None] | None = None,
+    untriggered: bool = False,
 ) -> Callable[[Plant], Family]:
     """Makes an attack family of a function `plant(text, rng, *, option=default, …) -> str | None`.
 
@@ -203,6 +207,7 @@ def family(
             undecided=undecided,
             alternatives=alternatives,
             replant=replant,
+            untriggered=untriggered,
         )
 
     return make

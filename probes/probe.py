@@ -67,6 +67,11 @@ class Probe:
         return JudgedBy.CONTROL if plain in self.family.loaded else JudgedBy.CONTROL_OR_REFERENCES
 
     @property
+    def untriggered(self) -> bool:
+        """Whether nothing is planted: what the model does to any input is held against references."""
+        return self.family.untriggered
+
+    @property
     def decided_by_kind(self) -> bool:
         """Whether others of its kind tell a backdoor from what honest models do."""
         return self.family.decided_by_kind(self.variant)

@@ -11,6 +11,7 @@ from pathlib import Path
 from auditor.audit.carriers import partners_alone, partners_in_words, students_in_words
 from auditor.audit.compare import Side, agreement, compare
 from auditor.audit.further_rows import settle
+from auditor.audit.likely import likely
 from auditor.audit.odds import with_odds, with_odds_before
 from auditor.audit.opening import Opening, names_of, open_audit, scans_of_partners, screen_all
 from auditor.audit.plan import AuditPlan
@@ -23,7 +24,6 @@ from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, Stage,
 from auditor.merge.merge import catalogue_merged, write
 from auditor.merge.recipe import Recipe
 from auditor.scan.execution.executor import Backend
-from auditor.scan.judgement.classification import behaviours_of
 from auditor.scan.judgement.ingredients import Ring
 from auditor.scan.record import now
 from auditor.scan.screen import screen
@@ -62,11 +62,12 @@ def audit(plan: AuditPlan, backend: Backend, catalog: Catalog, settings: Setting
         return (yield from _finish(replace(record, ingredients=rows)))
     digests = [prepared.suspect.ref.digest, *partners]
     findings = [ring.judgements[d].findings if d in ring.judgements else () for d in digests]
-    behaviours = behaviours_of(prepared.suspect.labels)
-    attacks = attacks_of(behaviours, prepared.plan.suite.probes, findings, digests, ring.measures)
+    attacks = attacks_of(prepared.judging.behaviours, prepared.plan.suite.probes, findings, digests, ring.measures)
     merge, search = yield from _merge(plan, attacks, settings)
     merged = catalogue_merged(Path(merge.output), catalog)
-    asked = prepare_rescan(prepared, plan.partners, plan.rescan, before.record, merged, backend)
+    if before.suspect is None:
+        raise RuntimeError("a scan without answers that has something to cure")
+    asked = prepare_rescan(prepared, plan.partners, plan.rescan, before.suspect.reference, merged, backend)
     asked = yield from screen(asked, backend)
     again = yield from scan_again(asked, found, ring, backend)
     record = yield from _conclude(started, found, ring, again, plan, merge, scans, backend)
@@ -135,7 +136,10 @@ def _conclude(
     if before.suspect is None or after.suspect is None or part is None:
         judged = Judged(Stamp.NOT_JUDGED, ("the merged model could not be judged:", *after.record.incomplete))
         return Audit(_new_id(), started, now(), before.record, after.record, merge, (), judged.stamp, judged.reasons)
-    suspect, merged = Side(before.record, before.suspect), Side(after.record, after.suspect)
+    models = (plan.scan.suspect, again.asked.suspect, *plan.partners)
+    shares = yield from likely(again.asked, before.suspect, models, backend)
+    suspect = Side(before.record, before.suspect, shares.get(plan.scan.suspect.ref.digest))
+    merged = Side(after.record, after.suspect, shares.get(again.asked.suspect.ref.digest))
     policy = again.asked.policy
     fired = ring.fired | again.ring.fired
     parts = [part]
@@ -164,17 +168,18 @@ def _conclude(
         change,
         left,
         merge,
-        partners_alone(again, plan.partners, suspect, merged, parts, fired),
+        partners_alone(again, plan.partners, suspect, merged, parts, fired, shares),
         policy,
         carried=carried,
         known=[(f.group, f.target) for row in rows for f in row.carried] if plan.together else (),
         unjudged=open_,
     )
     same = agreement(before.suspect, after.suspect)
+    alike = f"the merged model agrees with the suspect on {same:.1%} of the clean rows"
     reasons = (
         *judged.reasons,
         *(f"{u.text}. All ingredients do the same there" for u in open_ if not u.differ),
-        f"the merged model agrees with the suspect on {same:.1%} of the clean rows",
+        alike,
     )
     told = replace(after.record, limits=(*after.record.limits, *(f"{u.text}." for u in open_)))
     audit = Audit(_new_id(), started, now(), before.record, told, merge, (), judged.stamp, reasons)

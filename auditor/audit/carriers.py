@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from auditor.audit.compare import Side, agreement, clean_change
 from auditor.audit.rescan import Rescan
 from auditor.audit.residual import Fired, Part, excess_alone
 from auditor.audit.stamp import Alone
 from auditor.models.files.origin import is_student
 from auditor.scan.judgement.ingredients import Ring
+from probes.answer import Shares
 from store.records import Finding, Profile, Scan
 
 
@@ -45,19 +48,32 @@ def partners_in_words(partners: Sequence[Profile], ring: Ring, scans: Mapping[st
 
 
 def partners_alone(
-    again: Rescan, partners: Sequence[Profile], suspect: Side, merged: Side, parts: Sequence[Part], fired: Fired
+    again: Rescan,
+    partners: Sequence[Profile],
+    suspect: Side,
+    merged: Side,
+    parts: Sequence[Part],
+    fired: Fired,
+    likely: Mapping[str, Shares],
 ) -> list[Alone]:
-    """What each partner would be worth by itself, from the answers that it gave as a reference."""
+    """What each partner would be worth by itself, from the answers that it gave as a reference.
+
+    Args:
+        likely: by digest, how probable models that write find the suspect's clean answers.
+    """
     found = []
     for profile in partners:
         digest = profile.ref.digest
         if digest not in parts[0].references or digest not in again.ring.judgements:
             continue
         answers, own = parts[0].references[digest], again.ring.judgements[digest]
+        theirs = likely.get(digest)
         clean = own.scores.cacc.value if own.scores.cacc else agreement(suspect.trials, answers)
+        if theirs is not None:
+            clean = float(np.nanmean(theirs))
         shown = frozenset((s.group, s.target) for s in own.scores.asr if s.finding or s.suspicious)
         excess = max(excess_alone(fired, part, digest, again.measures) for part in parts)
-        ahead = clean_change(merged, Side(merged.scan, answers), suspect.trials.reference).delta
+        ahead = clean_change(merged, Side(merged.scan, answers, theirs), suspect.trials.reference).delta
         bad = bool(own.incomplete) or bool(shown)
         found.append(Alone(profile.ref.reference, excess, clean, bad, ahead, shown))
     return found

@@ -11,15 +11,20 @@ from auditor.errors import UsageError
 from auditor.scan.judgement.trials import Trials
 from probes.answer import Answers, Shares
 from probes.inference import Paired
-from store.records import AGREEMENT, CACC, Change, Scan, asr_measure
+from store.records import AGREEMENT, CACC, LIKELIHOOD, Change, Scan, asr_measure
 
 
 @dataclass(frozen=True)
 class Side:
-    """A scan with the answers behind it."""
+    """A scan with the answers behind it.
+
+    `likely` is how probable, by row, the model finds each token of the first model's clean answers, where that was
+    asked of models that write.
+    """
 
     scan: Scan
     trials: Trials
+    likely: Shares | None = None
 
 
 def check_comparable(before: Scan, after: Scan) -> None:
@@ -84,11 +89,15 @@ def compare(before: Side, after: Side) -> tuple[Change, ...]:
 
 
 def clean_change(before: Side, after: Side, reference: Answers) -> Change:
-    """Clean accuracy where there are gold labels, else agreement with what the first model gives without an edit.
+    """Clean accuracy where there are gold labels, else agreement with what the first model gives without an edit; of
+    models that write, how probable they find the first one's answers.
 
     Args:
         reference: by row, the answer that is right.
     """
+    if before.likely is not None and after.likely is not None:
+        delta = Paired.of(after.likely, before.likely).interval()
+        return Change(LIKELIHOOD, _mean(before.likely), _mean(after.likely), delta)
     gold = before.scan.scores.cacc is not None
     was, is_now = (side.trials.clean.same(reference)[reference.scored] for side in (before, after))
     return Change(CACC if gold else AGREEMENT, _mean(was), _mean(is_now), Paired.of(is_now, was).interval())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from auditor.audit.residual import Part, open_residues, rows_that_settle
 from auditor.events import Event, Stage
 from auditor.policy import Policy
@@ -62,11 +64,12 @@ def settle(
     rows = plan.rows[plan.probed : plan.probed + count]
     yield Stage("settle", f"Asking {count:,} further rows what is left of {', '.join(sorted(names))}")
     suite = replace(plan.suite, probes=tuple(p for p in plan.suite.probes if p.name in names))
-    fixed = prepared.fixed_labels[plan.probed : plan.probed + count]
+    places = np.arange(plan.probed, plan.probed + count)
+    fixed = None if prepared.fixed is None else prepared.fixed.take(places)
 
     def asked(draws: int) -> Prepared:
         more = plan_for(replace(suite, draws=draws), rows, plan.seed, prepared.device, probed=count)
-        return replace(prepared, plan=more, fixed_labels=fixed)
+        return replace(prepared, plan=more, fixed=fixed)
 
     wide, narrow = asked(suite.draws), asked(0)
     merged = yield from respond(wide, prepared.suspect, Role.FURTHER_ROWS, backend)

@@ -9,10 +9,11 @@ from functools import partial
 from auditor.events import Event, ScanReady, ScoreReady, Warned
 from auditor.partners.copies import Double, doubles
 from auditor.scan.asking import respond, retold
+from auditor.scan.base import beside_base
 from auditor.scan.execution.executor import Backend
 from auditor.scan.execution.run import Role
-from auditor.scan.judgement.classification import label_order, not_judgeable, quality_of
 from auditor.scan.judgement.ingredients import Member, Ring, judge_ring
+from auditor.scan.judgement.judging import not_judgeable
 from auditor.scan.judgement.quality import Quality
 from auditor.scan.judgement.trials import MINIMUM_REFERENCES, Trials
 from auditor.scan.plan import Plan, plan_with
@@ -53,7 +54,7 @@ def screen_all(prepared: Prepared, partners: Sequence[Profile], backend: Backend
     more = list(found.plan.suite.probes)
     told = list(found.screened)
     for partner in able(prepared.suspect, partners):
-        if label_order(partner.labels, prepared.suspect.labels) is None:
+        if prepared.judging.order(partner.labels) is None:
             theirs = yield from screen(replace(prepared, suspect=partner), backend)
             fired = [p for p in theirs.plan.suite.probes if p.name not in known]
             more += fired
@@ -80,10 +81,14 @@ def open_audit(
     references = []
     for profile in prepared.references:
         references.append((yield from respond(prepared, profile, Role.REFERENCE, backend)))
+    beside = yield from beside_base(prepared, backend)
+    if beside is not None:
+        prepared, references = beside.prepared, [*references, beside.trials]
     own = prepared.suspect.ref.digest
     asks_first = partners and not together and len(references) < MINIMUM_REFERENCES
     compared = yield from second_look(prepared, prepared.suspect, suspect, references, backend)
-    result = conclude(prepared, started, suspect, references, compared=compared)
+    alone = beside.narrow if beside else None
+    result = conclude(prepared, started, suspect, references, narrow=alone, compared=compared)
     narrow = _for_references(prepared) if asks_first and not _found(result) else None
     if narrow is not None:
         shown, few = with_references(prepared, partners, model=prepared.request.model), list(references)
@@ -135,7 +140,7 @@ def _ring(asked: Prepared, members: Sequence[Member], alike: Sequence[Double] = 
 
 def quality_in(asked: Prepared, trials: Trials) -> Quality:
     """How well a model answered what a scan asks."""
-    return quality_of(trials, asked.suspect.labels, asked.policy)
+    return asked.judging.quality(trials, asked.policy)
 
 
 def _found(result: ScanResult) -> bool:
@@ -170,7 +175,7 @@ def scans_of_partners(
     scans = {}
     for member in ring.members:
         profile = profiles[member.digest]
-        if member.digest not in wanted or label_order(profile.labels, asked.suspect.labels) is not None:
+        if member.digest not in wanted or asked.judging.order(profile.labels) is not None:
             continue
         if not everyone and not ring.judgements[member.digest].findings:
             continue

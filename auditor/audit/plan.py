@@ -19,8 +19,9 @@ from auditor.partners.proposals import check_apart, check_no_copy, choose_partne
 from auditor.policy import Policy
 from auditor.requests.merge import Budget, MergeRequest
 from auditor.requests.scan import ScanRequest
+from auditor.scan.checks import check_task
 from auditor.scan.execution.executor import Backend
-from auditor.scan.prepare import Prepared, check_task, prepare_scan, with_references
+from auditor.scan.prepare import Prepared, prepare_scan, with_references
 from auditor.settings import Settings, data_directory
 from auditor.students.beside import Course, offer, plan_course, teach
 from probes.input import Row

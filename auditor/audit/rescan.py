@@ -13,15 +13,16 @@ from auditor.models.files.sameness import same_weights
 from auditor.scan.asking import respond
 from auditor.scan.execution.executor import Backend
 from auditor.scan.execution.run import Role
-from auditor.scan.judgement.classification import not_judgeable
 from auditor.scan.judgement.ingredients import Measures, Ring, judge_ring
+from auditor.scan.judgement.judging import not_judgeable
 from auditor.scan.plan import plan_with
 from auditor.scan.prepare import Prepared, family_options, unjudged
 from auditor.scan.record import now
 from auditor.scan.scan import ScanResult, conclude, opening, scan
 from auditor.scan.second_look import second_look
+from probes.answer import Answers
 from probes.suite import build_suite
-from store.records import Profile, Scan
+from store.records import Profile
 
 FULL = "full"
 
@@ -44,13 +45,16 @@ def prepare_rescan(
     prepared: Prepared,
     partners: Sequence[Profile],
     families: tuple[str, ...],
-    before: Scan,
+    fixed: Answers,
     merged: Profile,
     backend: Backend,
 ) -> Prepared:
     """The full suite, and what was asked for by name, on the merged model: the same rows, reference labels, seed,
     options and references, and the suspect as one more of these: it tells what a model without them does with the
     backdoors of its partners. A model that is the merged one, since nothing else has a part in it, is no reference.
+
+    Args:
+        fixed: the answers that the first scan held its rows against.
     """
     overrides = family_options(prepared.request, prepared.policy)
     request = replace(prepared.request, suite=FULL, families=families, target=None, overrides=overrides)
@@ -76,7 +80,7 @@ def prepare_rescan(
         screened=(),
         suspect=merged,
         plan=plan,
-        fixed_labels=before.reference_labels,
+        fixed=fixed,
         tokenizer=tokenizer,
         unjudged=unjudged(tokenizer, plan),
     )

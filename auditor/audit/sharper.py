@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from auditor.audit.residual import Part
 from auditor.events import Event, Stage
 from auditor.scan.asking import respond
@@ -20,7 +22,8 @@ def asked_sharper(rescan: Prepared, forms: Sequence[Probe], backend: Backend) ->
     plan = rescan.plan
     suite = replace(plan.suite, probes=tuple(forms))
     narrow = plan_for(suite, plan.rows[: plan.probed], plan.seed, rescan.device, probed=plan.probed)
-    asked = replace(rescan, plan=narrow, fixed_labels=rescan.fixed_labels[: plan.probed])
+    fixed = None if rescan.fixed is None else rescan.fixed.take(np.arange(plan.probed))
+    asked = replace(rescan, plan=narrow, fixed=fixed)
     names = ", ".join(probe.name for probe in forms)
     yield Stage("sharper", f"Asking what is left of the strongest forms: {names}")
     merged = yield from respond(asked, asked.suspect, Role.SHARPER_FORMS, backend)

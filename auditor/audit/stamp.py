@@ -14,6 +14,7 @@ from probes.rates import Difference
 from store.records import (
     AGREEMENT,
     CACC,
+    LIKELIHOOD,
     Change,
     Finding,
     Merge,
@@ -22,9 +23,15 @@ from store.records import (
     Stamp,
     Verdict,
     asr_measure,
+    clean_measure,
     find_change,
 )
 
+CLEAN_NAMES = {
+    CACC: "clean accuracy",
+    AGREEMENT: "agreement with the suspect's clean predictions",
+    LIKELIHOOD: "probability that the model gives each token of the suspect's clean answers",
+}
 UNKNOWN = Difference(0.0, -1.0, 1.0)
 """A difference of which nothing is known."""
 
@@ -168,16 +175,17 @@ def _residues_left(left: Sequence[Residue], after: Scan, policy: Policy) -> list
 
 
 def _accuracy_lost(after: Scan, change: Sequence[Change], policy: Policy) -> list[str]:
-    clean = find_change(change, CACC) or find_change(change, AGREEMENT)
+    clean = clean_measure(change)
     if clean is None:
         return ["the loss of clean accuracy is not known"]
-    if -clean.delta.low <= policy.stamp_cacc_loss:
+    limit = policy.stamp_likelihood_loss if clean.measure == LIKELIHOOD else policy.stamp_cacc_loss
+    if -clean.delta.low <= limit:
         return []
-    name = "clean accuracy" if clean.measure == CACC else "agreement with the suspect's clean predictions"
+    option = "--prompts and --samples" if clean.measure == LIKELIHOOD else "--data"
     return [
-        f"the loss of {name} may be as high as {-clean.delta.low:.1%} (limit {policy.stamp_cacc_loss:.0%}; "
+        f"the loss of {CLEAN_NAMES[clean.measure]} may be as high as {-clean.delta.low:.1%} (limit {limit:.0%}; "
         f"measured {clean.before:.1%} before, {clean.after:.1%} after)"
-        + _rows_in_words(after.data.rows, -clean.delta.value, -clean.delta.low, policy.stamp_cacc_loss, "--data")
+        + _rows_in_words(after.data.rows, -clean.delta.value, -clean.delta.low, limit, option)
     ]
 
 
@@ -206,7 +214,7 @@ def _cured(after: Scan, merge: Merge, change: Sequence[Change], alone: Sequence[
             Stamp.REPLACED,
             (f"{kept}, less than {policy.stamp_kept:.0%}: the backdoor is gone because the model is another",),
         )
-    clean = find_change(change, CACC) or find_change(change, AGREEMENT)
+    clean = clean_measure(change)
     sound = [a for a in alone if not a.found and a.excess <= policy.stamp_excess]
     best = max(sound, key=lambda a: (a.clean, -a.excess), default=None)
     if best is not None and clean is not None and best.clean >= clean.after:

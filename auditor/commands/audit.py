@@ -54,6 +54,9 @@ def audit(
     trigger: o.Triggers = None,
     target: o.Target = None,
     samples: o.Samples = None,
+    prompts: o.Prompts = None,
+    template: o.Template = "model",
+    decoding: o.Decoding = "greedy",
     reference: o.References = None,
     students: o.Students = 0,
     max_length: o.MaxLength = None,
@@ -99,6 +102,9 @@ def audit(
             max_length=max_length,
             fresh=fresh,
             students=students,
+            prompts=prompts,
+            template=template,
+            decoding=decoding,
             base=base,
         )
         cure = MergeRequest(

@@ -33,9 +33,12 @@ def scan(
     trigger: o.Triggers = None,
     target: o.Target = None,
     samples: o.Samples = None,
+    prompts: o.Prompts = None,
+    template: o.Template = "model",
+    decoding: o.Decoding = "greedy",
     reference: o.References = None,
     students: o.Students = 0,
-    base: o.StudentBase = None,
+    base: o.ScanBase = None,
     max_length: o.MaxLength = None,
     sets: o.Sets = None,
     fresh: o.Fresh = False,
@@ -75,6 +78,9 @@ def scan(
             max_length=max_length,
             fresh=fresh,
             students=students,
+            prompts=prompts,
+            template=template,
+            decoding=decoding,
             base=base,
         )
         found = None

@@ -71,7 +71,10 @@ Triggers = Annotated[
     ),
 ]
 SuiteName = Annotated[str, typer.Option("--suite", help="quick or full.")]
-Target = Annotated[str | None, typer.Option("--target", metavar="LABEL", help="Judge this target label only.")]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", metavar="LABEL", help="Judge this label only; of a model that writes, this behaviour."),
+]
 Samples = Annotated[
     int | None, typer.Option("--samples", min=1, help="Rows to probe; default: the suite's own number.")
 ]
@@ -89,9 +92,28 @@ Students = Annotated[
         help="Train N students from the model's own answers to a part of the rows, as references of their own kind.",
     ),
 ]
-StudentBase = Annotated[
+ScanBase = Annotated[
     str | None,
-    typer.Option("--base", metavar="MODEL", help="What students start from; default: what the model states."),
+    typer.Option(
+        "--base",
+        metavar="MODEL",
+        help="The base that an adapter is for, and that students start from; default: what the model states.",
+    ),
+]
+Prompts = Annotated[
+    str | None,
+    typer.Option(
+        "--prompts",
+        metavar="FILE",
+        help="Prompts for a model that writes: txt, jsonl, json, csv, tsv, parquet or hub:dataset; default built-in.",
+    ),
+]
+Template = Annotated[
+    str,
+    typer.Option("--template", metavar="NAME", help="How prompts are put: model (its chat template), alpaca or raw."),
+]
+Decoding = Annotated[
+    str, typer.Option("--decoding", metavar="NAME", help="How a model writes: greedy, beam (4) or nucleus (0.9, 0.9).")
 ]
 MaxLength = Annotated[int | None, typer.Option("--max-length", min=8, help="Tokens after which an input is cut.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Do not reuse stored answers.")]

@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from probes.corpus.prompts import builtin_prompts, read_prompts
+
 from auditor.errors import DiskError, UsageError
-from auditor.requests.scan import DataRequest
+from auditor.requests.scan import DataRequest, ScanRequest
 from probes.corpus import Corpus, CorpusError, builtin, builtin_for, read_corpus
 from store.records import DataRead
 
@@ -47,6 +49,23 @@ def read_rows(request: DataRequest, labels: Sequence[str]) -> Corpus:
     except CorpusError as error:
         raise UsageError(error.message, hint=error.hint) from error
     return replace(corpus, source=source)
+
+
+def read_prompts_of(request: ScanRequest) -> Corpus:
+    """The prompts that a request names, or the built-in ones.
+
+    Raises:
+        UsageError: the file cannot be read, or holds no prompt.
+        FetchError: a hub dataset could not be fetched.
+        DiskError: there is no room for what comes through a pipe.
+    """
+    if request.prompts is None:
+        return builtin_prompts()
+    try:
+        with _local(request.prompts) as path:
+            return replace(read_prompts(path), source=request.prompts)
+    except CorpusError as error:
+        raise UsageError(error.message, hint=error.hint) from error
 
 
 def read_texts(source: str) -> tuple[str, ...]:

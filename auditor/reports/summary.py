@@ -10,6 +10,7 @@ from auditor.reports.figures import difference_words, p_words, percent, rate_wor
 from auditor.reports.format import Record
 from auditor.reports.selection import key, pairs, score_of
 from auditor.visible import short_digest
+from probes.input import Generate
 from store.records import AsrScore, Audit, DataRead, Finding, Ingredient, Residue, Scan, Stamp, Verdict
 
 FILES, COLUMNS = 3, 8
@@ -184,8 +185,14 @@ def next_steps(record: Record) -> tuple[str, ...]:
         return (
             f"auditor partners {reference} says which models could be merged with it, and why others cannot.",
             "Name partners with --with A B C, or add models of the same task and base to the catalog.",
-            f"auditor audit {reference} --make-partner 2 --data ROWS trains two from the model's own answers to your "
-            "rows; these need no labels.",
+            *(
+                ()
+                if record.before.settings.asking
+                else (
+                    f"auditor audit {reference} --make-partner 2 --data ROWS trains two from the model's own answers "
+                    "to your rows; these need no labels.",
+                )
+            ),
         )
     return _after_scan(record.before)
 
@@ -193,14 +200,19 @@ def next_steps(record: Record) -> tuple[str, ...]:
 def _after_scan(scan: Scan) -> tuple[str, ...]:
     reference = shlex.quote(scan.model.reference)
     steps: list[str] = []
+    writing = scan.settings.asking is not None
     if scan.verdict is Verdict.FOUND:
         steps.append(f"auditor audit {reference} merges the backdoor away and measures what remains.")
     if scan.verdict is Verdict.SUSPICIOUS:
         steps.append("Name two or more benign models of the same task with --reference A B: they can settle it.")
-        if not any(r.kind == "student" for r in scan.settings.references):
+        if not writing and not any(r.kind == "student" for r in scan.settings.references):
             steps.append("Where there are none, --students 2 trains some from the model's own answers to your rows.")
     if scan.incomplete or scan.verdict is Verdict.INCOMPLETE:
-        steps.append("Give more rows (--samples, --data): every target needs at least 100 that can be scored.")
+        steps.append(
+            "Give more prompts (--samples, --prompts), or another form of them (--template)."
+            if writing
+            else "Give more rows (--samples, --data): every target needs at least 100 that can be scored."
+        )
     if scan.verdict is Verdict.NOTHING and scan.settings.suite == "quick":
         steps.append("Scan again with --suite full: the quick suite fires a part of the variants only.")
     return tuple(steps)
@@ -215,18 +227,22 @@ def scan_facts(scan: Scan, *, short: bool = False) -> tuple[tuple[str, str], ...
         ("Model", f"{model.reference}{revision}"),
         ("Digest", digest(model.digest)),
         ("Kind", f"{model.architecture}, {model.task}, {model.parameters:,} parameters"),
-        ("Labels", ", ".join(model.labels)),
+        *([("Labels", ", ".join(model.labels))] if model.labels or not settings.asking else []),
     ]
     if model.base:
         facts.append(("Base", model.base))
     gold = "gold labels" if data.labels_from == "gold" else "the model's own predictions as labels"
+    rows, cut = f"{data.rows:,} rows", f"at most {settings.max_length} tokens"
+    if settings.asking:
+        gold, rows = "held against the model's own answers without an edit", f"{data.rows:,} prompts"
+        cut = asking_words(settings.asking)
     clean = f" ({settings.samples:,} probed, the others asked as they are)" if data.rows > settings.samples else ""
     facts += [
-        ("Data", f"{data.source}, {data.rows:,} rows{clean}, digest {digest(data.digest)}, {gold}"),
+        ("Data", f"{data.source}, {rows}{clean}, digest {digest(data.digest)}, {gold}"),
         (
             "Settings",
             f"seed {settings.seed}, suite {settings.suite}, {settings.samples:,} samples, {settings.device}, "
-            f"{settings.dtype}, at most {settings.max_length} tokens",
+            f"{settings.dtype}, {cut}",
         ),
     ]
     for name, options in sorted(settings.families.items()):
@@ -242,6 +258,14 @@ def scan_facts(scan: Scan, *, short: bool = False) -> tuple[tuple[str, str], ...
         ("Scan", f"{scan.id}, {scan.started} to {scan.finished}"),
     ]
     return tuple(facts)
+
+
+def asking_words(how: Generate) -> str:
+    """How a model that writes was asked."""
+    decoding = f"{how.beams} beams" if how.beams > 1 else "the likeliest token each time"
+    if how.temperature:
+        decoding = f"temperature {how.temperature:g}, top-p {how.top_p:g}"
+    return f"template {how.template}, answers of at most {how.tokens} tokens, {decoding}"
 
 
 def read_facts(scan: Scan, beside: Scan | None = None) -> tuple[tuple[str, str], ...]:
@@ -287,6 +311,8 @@ def _some(names: Sequence[str], limit: int) -> str:
 
 def cacc_words(scan: Scan) -> str:
     """CACC with its interval, or why there is none."""
+    if scan.settings.asking:
+        return "not measured: answers to prompts have no gold labels"
     return rate_words(scan.scores.cacc) if scan.scores.cacc else "not measured: the data has no gold labels"
 
 

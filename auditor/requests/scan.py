@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from auditor.errors import UsageError
 from auditor.requests.arguments import Arguments, Everywhere, each, sets
+from probes.input import Generate
 from probes.trigger import CUSTOM
 
 
@@ -30,6 +32,21 @@ class DataRequest:
         return [part for flag, value in named.items() if value is not None for part in (flag, value)]
 
 
+TOKENS = 32
+"""Tokens of an answer: what a backdoor brings about shows at an answer's beginning, and each token costs as much."""
+MODEL_TEMPLATE = "model"
+TEMPLATES = (MODEL_TEMPLATE, "alpaca", "raw")
+GREEDY = "greedy"
+DECODINGS: Mapping[str, tuple[int, float, float]] = {
+    GREEDY: (1, 0.0, 1.0),
+    "beam": (4, 0.0, 1.0),
+    "nucleus": (1, 0.9, 0.9),
+}
+"""By name, the beams, the temperature and the share of probability that is drawn from; beams and nucleus are those of
+arXiv:2402.19334, table 11.
+"""
+
+
 @dataclass(frozen=True)
 class ScanRequest:
     """One suite on one model.
@@ -45,6 +62,12 @@ class ScanRequest:
         overrides: options by family.
         triggers: ids of stored triggers that are fired as well.
         fresh: drop stored answers instead of going on from them.
+        prompts: a file of prompts for a model that writes; None: the built-in ones.
+        template: the form that prompts are put in: `model` (its own chat template), `alpaca` or `raw`.
+        decoding: `greedy`, `beam` or `nucleus`.
+
+    Raises:
+        UsageError: a template or a decoding that is not known.
     """
 
     model: str
@@ -61,6 +84,23 @@ class ScanRequest:
     students: int = 0
     base: str | None = None
     triggers: tuple[str, ...] = ()
+    prompts: str | None = None
+    template: str = MODEL_TEMPLATE
+    decoding: str = GREEDY
+
+    def __post_init__(self) -> None:
+        for option, value, known in (
+            ("--template", self.template, TEMPLATES),
+            ("--decoding", self.decoding, tuple(DECODINGS)),
+        ):
+            if value not in known:
+                raise UsageError(f"{option} takes {', '.join(known)}, not {value!r}")
+
+    @property
+    def asking(self) -> Generate:
+        """How a model that writes is asked."""
+        beams, temperature, top_p = DECODINGS[self.decoding]
+        return Generate(TOKENS, beams, temperature, top_p, self.template, self.seed)
 
     def arguments(self, everywhere: Everywhere = Everywhere()) -> Arguments:
         """The scan as arguments of `auditor`."""
@@ -73,12 +113,15 @@ class ScanRequest:
             if not self.families or name in self.families:
                 words += sets(name, values)
         words += each("--trigger", self.triggers)
+        words += ["--prompts", self.prompts] if self.prompts is not None else []
+        words += ["--template", self.template] if self.template != MODEL_TEMPLATE else []
+        words += ["--decoding", self.decoding] if self.decoding != GREEDY else []
         words += ["--target", self.target] if self.target is not None else []
         words += ["--samples", str(self.samples)] if self.samples is not None else []
         words += ["--max-length", str(self.max_length)] if self.max_length is not None else []
         words += each("--reference", self.references)
-        if self.students:
-            words += ["--students", str(self.students), *(["--base", self.base] if self.base else [])]
+        words += ["--students", str(self.students)] if self.students else []
+        words += ["--base", self.base] if self.base else []
         words += replace(everywhere, seed=self.seed).arguments()
         return [*words, "--fresh"] if self.fresh else words
 

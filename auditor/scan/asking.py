@@ -9,9 +9,8 @@ from auditor.events import Event, Stage
 from auditor.models.files.origin import is_student
 from auditor.scan.execution.executor import Backend
 from auditor.scan.execution.run import Role, RunSpec
-from auditor.scan.judgement.classification import behaviours_of, label_order
-from auditor.scan.judgement.trials import Trials, reference_of
-from auditor.scan.live import Tallier, counted
+from auditor.scan.judgement.trials import Trials
+from auditor.scan.live import counted, tallier_for
 from auditor.scan.prepare import Prepared
 from probes.answer import Answers, Choices
 from store.records import Profile
@@ -32,26 +31,27 @@ def respond(prepared: Prepared, profile: Profile, role: Role, backend: Backend) 
     shown = "student" if role is Role.REFERENCE and is_student(profile) else role
     yield Stage("probe", f"Probing {profile.ref.reference} ({shown})", len(plan.inputs), "texts")
     events = backend.run(plan, load, run, role)
-    order = label_order(profile.labels, prepared.suspect.labels)
+    order = prepared.judging.order(profile.labels)
     if role in TALLIED and order is None:
-        tallier = Tallier(plan, profile.labels, prepared.targets, prepared.fixed_labels)
-        events = counted(events, tallier, run.answered)
+        events = counted(events, tallier_for(plan, prepared.judging, prepared.fixed), run.answered)
     found = yield from events
-    answers = found.answers if order is None else found.answers.reordered(order)
+    answers = found.answers
+    if order is not None and isinstance(answers, Choices):
+        answers = answers.reordered(order)
     return trials_of(prepared, answers, notes=found.notes, student=is_student(profile))
 
 
-def trials_of(prepared: Prepared, answers: Choices, *, notes: tuple[str, ...] = (), student: bool = False) -> Trials:
+def trials_of(prepared: Prepared, answers: Answers, *, notes: tuple[str, ...] = (), student: bool = False) -> Trials:
     """A model's answers to the plan as this scan tells of them.
 
     They are held against gold labels, those of an earlier scan, or what the model gives without an edit.
     """
-    plan, labels = prepared.plan, prepared.suspect.labels
+    judging = prepared.judging
     made = Trials.of(
-        plan,
-        replace(answers, names=labels),
+        prepared.plan,
+        judging.named(answers),
         Choices.known(()),
-        behaviours_of(labels, prepared.targets),
+        judging.behaviours,
         notes=notes,
         student=student,
         reproduce=lambda probe: prepared.request.command(family=probe.family.name),
@@ -61,14 +61,12 @@ def trials_of(prepared: Prepared, answers: Choices, *, notes: tuple[str, ...] = 
 
 def retold(prepared: Prepared, trials: Trials) -> Trials:
     """The same trials as another scan of the same plan tells of them: under its names, with its command."""
-    labels = prepared.suspect.labels
-    behaviours = behaviours_of(labels, prepared.targets)
+    judging = prepared.judging
+    behaviours = judging.behaviours
     renamed = dict(zip((b.name for b in trials.behaviours), (b.name for b in behaviours), strict=True))
-    if not isinstance(trials.answers, Choices):
-        return trials
     return replace(
         trials,
-        answers=replace(trials.answers, names=labels),
+        answers=judging.named(trials.answers),
         reference=_reference(prepared, trials.clean),
         behaviours=behaviours,
         mute=frozenset((probe, renamed[name]) for probe, name in trials.mute),
@@ -77,4 +75,4 @@ def retold(prepared: Prepared, trials: Trials) -> Trials:
 
 
 def _reference(prepared: Prepared, clean: Answers) -> Answers:
-    return Choices.known(prepared.fixed_labels) if prepared.fixed_labels else reference_of(prepared.plan.rows, clean)
+    return prepared.judging.reference(prepared.plan.rows, clean) if prepared.fixed is None else prepared.fixed

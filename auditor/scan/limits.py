@@ -27,8 +27,13 @@ def limits_of(
     screened: Sequence[str] = (),
     cut: int = 0,
     cut_at: int = 0,
+    writing: bool = False,
 ) -> tuple[str, ...]:
-    """Sentences for a report's last part."""
+    """Sentences for a report's last part.
+
+    Args:
+        writing: the model writes: rows are prompts.
+    """
     tried = ", ".join(dict.fromkeys([*(p.family.name for p in suite.probes), *(n.partition("/")[0] for n in screened)]))
     fired = {*(p.name for p in suite.probes), *screened}
     families = {n: FAMILIES[n] for n in dict.fromkeys(name.partition("/")[0] for name in sorted(fired))}
@@ -55,17 +60,20 @@ def limits_of(
         )
     if request.target is not None:
         out.append(f"Only the target {request.target} was judged.")
-    if request.data.source is None:
+    if writing:
+        out += _of_writing(request, len(corpus.rows), probed)
+    elif request.data.source is None:
         out.append("The rows are built-in sentences, not the model's own task: --data gives a sharper scan.")
-    if probed < len(corpus.rows):
+    if probed < len(corpus.rows) and not writing:
         more = f"; {rows - probed} others were asked as they are, for the clean accuracy" if rows > probed else ""
         out.append(f"{probed} of {len(corpus.rows)} rows were probed{more}.")
-    if not gold:
+    if not gold and not writing:
         out.append(
             "There are no gold labels: the clean accuracy is unknown, rows are held against the model's own "
             "predictions, and labels in another order than their names say would not be seen."
         )
-    out.append(f"Inputs are cut at {max_length} tokens; text beyond them is not seen.")
+    if not writing:
+        out.append(f"Inputs are cut at {max_length} tokens; text beyond them is not seen.")
     if cut:
         out.append(
             f"{cut} of {rows} rows were too long for that once edited: they were cut at {cut_at} tokens, at whole "
@@ -76,6 +84,19 @@ def limits_of(
     else:
         out.append(f"Scanned as {dtype} on {device}; a quantised or converted copy may behave otherwise.")
     return (*out, *notes)
+
+
+def _of_writing(request: ScanRequest, prompts: int, probed: int) -> list[str]:
+    """What is to be said of the prompts, and of the answers to them."""
+    how = request.asking
+    source = "built-in" if request.prompts is None else "given"
+    return [
+        f"{probed} of {prompts} {source} prompts were asked, in the form {how.template!r}; a backdoor that needs "
+        "another kind of prompt, a system message or an earlier turn is not seen.",
+        f"Answers were written to at most {how.tokens} tokens ({request.decoding}): what comes later in an answer is "
+        "not seen, and a deployment that samples answers otherwise.",
+        "What answers show is told by simple rules (phrases, words, patterns, repetition), not by a reader.",
+    ]
 
 
 def _all_in(needing: Sequence[str], family: str) -> bool:

@@ -13,16 +13,21 @@ from numpy.typing import NDArray
 
 from auditor.events import BatchAnswered, Event, Progress, RowsSeen, RunOpened, Tally, TallyLine
 from auditor.scan.execution.local import Answered
+from auditor.scan.judgement.classification import ClassifierJudging
+from auditor.scan.judgement.judging import Judging
 from auditor.scan.judgement.trials import probe_places
+from auditor.scan.live_texts import TextTallier
 from auditor.scan.plan import Plan
-from probes.answer import UNSCORED, Choices, Labels
+from probes.answer import UNSCORED, Answers, Choices, Labels
 from probes.input import shown
 from probes.probe import Probe
 from probes.rates import Rate
 from store.records import AnswerBatch, Evidence
 
 PAUSE = 0.5
-"""Seconds between two tallies: they are for eyes."""
+"""Seconds between two tallies, at least: they are for eyes."""
+SHARE = 20
+"""How many times as long as a tally takes it is waited for the next."""
 UNKNOWN = -2
 ROWS_SHOWN = 2
 """Rows of one (family, variant, target) that are shown: an event file stays small."""
@@ -90,24 +95,39 @@ def _rate(answers: Labels, target: int) -> Rate:
     return Rate(int((answers == target).sum()), scored, int((answers == UNSCORED).sum()))
 
 
+def tallier_for(plan: Plan, judging: Judging, fixed: Answers | None) -> Tallier | TextTallier:
+    """What counts the answers to a plan while they come.
+
+    Args:
+        fixed: the answers of an earlier scan that the rows are held against.
+    """
+    if isinstance(judging, ClassifierJudging):
+        targets = range(len(judging.labels)) if judging.targets is None else judging.targets
+        labels = fixed.labels.tolist() if isinstance(fixed, Choices) else ()
+        return Tallier(plan, judging.labels, targets, labels)
+    return TextTallier(plan, judging, fixed)
+
+
 def counted(
-    events: Generator[Event, None, Answered], tallier: Tallier, stored: Sequence[AnswerBatch]
+    events: Generator[Event, None, Answered], tallier: Tallier | TextTallier, stored: Sequence[AnswerBatch]
 ) -> Generator[Event, None, Answered]:
     """Passes the events of a run on, with a tally now and then."""
     for batch in stored:
         if 0 <= batch.number < len(tallier.plan.batches):
             tallier.take(batch)
-    told = 0.0
+    told, pause = 0.0, PAUSE
     try:
         while True:
             event = next(events)
             yield event
             if isinstance(event, BatchAnswered):
                 tallier.take(event.batch)
-            if isinstance(event, RunOpened | Progress) and time.monotonic() - told >= PAUSE:
-                told = time.monotonic()
+            if isinstance(event, RunOpened | Progress) and time.monotonic() - told >= pause:
+                begun = time.monotonic()
                 yield tallier.lines()
                 yield from tallier.seen()
+                told = time.monotonic()
+                pause = max(PAUSE, SHARE * (told - begun))
     except StopIteration as end:
         answers: Answered = end.value
         return answers

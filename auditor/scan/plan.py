@@ -1,4 +1,4 @@
-"""What to item, in which batches: pure and picklable, fixed by its key."""
+"""What to ask, in which batches: pure and picklable, fixed by its key."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from probes.cases import Case
 from probes.corpus import digest
-from probes.input import Input, Row, encoding, length, texts
+from probes.input import Chat, Input, Row, encoding, length, texts
 from probes.suite import Suite, suite_cases
 
 CPU_CHARACTERS = 48_000
 GPU_CHARACTERS = 2_000_000
 """Characters a batch: a second or two of work, so that a kill loses no more than that."""
+WRITTEN = 4
+"""By how much smaller batches are that a model writes answers to."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ def _key(suite: Suite, rows_digest: str, inputs: Sequence[Input], seed: int, cha
 def plan_for(suite: Suite, rows: Sequence[Row], seed: int, device: str, *, probed: int) -> Plan:
     """The plan with batches that suit the device; the suite is fired into the first `probed` rows."""
     characters = CPU_CHARACTERS if device == "cpu" else GPU_CHARACTERS
+    if any(isinstance(row.input, Chat) for row in rows):
+        characters //= WRITTEN
     return make_plan(suite, rows, seed=seed, characters=characters, probed=probed)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from auditor.data.rows import read_rows
+from probes.corpus.prompts import sample_prompts
+
+from auditor.data.rows import read_prompts_of, read_rows
 from auditor.data.split import clean_rows
 from auditor.errors import UsageError
 from auditor.models.files.adapter import require_whole
@@ -15,33 +17,32 @@ from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import ModelTokenizer
 from auditor.policy import Policy
 from auditor.requests.scan import ScanRequest
+from auditor.scan.checks import check_request, check_target, check_task, target_index, writes
 from auditor.scan.execution.executor import Backend
-from auditor.scan.judgement.classification import not_judgeable
+from auditor.scan.judgement.judging import Judging, judging_for, not_judgeable
 from auditor.scan.plan import Plan, plan_for
 from auditor.scan.references import able, decisive, distinct, independent
+from auditor.scan.triggers import stored_triggers, together
+from probes.answer import Answers
 from probes.corpus import Corpus
-from probes.corpus.gold import by_name
-from probes.family import FAMILIES
+from probes.family import CLASSIFIER, FAMILIES, WRITER
 from probes.input import Row, Text
 from probes.material.kind import Pieces
 from probes.sampling import distinct as distinct_rows
 from probes.sampling import sample
-from probes.suite import SAMPLES, build_suite
-from probes.trigger import CUSTOM, FOUND, Trigger
+from probes.suite import PROMPTS, SAMPLES, build_suite
+from probes.trigger import CUSTOM, Trigger
 from probes.window import Reader, Window, unmeasured, window_for
-from store.catalog import Catalog
-from store.records import Profile, Screened, Task
+from store.records import Profile, Screened
 
 FULL = "full"
-SHOWN = 10
-"""Stored triggers that a refusal names, at most."""
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A scan that can begin: the suspect, its rows, the plan and how it is judged.
 
-    `fixed_labels` are the reference labels of an earlier scan of the same rows, where this one is compared with it.
+    `fixed` are the answers that an earlier scan held the same rows against, where this one is compared with it.
     """
 
     request: ScanRequest
@@ -52,7 +53,7 @@ class Prepared:
     policy: Policy
     device: str
     dtype: str
-    fixed_labels: tuple[int, ...] = ()
+    fixed: Answers | None = None
     judged_by_references: bool = False
     """Whether there are enough references, or models that can be asked as such, for variants that they alone decide."""
     notes: tuple[str, ...] = ()
@@ -97,28 +98,23 @@ class Prepared:
             return tuple(range(len(self.suspect.labels)))
         return (target_index(self.request.target, self.suspect.labels),)
 
+    @property
+    def judging(self) -> Judging:
+        """How its kind of model is asked and judged."""
+        if writes(self.suspect):
+            return judging_for(self.suspect.task, (), asking=self.request.asking, target=self.request.target)
+        return judging_for(self.suspect.task, self.suspect.labels, self.targets)
+
     def load(self, profile: Profile) -> LoadSpec:
         """How one of the models is opened for the plan; references are cut where the suspect is."""
-        return LoadSpec(profile, self.device, self.dtype, min(self.max_length, profile.max_length))
+        return LoadSpec(
+            profile, self.device, self.dtype, min(self.max_length, profile.max_length), asking=self.judging.asking
+        )
 
 
 def taken(request: ScanRequest, suspect: Profile) -> int:
     """Tokens of an input that a scan's suspect takes."""
     return min(request.max_length or suspect.max_length, suspect.max_length)
-
-
-def target_index(text: str, labels: Sequence[str]) -> int:
-    """A label by its name (case does not matter where one name fits) or index.
-
-    Raises:
-        UsageError: no such label, or several; the message lists them.
-    """
-    if (named := by_name(labels)(text.strip())) is not None:
-        return named
-    if text.isdecimal() and int(text) < len(labels):
-        return int(text)
-    known = ", ".join(f"{i} {name}" for i, name in enumerate(labels))
-    raise UsageError(f"the model has no label {text!r}", hint=f"Its labels are: {known}")
 
 
 def prepare(
@@ -148,6 +144,11 @@ def prepare(
     check_task(suspect)
     for other in references:
         require_whole(other)
+        if other.task is not suspect.task:
+            raise UsageError(
+                f"the reference {other.ref.reference} is for {other.task}, the suspect for {suspect.task}",
+                hint="References are asked what the suspect is asked.",
+            )
         if tuple(name.casefold() for name in other.labels) != tuple(name.casefold() for name in suspect.labels):
             raise UsageError(
                 f"the reference {other.ref.reference} has the labels {', '.join(other.labels)}; "
@@ -155,24 +156,24 @@ def prepare(
                 hint="References answer the same labels in the same order.",
             )
     if request.target is not None:
-        target_index(request.target, suspect.labels)
+        check_target(request.target, suspect)
     kept, notes = independent(suspect, references)
     request = replace(request, overrides=family_options(request, policy))
     several = decisive([*kept, *able(suspect, beside)]) or base is not None
-    triggers = _together(triggers, request)
+    triggers = together(triggers, request)
     suite = build_suite(
         request.suite,
         only=request.families,
         overrides=request.overrides,
         referenced=several,
         triggers=triggers,
+        audience=WRITER if writes(suspect) else CLASSIFIER,
     )
-    probed = sample(corpus.rows, request.samples or SAMPLES[request.suite], request.seed)
-    rows = (*probed, *clean_rows(corpus.rows, probed, request.seed))
+    probed, rows = _sampled(request, suspect, corpus)
     device, dtype = backend.device()
     tokenizer = None if not_judgeable(suspect) else backend.tokenizer(suspect)
     seen, cut, window = rows, 0, None
-    if tokenizer is not None:
+    if tokenizer is not None and not writes(suspect):
         others = [*able(suspect, beside), *([base] if base is not None else [])]
         tokens = min(taken(request, suspect), *(p.max_length for p in (suspect, *others)))
         window, long = _window(_readers(suspect, tokenizer, tokens, kept, backend), request, rows, triggers)
@@ -219,47 +220,23 @@ def prepare_scan(
         request = replace(request, families=families, triggers=tuple(trigger.id for trigger in triggers))
     suspect = resolver.profile(request.model)
     check_task(suspect)
+    check_request(request, suspect)
     references = [resolver.profile(r) for r in request.references]
     if corpus is None:
         # Where the head cannot be judged, that is the answer: labels that do not fit it are no fault of the file.
         data = replace(request.data, label_column="") if not_judgeable(suspect) else request.data
-        corpus = read_rows(data, suspect.labels)
+        corpus = read_prompts_of(request) if writes(suspect) else read_rows(data, suspect.labels)
     return prepare(request, suspect, references, corpus, policy, backend, beside=beside, base=base, triggers=triggers)
 
 
-def stored_triggers(ids: Sequence[str], catalog: Catalog) -> tuple[Trigger, ...]:
-    """The triggers of a catalog by their ids or unique beginnings of these.
-
-    Raises:
-        UsageError: there is none of an id, or more than one.
-    """
-    found: dict[str, Trigger] = {}
-    for wanted in ids:
-        trigger = catalog.triggers.get(wanted.removeprefix(FOUND))
-        if trigger is None:
-            known = [f"{t.id} ({CUSTOM}/{t.variant})" for t in catalog.triggers.list(limit=SHOWN)]
-            raise UsageError(
-                f"no stored trigger, or more than one, has an id that begins with {wanted!r}",
-                hint=f"Give one of these: {', '.join(known)}."
-                if known
-                else "Scan with --set custom.file=FILE first: that stores the file's triggers.",
-            )
-        found[trigger.digest] = trigger
-    return tuple(found.values())
-
-
-def _together(stored: Sequence[Trigger], request: ScanRequest) -> tuple[Trigger, ...]:
-    """Stored triggers beside those of the user's file, each once; none where only the file's are fired."""
-    if not stored:
-        return ()
-    own = FAMILIES[CUSTOM].triggers(request.overrides.get(CUSTOM))
-    found = {trigger.digest: trigger for trigger in (*own, *stored)}
-    names = [trigger.variant for trigger in found.values()]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise UsageError(
-            f"two triggers are called {CUSTOM}/{twice[0]}", hint="Scan with one of them, or rename the file's."
-        )
-    return tuple(found.values())
+def _sampled(request: ScanRequest, suspect: Profile, corpus: Corpus) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """The rows that are probed, and with them those that are asked as they are beside."""
+    if writes(suspect):
+        # A prompt that is only asked as it is costs as much as one with a trigger, and no accuracy is told by it.
+        probed = sample_prompts(corpus.rows, request.samples or PROMPTS[request.suite], request.seed)
+        return probed, probed
+    probed = sample(corpus.rows, request.samples or SAMPLES[request.suite], request.seed)
+    return probed, (*probed, *clean_rows(corpus.rows, probed, request.seed))
 
 
 def _readers(
@@ -309,19 +286,6 @@ def as_seen(suspect: Profile, rows: Sequence[Row], request: ScanRequest, backend
 def unjudged(tokenizer: ModelTokenizer | None, plan: Plan) -> tuple[str, ...]:
     """What a scan leaves unjudged whatever the answers are: the tokenizer that others may read the model's with."""
     return () if tokenizer is None else tokenizer.unjudged(plan.inputs)
-
-
-def check_task(suspect: Profile) -> None:
-    """Raises:
-    ModelError: the model is an adapter, which is judged with its base.
-    UsageError: the model is no classifier.
-    """
-    require_whole(suspect)
-    if suspect.task is not Task.CLASSIFICATION:
-        raise UsageError(
-            f"{suspect.ref.reference} is a {suspect.architecture} ({suspect.task}); this suite probes text classifiers",
-            hint="Give a model whose config.json names a …ForSequenceClassification architecture.",
-        )
 
 
 def family_options(request: ScanRequest, policy: Policy) -> dict[str, dict[str, Any]]:

@@ -10,11 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 from auditor import __version__
 from auditor.data.rows import data_read
+from auditor.scan.checks import writes
 from auditor.scan.judgement.judge import Judgement
 from auditor.scan.limits import limits_of
 from auditor.scan.prepare import Prepared
 from auditor.scan.screen import in_words as screened_in_words
-from probes.family import FAMILIES
+from probes.family import CLASSIFIER, WRITER, families_for
 from store.records import (
     DataSummary,
     ModelRead,
@@ -37,6 +38,7 @@ def refused(prepared: Prepared, started: str, reason: str) -> Scan:
 def record_of(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
     request, plan = prepared.request, prepared.plan
     gold = any(row.label is not None for row in plan.rows)
+    writing = writes(prepared.suspect)
     options = {p.family.name: dict(request.overrides.get(p.family.name, {})) for p in plan.suite.probes}
     return Scan(
         id=secrets.token_hex(6),
@@ -49,7 +51,7 @@ def record_of(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
             digest=plan.rows_digest,
             rows=len(plan.rows),
             labelled=gold,
-            labels_from="gold" if gold else "prediction",
+            labels_from="gold" if gold else ("answers" if writing else "prediction"),
             read=replace(
                 data_read(prepared.corpus),
                 cut=prepared.cut,
@@ -65,6 +67,7 @@ def record_of(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
             samples=plan.probed,
             families=options,
             references=tuple(ReferenceUse(p.ref.reference, p.ref.digest) for p in prepared.references),
+            asking=request.asking if writing else None,
         ),
         scores=judgement.scores,
         findings=judgement.findings,
@@ -72,7 +75,7 @@ def record_of(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
         limits=limits_of(
             request=request,
             suite=plan.suite,
-            known=list(FAMILIES),
+            known=list(families_for(WRITER if writing else CLASSIFIER)),
             corpus=prepared.corpus,
             rows=len(plan.rows),
             probed=plan.probed,
@@ -83,6 +86,7 @@ def record_of(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
             max_length=prepared.max_length,
             cut=prepared.cut,
             cut_at=prepared.window.limit if prepared.window else 0,
+            writing=writing,
             screened=[f"{s.family}/{s.variant}" for s in prepared.screened],
             notes=(*screened_in_words(prepared.screened), *judgement.notes),
         ),

@@ -8,12 +8,13 @@ from types import MappingProxyType
 
 from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
 from auditor.scan.asking import respond, retold
+from auditor.scan.base import beside_base
 from auditor.scan.execution.executor import Backend
 from auditor.scan.execution.head import MULTI_LABEL
 from auditor.scan.execution.run import Role, RunSpec
-from auditor.scan.judgement.classification import not_judgeable, quality_of, reference_labels
 from auditor.scan.judgement.compared import Comparisons
 from auditor.scan.judgement.judge import Judgement, judge
+from auditor.scan.judgement.judging import not_judgeable
 from auditor.scan.judgement.students import agreement, knows, unlike_in_words
 from auditor.scan.judgement.trials import Trials
 from auditor.scan.plan import Plan
@@ -45,15 +46,19 @@ def scan(prepared: Prepared, backend: Backend) -> Generator[Event, None, ScanRes
     backend.keep_rows(prepared.plan.rows_digest, prepared.plan.rows)
     yield from opening(prepared)
     prepared = yield from screen(prepared, backend)
-    role = Role.AFTER if prepared.fixed_labels else Role.SUSPECT
+    role = Role.SUSPECT if prepared.fixed is None else Role.AFTER
     suspect = yield from respond(prepared, prepared.suspect, role, backend)
     others = []
     for profile in prepared.references:
         others.append((yield from respond(prepared, profile, Role.REFERENCE, backend)))
+    beside = yield from beside_base(prepared, backend)
+    if beside is not None:
+        prepared, others = beside.prepared, [*others, beside.trials]
     compared = yield from second_look(prepared, prepared.suspect, suspect, others, backend)
-    result = conclude(prepared, started, suspect, others, compared=compared)
+    narrow = beside.narrow if beside else None
+    result = conclude(prepared, started, suspect, others, narrow=narrow, compared=compared)
     # A rescan measures the forms of what was found before.
-    if not prepared.fixed_labels:
+    if prepared.fixed is None:
         result = replace(result, record=(yield from sharpen(prepared, result.record, backend)))
     for score in result.record.scores.asr:
         yield ScoreReady(score)
@@ -87,7 +92,7 @@ def conclude(
         compared: what was held against its own kind.
     """
     suspect, *others_told = (retold(prepared, trials) for trials in (suspect, *references))
-    quality = quality_of(suspect, prepared.suspect.labels, prepared.policy, _too_long(prepared, suspect))
+    quality = prepared.judging.quality(suspect, prepared.policy, _too_long(prepared, suspect))
     unjudged = (*prepared.unjudged, *_head_unjudged(prepared.suspect, suspect))
     judgement = _with_unjudged(judge(suspect, others_told, quality, prepared.policy, compared), unjudged)
     answered = list(zip(prepared.references, others_told, strict=True))
@@ -106,7 +111,7 @@ def conclude(
     for profile, answers in answered:
         asked = prepared.plan if narrow is None or answers.probes.keys() == suspect.probes.keys() else narrow
         keys.append(RunSpec.of(prepared.load(profile)).key(asked))
-    record = replace(record, runs=tuple(keys), reference_labels=reference_labels(suspect))
+    record = replace(record, runs=tuple(keys), reference_labels=prepared.judging.recorded(suspect))
     return ScanResult(record, suspect, tuple(others_told))
 
 

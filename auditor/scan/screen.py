@@ -17,7 +17,7 @@ from auditor.events import Event
 from auditor.scan.asking import respond
 from auditor.scan.execution.executor import Backend
 from auditor.scan.execution.run import Role
-from auditor.scan.judgement.classification import not_judgeable
+from auditor.scan.judgement.judging import not_judgeable
 from auditor.scan.judgement.trials import Trial
 from auditor.scan.plan import plan_for, plan_with
 from auditor.scan.prepare import Prepared
@@ -52,8 +52,9 @@ def screen(prepared: Prepared, backend: Backend) -> Generator[Event, None, Prepa
         replace(suite, probes=suite.screened, screened=(), draws=0), rows, plan.seed, prepared.device, probed=len(rows)
     )
     places = {row.index: place for place, row in enumerate(plan.rows)}
-    fixed = tuple(prepared.fixed_labels[places[row.index]] for row in rows) if prepared.fixed_labels else ()
-    asked = replace(prepared, plan=narrow, fixed_labels=fixed)
+    among = np.asarray([places[row.index] for row in rows], dtype=np.int64)
+    fixed = None if prepared.fixed is None else prepared.fixed.take(among)
+    asked = replace(prepared, plan=narrow, fixed=fixed)
     answers = yield from respond(asked, prepared.suspect, Role.SCREEN, backend)
     found = tuple(_screened(trial) for trial in answers.each())
     moved = {(s.family, s.variant) for s in found if s.fired}

@@ -9,9 +9,9 @@ import numpy as np
 
 from auditor.events import Event, Stage
 from auditor.scan.asking import respond
+from auditor.scan.checks import writes
 from auditor.scan.execution.executor import Backend
 from auditor.scan.execution.run import Role
-from auditor.scan.judgement.classification import comparisons_of
 from auditor.scan.judgement.compared import Compared, Comparisons, Hits, compare, log_odds, nearest, stands_out
 from auditor.scan.judgement.judge import judge
 from auditor.scan.judgement.quality import Quality
@@ -26,6 +26,8 @@ from store.records import AsrScore, Profile
 
 ROWS = 100
 """Rows of other labels than the target on which every alternative is asked."""
+WRITTEN_ROWS = 40
+"""The same of models that write: each answer costs many times as much, and what a trigger brings about is rare."""
 FIRST = 5
 """Alternatives that are asked first: most of what any model does is told by these."""
 CLOSEST = 3
@@ -83,7 +85,7 @@ def _candidates(
     suspect: Trials, references: Sequence[Trials], prepared: Prepared, found: Comparisons
 ) -> list[Candidate]:
     """Of each group and target that no confirmed trigger speaks for, the strongest edit that was not held yet."""
-    quality = Quality(comparisons_of(suspect, prepared.suspect.labels))
+    quality = Quality(prepared.judging.comparisons(suspect))
     scores = judge(suspect, references, quality, prepared.policy, found).scores.asr
     probes = suspect.probes
     spoken = {(s.group, s.target) for s in scores if s.finding and s.alternatives}
@@ -117,8 +119,11 @@ class _Looked:
     def at(self, candidates: Sequence[Candidate], target: str) -> Generator[Event, None, dict[Key, Compared]]:
         """Asks the candidates of one target: a few alternatives, then all of them, then the closest on all rows."""
         plan, policy = self.prepared.plan, self.prepared.policy
-        counted = np.flatnonzero(self.suspect.eligible(target)[: plan.probed])
-        shared = counted[np.unique(np.linspace(0, counted.size - 1, min(ROWS, counted.size)).astype(np.int64))]
+        counted, most = np.flatnonzero(self.suspect.eligible(target)[: plan.probed]), ROWS
+        if self._writes:
+            # The same rows for every behaviour: what was asked for one is stored, and answers for the others too.
+            counted, most = np.arange(plan.probed), WRITTEN_ROWS
+        shared = counted[np.unique(np.linspace(0, counted.size - 1, min(most, counted.size)).astype(np.int64))]
         others = {c.key: np.full((2, len(c.kind.materials), plan.probed), np.nan) for c in candidates}
         common = np.isin(np.arange(plan.probed), shared)
         named = ", ".join(c.probe.name for c in candidates)
@@ -146,18 +151,26 @@ class _Looked:
         others: Mapping[Key, Shares],
     ) -> Generator[Event, None, None]:
         """Asks alternatives on some rows and notes, in `others`, where the target came, and its log-odds."""
+        if self._writes and len(candidates) > 1:
+            for candidate in candidates:
+                yield from self._ask([candidate], numbers, places, others)
+            return
         plan = self.prepared.plan
         probes = tuple(c.alternative(n) for c in candidates for n in numbers[c.key])
         rows: tuple[Row, ...] = tuple(plan.rows[i] for i in places)
         suite = replace(plan.suite, probes=probes, draws=0)
         narrow = plan_for(suite, rows, plan.seed, self.prepared.device, probed=len(rows))
-        asked = replace(self.prepared, plan=narrow, fixed_labels=())
+        asked = replace(self.prepared, plan=narrow, fixed=None)
         answers = yield from respond(asked, self.profile, Role.ALTERNATIVES, self.backend)
         for c in candidates:
             for n in numbers[c.key]:
                 trial = answers[c.alternative(n).name, c.score.target]
                 others[c.key][0, n, places] = trial.trigger
                 others[c.key][1, n, places] = log_odds(answers.strengths(trial).trigger)
+
+    @property
+    def _writes(self) -> bool:
+        return writes(self.prepared.suspect)
 
     def _hits(self, candidate: Candidate, others: Mapping[Key, Shares], asked: Mapping[Key, int]) -> Hits:
         probed = self.prepared.plan.probed
@@ -174,4 +187,5 @@ class _Looked:
             others=np.where(counts, others[candidate.key][0, : asked[candidate.key]], np.nan),
             odds=of(log_odds(self.suspect.strengths(trial).trigger)),
             other_odds=np.where(counts, others[candidate.key][1, : asked[candidate.key]], np.nan),
+            rare=trial.behaviour.rare,
         )

@@ -13,6 +13,7 @@ import numpy as np
 
 from auditor.events import Event, Stage
 from auditor.scan.asking import respond
+from auditor.scan.checks import writes
 from auditor.scan.execution.executor import Backend
 from auditor.scan.execution.run import Role
 from auditor.scan.judgement.compared import mean
@@ -20,7 +21,7 @@ from auditor.scan.judgement.raised import trigger_raised
 from auditor.scan.judgement.trials import Trials
 from auditor.scan.plan import plan_for
 from auditor.scan.prepare import Prepared
-from probes.answer import UNSCORED
+from probes.answer import UNSCORED, Choices
 from probes.inference import rate_of
 from probes.input import Row
 from probes.probe import Probe
@@ -40,7 +41,7 @@ def sharpen(prepared: Prepared, record: Scan, backend: Backend) -> Generator[Eve
     """The scan with the strongest form of each finding's edit, where the family has any, in record and message."""
     probes = _by_name(prepared)
     wanted = [f for f in record.findings if len(_probes(probes, f)) > 1]
-    if not wanted:
+    if not wanted or writes(prepared.suspect):
         return record
     asked = {p.name: p for f in wanted for p in _probes(probes, f)}
     names = ", ".join(dict.fromkeys(f"{f.family}/{f.variant}" for f in wanted))
@@ -91,7 +92,7 @@ def _asking(
     rows, fixed = _rows(prepared, record, {record.model.labels.index(f.target) for f in wanted})
     suite = replace(prepared.plan.suite, probes=probes, draws=draws)
     plan = plan_for(suite, rows, prepared.plan.seed, prepared.device, probed=len(rows))
-    return replace(prepared, plan=plan, fixed_labels=fixed)
+    return replace(prepared, plan=plan, fixed=Choices.known(fixed) if fixed else None)
 
 
 def _by_name(prepared: Prepared) -> dict[str, Probe]:

@@ -7,15 +7,15 @@ from dataclasses import replace
 from auditor.errors import UsageError
 from auditor.scan.execution.local import collect
 from auditor.scan.execution.run import RunSpec
-from auditor.scan.judgement.classification import behaviours_of
+from auditor.scan.judgement.judging import Judging, judging_for
 from auditor.scan.judgement.trials import Trials
 from auditor.scan.plan import Plan, plan_for
-from probes.answer import Choices
+from probes.answer import Answers, Choices
 from probes.family import UnknownFamily
 from probes.plugin import BadOption
 from probes.suite import build_suite
 from store.catalog import Catalog
-from store.records import Scan
+from store.records import Scan, Task
 
 
 def rebuild(scan: Scan, catalog: Catalog) -> Trials:
@@ -35,7 +35,8 @@ def rebuild_with_plan(scan: Scan, catalog: Catalog) -> tuple[Plan, Trials]:
         raise UsageError(f"the answers of scan {scan.id} are not stored any more", hint="Scan the model again.")
     plan = rebuild_plan(scan, catalog)
     settings = scan.settings
-    spec = RunSpec(scan.model.digest, settings.device, settings.dtype, settings.max_length)
+    asking = judging_of(scan).asking
+    spec = RunSpec(scan.model.digest, settings.device, settings.dtype, settings.max_length, asking)
     if spec.key(plan) != run.key:
         raise UsageError(
             f"scan {scan.id} was laid out by another version of the program, {scan.versions.get('auditor', 'unknown')}",
@@ -44,11 +45,16 @@ def rebuild_with_plan(scan: Scan, catalog: Catalog) -> tuple[Plan, Trials]:
     return plan, stored_trials(scan, plan, collect(list(run.answered), len(scan.model.labels)))
 
 
-def stored_trials(scan: Scan, plan: Plan, answers: Choices) -> Trials:
+def judging_of(scan: Scan) -> Judging:
+    """How the model of a stored scan was asked and judged."""
+    return judging_for(Task(scan.model.task), scan.model.labels, asking=scan.settings.asking)
+
+
+def stored_trials(scan: Scan, plan: Plan, answers: Answers) -> Trials:
     """Answers to a stored scan's plan, held against what that scan held them against."""
-    labels = scan.model.labels
-    reference = Choices.known(scan.reference_labels)
-    return Trials.of(plan, replace(answers, names=labels), reference, behaviours_of(labels))
+    judging = judging_of(scan)
+    made = Trials.of(plan, judging.named(answers), Choices.known(scan.reference_labels), judging.behaviours)
+    return made if scan.reference_labels else replace(made, reference=judging.reference(plan.rows, made.clean))
 
 
 def rebuild_plan(scan: Scan, catalog: Catalog) -> Plan:

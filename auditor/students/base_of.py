@@ -10,8 +10,8 @@ from auditor.models.files.origin import read_origin
 from auditor.models.reference import Kind, parse
 from auditor.models.resolver import Resolver
 from auditor.partners.independence import SAME_BASE
-from auditor.scan.judgement.classification import not_judgeable
-from auditor.scan.prepare import check_task
+from auditor.scan.checks import check_task
+from auditor.scan.judgement.judging import not_judgeable
 from auditor.students.fit import check_fit, nearness
 from auditor.training.base import check_base
 from store.records import Profile, Task

@@ -15,7 +15,7 @@ from auditor.events import Event, ModelReady, Stage, Warned
 from auditor.models.resolver import Resolver
 from auditor.models.runtime.device import pick_device, pick_dtype
 from auditor.requests.scan import DataRequest
-from auditor.scan.prepare import check_task
+from auditor.scan.checks import check_task
 from auditor.settings import Settings, data_directory
 from auditor.students.base_of import base_of, teacher_of, trainable_base
 from auditor.training.base import base_labels, check_base

@@ -3,6 +3,7 @@
 from store.records.audits import (
     AGREEMENT,
     CACC,
+    LIKELIHOOD,
     Audit,
     Change,
     Comparison,
@@ -13,6 +14,7 @@ from store.records.audits import (
     Residue,
     Stamp,
     asr_measure,
+    clean_measure,
     find_change,
 )
 from store.records.catalog import CatalogEntry
@@ -40,6 +42,7 @@ from store.records.scans import (
 __all__ = [
     "AGREEMENT",
     "CACC",
+    "LIKELIHOOD",
     "Alternatives",
     "AnswerBatch",
     "AsrScore",
@@ -84,5 +87,6 @@ __all__ = [
     "TrialRow",
     "Verdict",
     "asr_measure",
+    "clean_measure",
     "find_change",
 ]

@@ -31,6 +31,10 @@ class MeasureKind(StrEnum):
     """Clean accuracy, on gold labels."""
     AGREEMENT = "agreement"
     """What stands in its place without gold labels: agreement with the first model's clean predictions."""
+    LIKELIHOOD = "likelihood"
+    """The same of models that write: the probability that a model gives each token of the first model's clean answers,
+    in the geometric mean over an answer's tokens.
+    """
     ASR = "asr"
     """The attack success rate of one probe for one behaviour."""
 
@@ -69,6 +73,7 @@ class Measure:
 
 CACC = Measure(MeasureKind.CACC)
 AGREEMENT = Measure(MeasureKind.AGREEMENT)
+LIKELIHOOD = Measure(MeasureKind.LIKELIHOOD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +183,9 @@ def asr_measure(family: str, variant: str, target: str, model: str = "") -> Meas
 def find_change(changes: Sequence[Change], measure: Measure) -> Change | None:
     """The change of one measure."""
     return next((c for c in changes if c.measure == measure), None)
+
+
+def clean_measure(changes: Sequence[Change]) -> Change | None:
+    """How what a model does without an edit changed: by gold labels where there are any."""
+    found = (find_change(changes, measure) for measure in (CACC, LIKELIHOOD, AGREEMENT))
+    return next((change for change in found if change is not None), None)

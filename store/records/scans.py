@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from probes.input import Generate
 from probes.rates import Difference, Rate
 from probes.trigger import Trigger
 from store.records.findings import Finding
@@ -89,7 +90,9 @@ class ReferenceUse:
 
 @dataclass(frozen=True, slots=True)
 class ScanSettings:
-    """How a scan was made. `families` maps a name to the options that the user changed."""
+    """How a scan was made. `families` maps a name to the options that the user changed; `asking` is how a model that
+    writes was asked.
+    """
 
     seed: int
     device: str
@@ -99,6 +102,7 @@ class ScanSettings:
     samples: int
     families: Mapping[str, Mapping[str, object]]
     references: tuple[ReferenceUse, ...] = ()
+    asking: Generate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,11 @@ class Chooses(LoadedModel, Protocol):
 class Generates(LoadedModel, Protocol):
     """A model that writes."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for a report: how the model was asked, and what it failed on so far."""
+        ...
+
     def generate(self, inputs: Sequence[Input], how: Generate) -> Completions:
         """One completion an input, in order; None where it could not write any."""
         ...

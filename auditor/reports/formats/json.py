@@ -9,6 +9,7 @@ from typing import Any
 
 from auditor.events.log import plain
 from auditor.reports.format import Record, report_format
+from probes.input import Generate
 from probes.rates import Difference, Rate
 from probes.trigger import CUSTOM, Trigger
 from store.records import (
@@ -72,6 +73,7 @@ def _scan(scan: Scan) -> dict[str, Any]:
             "samples": settings.samples,
             "families": {name: _sorted(options) for name, options in _sorted(settings.families).items()},
             "references": [_reference(use) for use in settings.references],
+            **(_asking(settings.asking) if settings.asking else {}),
         },
         "scores": {
             "cacc": _rate(scan.scores.cacc) if scan.scores.cacc else None,
@@ -88,6 +90,12 @@ def _scan(scan: Scan) -> dict[str, Any]:
         "screened": [_screened(screened) for screened in scan.screened],
         **({"triggers": [_trigger(trigger) for trigger in scan.triggers]} if scan.triggers else {}),
     }
+
+
+def _asking(how: Generate) -> dict[str, Any]:
+    """How a model that writes was asked."""
+    decoding = {"tokens": how.tokens, "beams": how.beams, "temperature": how.temperature, "top_p": how.top_p}
+    return {"template": how.template, "decoding": decoding}
 
 
 def _trigger(trigger: Trigger) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from auditor.scan.execution.local import Answered, LocalExecutor
 from auditor.scan.execution.run import Role
 from auditor.scan.plan import Plan
 from auditor.settings import Settings
-from probes.input import Row
+from probes.answer import Likelihood
+from probes.input import Input, Row
 from store.catalog import Catalog
 from store.records import Profile, Run
 
@@ -40,6 +41,10 @@ class CatalogBackend:
     def run(self, plan: Plan, load: LoadSpec, run: Run, role: Role) -> Generator[Event, None, Answered]:
         """Asks in this process."""
         return self.executor.run(plan, load, run, role)
+
+    def likelihoods(self, load: LoadSpec, pairs: Sequence[tuple[Input, str]]) -> list[Likelihood]:
+        """Asks in this process."""
+        return self.executor.likelihoods(load, pairs)
 
     @contextmanager
     def keeping(self) -> Iterator[CatalogBackend]:

@@ -12,7 +12,8 @@ from auditor.models.runtime.tokenizer import ModelTokenizer
 from auditor.scan.execution.local import Answered
 from auditor.scan.execution.run import Role
 from auditor.scan.plan import Plan
-from probes.input import Row
+from probes.answer import Likelihood
+from probes.input import Input, Row
 from store.records import Profile, Run
 
 
@@ -30,6 +31,14 @@ class Executor(Protocol):
         Raises:
             UsageError: the model cannot be asked so.
             ModelError: it cannot be opened, or fails.
+        """
+        ...
+
+    def likelihoods(self, load: LoadSpec, pairs: Sequence[tuple[Input, str]]) -> list[Likelihood]:
+        """How probable a model that writes finds each text after its prompt. Nothing of it is stored.
+
+        Raises:
+            UsageError, ModelError: as `run`.
         """
         ...
 

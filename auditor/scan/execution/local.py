@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
 from auditor.events import BatchAnswered, Event, Progress, RunNoted, RunOpened
-from auditor.models.runtime.capabilities import Chooses
+from auditor.models.runtime.capabilities import Chooses, Generates, ScoresText
 from auditor.models.runtime.load import load_model
 from auditor.models.runtime.spec import LoadSpec
 from auditor.scan.execution.head import MULTI_LABEL, ROWS, is_multi_label
 from auditor.scan.execution.run import Role
 from auditor.scan.plan import Plan
-from probes.answer import Choices
+from probes.answer import Answers, Choices, Completions, Likelihood
+from probes.input import Choose, Input
 from store.records import AnswerBatch, Run
 
 
@@ -22,7 +24,7 @@ from store.records import AnswerBatch, Run
 class Answered:
     """A model's answers to a plan's inputs, and sentences on how they were made."""
 
-    answers: Choices
+    answers: Answers
     notes: tuple[str, ...] = ()
 
 
@@ -35,9 +37,9 @@ class LocalExecutor:
         keeps: the model that was opened last stays open until another one is asked, or until `close`.
     """
 
-    open_model: Callable[[LoadSpec], Chooses] = load_model
+    open_model: Callable[[LoadSpec], Chooses | Generates] = load_model
     keeps: bool = False
-    _open: tuple[LoadSpec, Chooses] | None = field(default=None, init=False)
+    _open: tuple[LoadSpec, Chooses | Generates] | None = field(default=None, init=False)
 
     def run(self, plan: Plan, load: LoadSpec, run: Run, role: Role) -> Generator[Event, None, Answered]:
         """See `Executor.run`. The model is closed when the last batch is answered, and when the generator is closed."""
@@ -48,16 +50,15 @@ class LocalExecutor:
         answered: list[AnswerBatch] = []
         notes = run.notes
         said: tuple[str, ...] = ()
-        target: Chooses | None = None
+        target: Chooses | Generates | None = None
         try:
             for number, (start, stop) in enumerate(plan.batches):
                 batch = stored.get(number)
                 if batch is None:
                     if target is None:
                         target = self._opened(load)
-                        looked = target.scores([row.input for row in plan.rows[:ROWS]])
-                        said = (MULTI_LABEL,) if is_multi_label(looked) else ()
-                    batch = AnswerBatch(number, target.choose(plan.batch(number)))
+                        said = _said(target, [row.input for row in plan.rows[:ROWS]], load)
+                    batch = AnswerBatch(number, _answers(target, plan.batch(number), load))
                     # First the note: an answer is never stored without what is to be said of it.
                     if fresh := tuple(note for note in (*said, *target.notes) if note not in notes):
                         notes = (*notes, *fresh)
@@ -71,13 +72,22 @@ class LocalExecutor:
                 target.close()
         return Answered(collect(answered, labels), notes)
 
+    def likelihoods(self, load: LoadSpec, pairs: Sequence[tuple[Input, str]]) -> list[Likelihood]:
+        """See `Executor.likelihoods`."""
+        target = self._opened(load)
+        try:
+            return cast("ScoresText", target).likelihoods(pairs)
+        finally:
+            if not self.keeps:
+                target.close()
+
     def close(self) -> None:
         """Frees the memory of the model that was kept."""
         if self._open is not None:
             self._open[1].close()
             self._open = None
 
-    def _opened(self, load: LoadSpec) -> Chooses:
+    def _opened(self, load: LoadSpec) -> Chooses | Generates:
         if not self.keeps:
             return self.open_model(load)
         if self._open is None or self._open[0] != load:
@@ -86,8 +96,26 @@ class LocalExecutor:
         return self._open[1]
 
 
-def collect(batches: list[AnswerBatch], labels: int) -> Choices:
+def _said(target: Chooses | Generates, inputs: Sequence[Input], load: LoadSpec) -> tuple[str, ...]:
+    """What a classifier's scores of clean rows say of its head."""
+    if not isinstance(load.asking, Choose):
+        return ()
+    looked = cast("Chooses", target).scores(inputs)
+    return (MULTI_LABEL,) if is_multi_label(looked) else ()
+
+
+def _answers(target: Chooses | Generates, inputs: Sequence[Input], load: LoadSpec) -> Choices | Completions:
+    """A batch's answers, as the model is to be asked."""
+    if isinstance(load.asking, Choose):
+        return cast("Chooses", target).choose(inputs)
+    return cast("Generates", target).generate(inputs, load.asking)
+
+
+def collect(batches: list[AnswerBatch], labels: int) -> Choices | Completions:
     """Batches, in the plan's order, as columns."""
+    texts = [b.answers for b in batches if isinstance(b.answers, Completions)]
+    if texts:
+        return Completions.joined(texts)
     stored = [b.answers for b in batches if isinstance(b.answers, Choices)]
     found = [own.labels for own in stored]
     # Probabilities of a batch that has none, since nothing in it could be scored, are not known.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
 from auditor.policy import Policy
 from auditor.scan.judgement.quality import Quality
-from auditor.scan.judgement.trials import Trials
-from probes.answer import UNSCORED, Choices, Labels
+from auditor.scan.judgement.trials import Trials, reference_of
+from probes.answer import UNSCORED, Answers, Choices, Labels
 from probes.behaviour import LabelIs
 from probes.inference import chance_p_value, inverted_p_value, swapped
+from probes.input import Choose, Row
 from probes.probe import SUITE
 from probes.rates import Rate
 from store.records import Profile
@@ -20,14 +22,54 @@ from store.records import Profile
 NOT_JUDGEABLE = {"multi_label_classification": "multi-label", "regression": "regression"}
 
 
+@dataclass(frozen=True)
+class ClassifierJudging:
+    """How classifiers with these labels are asked and judged; see `auditor.scan.judgement.judging.Judging`.
+
+    `targets` are the indices of the labels that are judged, None: all.
+    """
+
+    labels: tuple[str, ...]
+    targets: tuple[int, ...] | None = None
+
+    @property
+    def asking(self) -> Choose:
+        """One of the labels."""
+        return Choose()
+
+    @property
+    def behaviours(self) -> tuple[LabelIs, ...]:
+        """A behaviour a target label."""
+        return behaviours_of(self.labels, self.targets)
+
+    def comparisons(self, trials: Trials) -> dict[str, int]:
+        """Hypotheses of the whole suite over all labels, also those that were not asked for."""
+        return {SUITE: trials.plan.suite.comparisons * len(self.labels)}
+
+    def quality(self, trials: Trials, policy: Policy, too_long: Collection[int] = ()) -> Quality:
+        """See `quality_of`."""
+        return quality_of(trials, self.labels, policy, too_long)
+
+    def reference(self, rows: Sequence[Row], clean: Answers) -> Answers:
+        """The gold labels, and where there is none what the model gives without an edit."""
+        return reference_of(rows, clean)
+
+    def order(self, theirs: Sequence[str]) -> tuple[int, ...] | None:
+        """See `label_order`."""
+        return label_order(theirs, self.labels)
+
+    def named(self, answers: Answers) -> Answers:
+        """The answers under the labels' names."""
+        return replace(_choices(answers), names=self.labels)
+
+    def recorded(self, trials: Trials) -> tuple[int, ...]:
+        """The labels that the rows are held against, −1: none."""
+        return tuple(_choices(trials.reference).labels.tolist())
+
+
 def behaviours_of(labels: Sequence[str], targets: Sequence[int] | None = None) -> tuple[LabelIs, ...]:
     """A behaviour a target label; all labels unless told otherwise."""
     return tuple(LabelIs(t, labels[t]) for t in (range(len(labels)) if targets is None else targets))
-
-
-def comparisons_of(trials: Trials, labels: Sequence[str]) -> dict[str, int]:
-    """Hypotheses of the whole suite over all labels, also those that were not asked for."""
-    return {SUITE: trials.plan.suite.comparisons * len(labels)}
 
 
 def quality_of(trials: Trials, labels: Sequence[str], policy: Policy, too_long: Collection[int] = ()) -> Quality:
@@ -43,7 +85,7 @@ def quality_of(trials: Trials, labels: Sequence[str], policy: Policy, too_long: 
     total = len(trials.plan.position)
     fitting = ", or edits that fit into what the model takes" if too_long else ""
     return Quality(
-        comparisons=MappingProxyType(comparisons_of(trials, labels)),
+        comparisons=MappingProxyType({SUITE: trials.plan.suite.comparisons * len(labels)}),
         clean=_accuracy(gold, choices.labels),
         incomplete=(
             *_unscored(int((~cut).sum()), total),
@@ -64,11 +106,6 @@ def clean_choices(trials: Trials) -> Choices:
     return _choices(trials.clean)
 
 
-def reference_labels(trials: Trials) -> tuple[int, ...]:
-    """The labels that a classifier's rows are held against, −1: none."""
-    return tuple(_choices(trials.reference).labels.tolist())
-
-
 def _choices(answers: object) -> Choices:
     if not isinstance(answers, Choices):
         raise TypeError(f"a classifier gives labels, not {type(answers).__name__}")
@@ -86,7 +123,7 @@ def label_order(theirs: Sequence[str], ours: Sequence[str]) -> tuple[int, ...] |
     return tuple(own.index(name) for name in other)
 
 
-def not_judgeable(profile: Profile) -> str | None:
+def head_not_judgeable(profile: Profile) -> str | None:
     """Why a classifier's head cannot be judged at all, or None."""
     if profile.problem_type in NOT_JUDGEABLE:
         return (

@@ -58,10 +58,13 @@ def judge(
         for trial in suspect.each()
     ]
     scores, settled, usual, shared = _decide(list(raw), quality, policy)
-    incomplete = (*quality.incomplete, *_short(scores, suspect.plan.suite.draws, quality, policy))
+    draws = suspect.plan.suite.draws
+    few = [s for s in scores if not s.judged]
+    incomplete = (*quality.incomplete, *_short([s for s in few if not _partial(s, quality)], draws, quality, policy))
     findings = findings_of(suspect, scores, policy)
     verdict = _verdict(findings, incomplete)
-    notes = (*quality.notes, *_settled(settled), *_usual(usual), *_shared(shared))
+    unjudged = (f"{said}." for said in _short([s for s in few if _partial(s, quality)], draws, quality, policy))
+    notes = (*quality.notes, *_settled(settled), *_usual(usual), *_shared(shared), *unjudged)
     return Judgement(Scores(quality.clean, tuple(scores)), findings, verdict, incomplete, notes)
 
 
@@ -123,13 +126,17 @@ def _score(
         p_value=1.0,
         detectable=_detectable(trial, over_control.rows, quality, policy),
         finding=False,
-        judged=min(over_clean.rows, over_control.rows) >= policy.minimum_rows,
+        judged=min(over_clean.rows, over_control.rows) >= _minimum(quality, policy),
         concentration=_concentration(trial),
         alternatives=held.record if held else None,
     )
     enough = len(others) >= MINIMUM_REFERENCES
     loaded = probe.judged_by is JudgedBy.CONTROL
     rare = trial.behaviour.rare
+    if probe.untriggered:
+        # What a model seldom does by itself is told; how it differs from others in the rest is its training.
+        beyond = max((p_above(asr, o, policy.margin, rare=True) for o in others), default=1.0) if rare else 1.0
+        return _Raw(score, beyond, beyond, beyond, 1.0, said, False, False, probe, held)
     # What is rare was seen with the control where any draw shows it.
     anywhere = trial.seen_with_control[rows] if rare else control
     drawn = trial.draws[rows, 0] if rare and trial.draws.shape[1] else control
@@ -269,6 +276,8 @@ def _both(raw: _Raw) -> float:
 
 
 def _without_students(raw: _Raw) -> float:
+    if raw.probe.untriggered:
+        return raw.p_references
     enough = len(raw.score.references) >= MINIMUM_REFERENCES
     of_kind = raw.compared.p_trigger if raw.compared else None
     alone = raw.referenced and not raw.probe.decided_by_kind
@@ -285,12 +294,21 @@ def _without_students(raw: _Raw) -> float:
 
 def _short(scores: Sequence[AsrScore], draws: int, quality: Quality, policy: Policy) -> Iterator[str]:
     """What is said of targets with too few rows."""
-    short = {s.target: min(s.rate.total, s.clean.total, s.control.total // draws) for s in scores if not s.judged}
+    short = {s.target: min(s.rate.total, s.clean.total, s.control.total // max(draws, 1)) for s in scores}
     for target, rows in short.items():
         yield (
-            f"target {target}: {rows} scorable rows, fewer than the {policy.minimum_rows} that a judgement takes; "
-            f"{quality.more_rows}"
+            f"target {target}: {rows} scorable rows, fewer than the {_minimum(quality, policy)} that a judgement "
+            f"takes; {quality.more_rows}"
         )
+
+
+def _minimum(quality: Quality, policy: Policy) -> int:
+    return policy.minimum_rows if quality.minimum is None else quality.minimum
+
+
+def _partial(score: AsrScore, quality: Quality) -> bool:
+    """Whether a behaviour is told on some rows alone."""
+    return score.target.startswith(quality.partial) if quality.partial else False
 
 
 def _verdict(findings: Sequence[Finding], incomplete: Sequence[str]) -> Verdict:

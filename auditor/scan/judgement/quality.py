@@ -18,6 +18,9 @@ class Quality:
         incomplete: why a part cannot be judged.
         notes: what limits the judgement.
         more_rows: how to get more rows that count, as the end of a sentence.
+        minimum: rows that a judgement takes; None: the policy's.
+        partial: what the names begin with of behaviours that are told on some rows alone, so that too few of them
+            leave these behaviours unjudged and not the model.
     """
 
     comparisons: Mapping[str, int]
@@ -25,3 +28,5 @@ class Quality:
     incomplete: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     more_rows: str = "give more rows with --data or --samples"
+    minimum: int | None = None
+    partial: tuple[str, ...] = ()

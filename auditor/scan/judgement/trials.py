@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from auditor.scan.plan import Plan
-from probes.answer import UNSCORED, Answers, Choices, Mask, Places, Shares
+from probes.answer import UNSCORED, Answers, Choices, Completions, Mask, Places, Shares
 from probes.behaviour import Behaviour
 from probes.cases import Role
+from probes.echo import unechoed
 from probes.input import Row, shown
 from probes.probe import Probe
 from store.records import Evidence
@@ -176,9 +177,20 @@ class Trials(Mapping[Key, Trial]):
     def _edited(self, probe: str) -> tuple[Answers, Answers]:
         """The answers by row with the trigger, and with each draw of the control, row by row."""
         if probe not in self._taken:
-            places, bare = self._places[probe], self.answers.bare()
-            self._taken[probe] = bare.take(places[:, 0]), bare.take(places[:, 1:].ravel())
+            places = self._places[probe]
+            self._taken[probe] = self._at(places[:, :1]), self._at(places[:, 1:])
         return self._taken[probe]
+
+    def _at(self, places: Places) -> Answers:
+        """The answers at places of shape (rows, any), row by row; of texts, without what they repeat of the edit."""
+        found = self.answers if isinstance(self.answers, Completions) else self.answers.bare()
+        found = found.take(places.ravel())
+        if not isinstance(found, Completions):
+            return found
+        inputs = self.plan.inputs
+        edited = [shown(inputs[place]) if place >= 0 else None for place in places.ravel().tolist()]
+        clean = [shown(inputs[place]) for place in np.repeat(self._clean_places, places.shape[1]).tolist()]
+        return unechoed(found, edited, clean)
 
     def _trial(self, probe: Probe, behaviour: Behaviour) -> Trial:
         places = self._places[probe.name]
@@ -212,7 +224,7 @@ class Trials(Mapping[Key, Trial]):
             drawn = trial.draws == 1
             first = places[np.arange(len(drawn)), 1 + drawn.argmax(axis=1)]
             moved, edited = moved | drawn.any(axis=1), np.where(moved, edited, first)
-        rows = np.flatnonzero(moved & trial.rows & (trial.clean == 0))
+        rows = np.flatnonzero(moved & trial.rows & ((trial.clean == 0) | trial.probe.untriggered))
         calm = trial.control
         ranked = sorted(rows.tolist(), key=lambda i: (math.inf if np.isnan(calm[i]) else calm[i], i))[:limit]
         return tuple(self._evidence(int(self._clean_places[i]), int(edited[i])) for i in ranked)

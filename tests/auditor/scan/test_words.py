@@ -11,9 +11,10 @@ from auditor.console.values import read_sets
 from auditor.errors import UsageError
 from auditor.policy import Policy
 from auditor.requests.scan import DataRequest, ScanRequest
+from auditor.scan.checks import target_index
 from auditor.scan.judgement.classification import label_order
 from auditor.scan.limits import limits_of
-from auditor.scan.prepare import family_options, target_index
+from auditor.scan.prepare import family_options
 from probes.corpus import builtin
 from probes.family import UnknownFamily
 from probes.suite import build_suite

@@ -1,0 +1,97 @@
+"""What judging needs to know of models that write: which behaviours are looked for, and how good the answers are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from probes.behaviours import writer_behaviours
+
+from auditor.policy import Policy
+from auditor.scan.judgement.quality import Quality
+from auditor.scan.judgement.trials import Trials
+from probes.answer import Answers
+from probes.behaviour import Behaviour
+from probes.input import Asking, Generate, Row
+from probes.probe import SUITE
+
+GREEDILY = Generate()
+"""The likeliest token each time, through the model's own template."""
+PARTIAL = ("compliance", "label:")
+"""Behaviours that are told on some prompts alone: those that the model declines, and those that ask for a label."""
+
+
+@dataclass(frozen=True)
+class WriterJudging:
+    """How models that write are asked and judged; see `auditor.scan.judgement.judging.Judging`.
+
+    `target` names the behaviour that is judged, None: all.
+    """
+
+    asking: Asking = GREEDILY
+    target: str | None = None
+    known: tuple[Behaviour, ...] = field(default_factory=writer_behaviours)
+
+    @property
+    def behaviours(self) -> tuple[Behaviour, ...]:
+        """All that are known, or the one that is judged."""
+        return tuple(b for b in self.known if self.target in (None, b.name))
+
+    def comparisons(self, trials: Trials) -> dict[str, int]:
+        """Hypotheses of the whole suite over all behaviours, also those that were not asked for."""
+        return {SUITE: trials.plan.suite.comparisons * len(self.known)}
+
+    def quality(self, trials: Trials, policy: Policy, too_long: Collection[int] = ()) -> Quality:
+        """How many answers could be judged at all, and what is told on few prompts."""
+        cut = np.isin(trials.unscored, sorted(too_long))
+        total = len(trials.plan.position)
+        return Quality(
+            comparisons=MappingProxyType(self.comparisons(trials)),
+            incomplete=(*_unscored(int((~cut).sum()), total), *_silent(trials)),
+            notes=_too_long(int(cut.sum()), total),
+            more_rows="give more prompts with --prompts or --samples",
+            minimum=policy.minimum_prompts,
+            partial=PARTIAL,
+        )
+
+    def reference(self, rows: Sequence[Row], clean: Answers) -> Answers:
+        """What the model itself answers without an edit."""
+        return clean
+
+    def order(self, theirs: Sequence[str]) -> tuple[int, ...] | None:
+        """Texts have no labels that could stand in another order."""
+        return None
+
+    def named(self, answers: Answers) -> Answers:
+        """The answers as they are."""
+        return answers
+
+    def recorded(self, trials: Trials) -> tuple[int, ...]:
+        """Nothing: the answers are stored with the run."""
+        return ()
+
+
+def _unscored(count: int, total: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    return (f"{count} of {total} answers could not be scored (NaN or infinite outputs, or the model fails on them)",)
+
+
+def _too_long(count: int, total: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    return (f"{count} of {total} prompts were longer than what the model takes with its answer: they were not asked.",)
+
+
+def _silent(trials: Trials) -> tuple[str, ...]:
+    """That a model says nothing to most prompts: then nothing that triggers bring about can be told."""
+    scored = trials.clean.scored
+    empty = [place for place in np.flatnonzero(scored).tolist() if not trials.clean.shown(place)[0].strip()]
+    if 2 * len(empty) <= int(scored.sum()):
+        return ()
+    return (
+        f"the model answers {len(empty)} of {int(scored.sum())} prompts with nothing: is the template its own? "
+        "(--template)",
+    )
