@@ -91,7 +91,11 @@ Students = Annotated[
 ]
 StudentBase = Annotated[
     str | None,
-    typer.Option("--base", metavar="MODEL", help="What students start from; default: what the model states."),
+    typer.Option(
+        "--base",
+        metavar="MODEL",
+        help="What an adapter is for, and students start from; default: what the model states.",
+    ),
 ]
 MaxLength = Annotated[int | None, typer.Option("--max-length", min=8, help="Tokens after which an input is cut.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Do not reuse stored answers.")]

@@ -41,7 +41,8 @@ class ScanRequest:
         samples: rows; None takes the suite's own number.
         references: models that see the same rows and edits.
         students: how many students of the model are made, or found again, as further references.
-        base: what they start from; None: what the model states, or is recognised by.
+        base: what an adapter stands on, and what students start from; None: what the model states, or is recognised
+            by.
         overrides: options by family.
         triggers: ids of stored triggers that are fired as well.
         fresh: drop stored answers instead of going on from them.
@@ -77,8 +78,8 @@ class ScanRequest:
         words += ["--samples", str(self.samples)] if self.samples is not None else []
         words += ["--max-length", str(self.max_length)] if self.max_length is not None else []
         words += each("--reference", self.references)
-        if self.students:
-            words += ["--students", str(self.students), *(["--base", self.base] if self.base else [])]
+        words += ["--students", str(self.students)] if self.students else []
+        words += ["--base", self.base] if self.base else []
         words += replace(everywhere, seed=self.seed).arguments()
         return [*words, "--fresh"] if self.fresh else words
 
