@@ -45,9 +45,11 @@ class Session:
         self.backend = CatalogBackend(self.settings, self.catalog)
         self.resolver = Resolver(self.catalog)
 
-    def profile(self, reference: str, *, register: bool = True, hash_weights: bool = True) -> Profile:
+    def profile(
+        self, reference: str, *, base: str | None = None, register: bool = True, hash_weights: bool = True
+    ) -> Profile:
         """The profile of the model that a reference names; see `Resolver.profile`, which raises the same."""
-        return self.resolver.profile(reference, register=register, hash_weights=hash_weights)
+        return self.resolver.profile(reference, base=base, register=register, hash_weights=hash_weights)
 
     def register(self, path: Path, *, tags: tuple[str, ...] = (), planted: str | None = None) -> CatalogEntry:
         """Adds a model's directory to the catalog."""

@@ -259,7 +259,7 @@ def _fixed_tuple_decoder(readers: list[Decoder]) -> Decoder:
 def _record_decoder(kind: Any) -> Decoder:
     hints = get_type_hints(kind)
     fields = [field for field in dataclasses.fields(kind) if field.init]
-    readers = [(field.name, _decoder(hints[field.name]), _has_default(field)) for field in fields]
+    readers = [(field.name, _reader(hints[field.name], kind), _has_default(field)) for field in fields]
     from_text = getattr(kind, "from_text", None)
 
     def read(value: Any) -> Any:
@@ -283,6 +283,11 @@ def _record_decoder(kind: Any) -> Decoder:
         return kind(**arguments)
 
     return read
+
+
+def _reader(hint: Any, owner: Any) -> Decoder:
+    """The decoder of a field; of one that holds records of the owner's own kind, made when it is first used."""
+    return (lambda value: _decoder(hint)(value)) if owner in get_args(hint) else _decoder(hint)
 
 
 def _has_default(field: dataclasses.Field[Any]) -> bool:

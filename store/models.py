@@ -45,6 +45,8 @@ class Models:
     ) -> CatalogEntry:
         """Adds a model. One of the same digest at the same path is kept, with its profile renewed and the tags added.
 
+        An adapter on its base takes the place of the adapter alone, which nobody can have scanned.
+
         Args:
             profile: what its files say.
             name: unique; by default the directory's or the hub's name, with -2, -3, … where that is taken.
@@ -58,6 +60,8 @@ class Models:
             row = session.scalar(
                 select(ModelRow).where(ModelRow.digest == profile.ref.digest, ModelRow.path == profile.ref.path)
             )
+            if row is None and profile.parts:
+                row = _without_base(session, profile)
             if row is None:
                 row = ModelRow(
                     name=_free_name(session, default_name(profile)) if name is None else _checked(session, name, None),
@@ -183,6 +187,15 @@ class Models:
         with self._database.reading() as session:
             rows = session.scalars(query.limit(1)).all()
             return _entries(session, rows)[0] if rows else None
+
+
+def _without_base(session: Session, profile: Profile) -> ModelRow | None:
+    """The row of an adapter that was added before its base was known; it is now the adapter on that base."""
+    alone = profile.parts[0].ref
+    row = session.scalar(select(ModelRow).where(ModelRow.digest == alone.digest, ModelRow.path == alone.path))
+    if row is not None:
+        row.digest = profile.ref.digest
+    return row
 
 
 def default_name(profile: Profile) -> str:

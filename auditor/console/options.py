@@ -97,7 +97,7 @@ ScanBase = Annotated[
     typer.Option(
         "--base",
         metavar="MODEL",
-        help="The base that an adapter is for, and that students start from; default: what the model states.",
+        help="What an adapter is for, and students start from; default: what the model states.",
     ),
 ]
 Prompts = Annotated[

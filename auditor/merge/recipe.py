@@ -10,7 +10,7 @@ from typing import Any
 from auditor.errors import IncompatibleError, UsageError
 from auditor.merge.strategy import PLACES, STRATEGIES, Strategy
 from auditor.merge.tensors.modules import check_patterns, module_of, modules_of, weights_of
-from auditor.models.files.adapter import is_adapter
+from auditor.models.files.adapter import bare, is_adapter
 from store.records import Profile
 
 
@@ -54,6 +54,9 @@ class Recipe:
     _planned: Mapping[str, tuple[float, ...]] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
+        # An adapter is merged as such; its base is what the recipe says, or nothing.
+        object.__setattr__(self, "suspect", bare(self.suspect))
+        object.__setattr__(self, "partners", tuple(bare(partner) for partner in self.partners))
         if not self.partners:
             raise UsageError("a merge needs at least one partner", hint="Name one with --with.")
         self._check_distinct()

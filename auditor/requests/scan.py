@@ -58,7 +58,8 @@ class ScanRequest:
         samples: rows; None takes the suite's own number.
         references: models that see the same rows and edits.
         students: how many students of the model are made, or found again, as further references.
-        base: what they start from; None: what the model states, or is recognised by.
+        base: what an adapter stands on, and what students start from; None: what the model states, or is recognised
+            by.
         overrides: options by family.
         triggers: ids of stored triggers that are fired as well.
         fresh: drop stored answers instead of going on from them.

@@ -218,10 +218,10 @@ def prepare_scan(
     if triggers:
         families = request.families and tuple(dict.fromkeys((*request.families, CUSTOM)))
         request = replace(request, families=families, triggers=tuple(trigger.id for trigger in triggers))
-    suspect = resolver.profile(request.model)
+    suspect = resolver.profile(request.model, base=request.base)
     check_task(suspect)
     check_request(request, suspect)
-    references = [resolver.profile(r) for r in request.references]
+    references = [resolver.profile(r, base=request.base) for r in request.references]
     if corpus is None:
         # Where the head cannot be judged, that is the answer: labels that do not fit it are no fault of the file.
         data = replace(request.data, label_column="") if not_judgeable(suspect) else request.data

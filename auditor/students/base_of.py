@@ -17,13 +17,16 @@ from auditor.training.base import check_base
 from store.records import Profile, Task
 
 
-def teacher_of(reference: str, resolver: Resolver) -> Profile:
+def teacher_of(reference: str, resolver: Resolver, base: str | None = None) -> Profile:
     """The model whose answers students learn.
+
+    Args:
+        base: what it stands on, where it is an adapter.
 
     Raises:
         UsageError, ModelError: it is no classifier, or cannot be judged; see also `Resolver.profile`.
     """
-    teacher = resolver.profile(reference)
+    teacher = resolver.profile(reference, base=base)
     check_task(teacher)
     if reason := not_judgeable(teacher):
         raise ModelError(f"{reason}; students are trained of single-label classifiers")

@@ -64,7 +64,7 @@ def plan_course(request: ScanRequest, resolver: Resolver) -> Course:
         UsageError: no base is known or it does not fit, the rows cannot be read, or they are too few.
         ModelError: the suspect cannot be judged, or files are damaged.
     """
-    suspect = teacher_of(request.model, resolver)
+    suspect = teacher_of(request.model, resolver, request.base)
     base, _ = trainable_base(suspect, request.base, resolver)
     rows, judging = divide(read_rows(request.data, suspect.labels))
     return Course(base, rows, judging)

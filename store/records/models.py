@@ -66,7 +66,8 @@ class Profile:
 
     `files` maps each file that can change behaviour to its SHA-256; `signature` is the digest of the tensor inventory
     (names and shapes, without dtypes); `max_length` is the number of tokens it takes; `base` the base model's name
-    if stated; `read` says what was read and how, as far as files alone tell.
+    if stated; `read` says what was read and how, as far as files alone tell. `parts` are the adapter and the base where
+    an adapter on its base is one model, both plain profiles; `files` then has names below `adapter/` and `base/`.
     """
 
     ref: ModelRef
@@ -86,3 +87,4 @@ class Profile:
     base: str | None = None
     licence: str | None = None
     read: ModelRead = ModelRead()
+    parts: tuple[Profile, ...] = ()

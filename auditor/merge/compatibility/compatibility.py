@@ -15,11 +15,12 @@ from auditor.merge.compatibility.adapter_match import match_adapters
 from auditor.merge.compatibility.configs import Configs
 from auditor.merge.compatibility.labels import match_labels
 from auditor.merge.tensors.modules import module_of
-from auditor.merge.tensors.tables import OUTPUT_EMBEDDINGS, SHARED_EMBEDDINGS, repeats, tied_source
+from auditor.merge.tensors.tables import tied_source
 from auditor.merge.tensors.vocabulary import ROWS, Shared, Vocabularies
 from auditor.models.files.adapter import is_adapter
 from auditor.models.files.checkpoint import HEAD
-from auditor.models.files.names import is_buffer, is_other_head, stored_as
+from auditor.models.files.names import OUTPUT_EMBEDDINGS, SHARED_EMBEDDINGS, is_buffer, is_other_head, stored_as
+from auditor.models.files.sameness import repeats
 from store.records import Profile, Task, TensorInfo
 
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -52,7 +52,7 @@ class Place:
 
 
 def add_low(array: Array, low: Low, place: Place, inputs: Inputs, arithmetic: Arithmetic) -> Array:
-    """Adds scale · up · down to a base's rows (flat), in the precision of the arithmetic.
+    """Adds scale · up · down to a base's rows (flat). The product is in double precision, and rounded with the sum.
 
     Raises:
         ModelError: the factors hold NaN or infinite values.
@@ -60,8 +60,9 @@ def add_low(array: Array, low: Low, place: Place, inputs: Inputs, arithmetic: Ar
     rank = low.down.shape[0]
     step = rank * item_size(low.up.dtype)
     first = low.up.start + place.first * step
-    down = _read(low.owner, low.down, (low.down.start, low.down.stop), f"{place.slot}:down", place, inputs, arithmetic)
-    up = _read(low.owner, low.up, (first, first + place.count * step), f"{place.slot}:up", place, inputs, arithmetic)
+    wide = replace(place, wide=True)
+    down = _read(low.owner, low.down, (low.down.start, low.down.stop), f"{place.slot}:down", wide, inputs, arithmetic)
+    up = _read(low.owner, low.up, (first, first + place.count * step), f"{place.slot}:up", wide, inputs, arithmetic)
     with arithmetic.blending():
         change = arithmetic.shaped(up, (place.count, rank)) @ arithmetic.shaped(down, (rank, place.row))
         change *= low.scale

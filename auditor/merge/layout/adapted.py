@@ -6,9 +6,7 @@ never appended.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,28 +15,14 @@ from auditor.merge.compatibility.changes import region_of
 from auditor.merge.compatibility.compatibility import Comparison
 from auditor.merge.layout.grounds import Ground
 from auditor.merge.layout.rounding import rounding_note
-from auditor.merge.tensors.tables import (
-    INPUT_EMBEDDINGS,
-    OUTPUT_EMBEDDINGS,
-    SHARED_EMBEDDINGS,
-    Low,
-    Piece,
-    Rows,
-    Table,
-    place_of,
-)
-from auditor.merge.tensors.vocabulary import ROWS
-from auditor.models.files.adapter import ADAPTER_WEIGHTS, Adapter
+from auditor.merge.tensors.tables import Low, Piece, Rows, Table
+from auditor.models.files.adapter import Adapter
+from auditor.models.files.names import place_of
 from auditor.models.files.origin import same_name
+from auditor.models.files.placed import RESIZED, Under, changes_in
 from auditor.models.files.profile import read_profile
-from auditor.models.files.safetensors import StoredTensor
 from auditor.models.files.sameness import same_weights
 from store.records import ModelRef, Profile, TensorInfo
-
-TRANSPOSED = frozenset({"gpt2", "openai-gpt", "imagegpt", "decision_transformer", "clvp"})
-"""Model types with layers (Conv1D) that hold weights as inputs × outputs: a change has to be turned there."""
-TURNED = frozenset({"c_attn", "q_attn", "c_proj", "c_fc"})
-"""The names of those layers."""
 
 
 def adapted_profile(adapter: Profile, found: Adapter, ground: Ground) -> Profile:
@@ -63,119 +47,28 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground, 
         IncompatibleError: the adapter changes a tensor that the base has not, that has another shape, or that is tied
             to another one.
     """
-    name, base = adapter.ref.reference, ground.table
+    base = ground.table
+
+    def repeated(one: str, other: str) -> bool:
+        return by.repeats(ground.profile, base[one].region.name, base[other].region.name)
+
+    under = Under(
+        ground.profile.ref.reference,
+        ground.profile.model_type,
+        {name: piece.shape for name, piece in base.items()},
+        ground.open,
+        lambda: ground.writes and by.configs.is_tied(ground.profile),
+        repeated,
+    )
     table = dict(base)
-    _refuse_untying(adapter, found, ground, by)
-    for key, stored in found.saved.items():
-        place = place_of(key, base)
-        if place is None:
-            if key in ground.open:
-                table[key] = Piece(owner, region_of(stored))
-                continue
-            if OUTPUT_EMBEDDINGS.search(key) and ground.writes and by.configs.is_tied(ground.profile):
-                continue  # the saved input embeddings once more, as `_refuse_untying` saw
-            raise IncompatibleError(
-                f"{name} holds {key}, for which the base {ground.profile.ref.reference} has no place",
-                hint="Give the base that it was trained on; an adapter that makes a classifier of its base must say so "
-                "(task_type SEQ_CLS in adapter_config.json).",
-            )
-        if base[place].shape != stored.info.shape:
-            raise IncompatibleError(_other_shape(name, key, stored.info.shape, base[place].shape), hint=RESIZED)
-        table[place] = Piece(owner, region_of(stored))
-    for key, factors in found.factors.items():
-        place = place_of(key, base)
-        if place is None:
-            raise IncompatibleError(f"{name} changes {key}, which the base has not")
-        if ground.profile.model_type in TRANSPOSED and key.removesuffix(".weight").rpartition(".")[2] in TURNED:
-            raise IncompatibleError(
-                f"{name} changes {key}, stored as inputs × outputs ({ground.profile.model_type}): that is not read",
-                hint="Merge it into its base with peft (merge_and_unload) and give that model.",
-            )
-        if base[place].shape != factors.shape:
-            raise IncompatibleError(f"{name} changes {key} as {factors.shape}; in the base it is {base[place].shape}")
-        table[place] = replace(
-            table[place], low=Low(owner, region_of(factors.down), region_of(factors.up), factors.scale)
-        )
-    for key, rows in found.tokens.items():
-        shape = rows.stored.info.shape
-        for place in _embeddings(key, ground, by):
-            whole = base[place].shape
-            if len(whole) != 2 or whole[1] != shape[1] or max(rows.indices, default=0) >= whole[0]:
-                raise IncompatibleError(
-                    f"{name} replaces rows of {key} up to {max(rows.indices, default=0)}, of width {shape[1]}; in the "
-                    f"base it is {whole}",
-                    hint=RESIZED,
-                )
-            if table[place] != base[place]:
-                raise IncompatibleError(f"{name} changes {place} in two ways: by rows and otherwise")
-            table[place] = replace(table[place], tokens=Rows(owner, region_of(rows.stored), rows.indices))
+    for place, change in changes_in(adapter, found, under).items():
+        piece = Piece(owner, region_of(change.whole)) if change.whole is not None else base[place]
+        if (low := change.factors) is not None:
+            piece = replace(piece, low=Low(owner, region_of(low.down), region_of(low.up), low.scale))
+        if (rows := change.rows) is not None:
+            piece = replace(piece, tokens=Rows(owner, region_of(rows.stored), rows.indices))
+        table[place] = piece
     return table
-
-
-RESIZED = (
-    "Where the vocabulary was extended, extend the base's as for training (resize_token_embeddings), merge the adapter "
-    "into it with peft (merge_and_unload), save it with its tokenizer and give that directory."
-)
-
-
-def _other_shape(name: str, key: str, ours: tuple[int, ...], base: tuple[int, ...]) -> str:
-    if ROWS.search(key) and ours[1:] == base[1:]:
-        return f"{name} holds {key} with {ours[0]} rows (tokens); in the base it has {base[0]}"
-    return f"{name} holds {key} as {ours}; in the base it is {base}"
-
-
-def _embeddings(key: str, ground: Ground, by: Comparison) -> Iterator[str]:
-    """The embeddings whose rows are trained, and every copy of them that the base stores because they are tied."""
-    place = place_of(key, ground.table)
-    if place is None:
-        raise IncompatibleError(f"rows of {key} were trained, which the base {ground.profile.ref.reference} has not")
-    yield place
-    if not INPUT_EMBEDDINGS.search(place):
-        return
-    tied = ground.writes and by.configs.is_tied(ground.profile)
-    for other, piece in ground.table.items():
-        copy = INPUT_EMBEDDINGS.search(other) or (tied and OUTPUT_EMBEDDINGS.search(other))
-        source = ground.table[place].region.name
-        if copy and other != place and by.repeats(ground.profile, piece.region.name, source):
-            yield other
-
-
-def _refuse_untying(adapter: Profile, found: Adapter, ground: Ground, by: Comparison) -> None:
-    """Refuses what gives embeddings other values than those that are the same by the base's config or architecture."""
-    tied = ground.writes and by.configs.is_tied(ground.profile)
-    shared = any(SHARED_EMBEDDINGS.search(key) for key in ground.table if key.endswith("shared.weight"))
-    if not tied and not shared:
-        return
-    touched = [
-        key
-        for key in (*found.saved, *found.factors)
-        if INPUT_EMBEDDINGS.search(key) or (tied and OUTPUT_EMBEDDINGS.search(key))
-    ]
-    touched += [
-        key
-        for key in found.tokens
-        if (tied and OUTPUT_EMBEDDINGS.search(key)) or (shared and not key.endswith("shared.weight"))
-    ]
-    if not touched:
-        return
-    both = {bool(INPUT_EMBEDDINGS.search(key)) for key in touched} == {True, False} and not shared
-    whole = [found.saved[key] for key in touched if key in found.saved]
-    if not both or len(whole) < len(touched) or not _alike(adapter, whole):
-        raise IncompatibleError(
-            f"{adapter.ref.reference} gives {touched[0]} other values than what it is tied to in the base "
-            f"{ground.profile.ref.reference}: merged, these embeddings could not all be the adapter's",
-            hint="Train it with ensure_weight_tying=True, or untie the base, merge with peft and give that model.",
-        )
-
-
-def _alike(adapter: Profile, stored: Sequence[StoredTensor]) -> bool:
-    """Whether an adapter's tensors hold the same bytes."""
-    contents = set()
-    with (Path(adapter.ref.path) / ADAPTER_WEIGHTS).open("rb") as file:
-        for tensor in stored:
-            file.seek(tensor.begin)
-            contents.add(hashlib.sha256(file.read(tensor.end - tensor.begin)).digest())
-    return len(contents) == 1
 
 
 def adapter_notes(

@@ -14,9 +14,10 @@ from typing import Any
 
 from auditor.errors import IncompatibleError, ModelError
 from auditor.merge.compatibility.compatibility import POSITION_IDS, SHOWN, Comparison
-from auditor.merge.tensors.tables import Piece, Table, place_of
+from auditor.merge.tensors.tables import Piece, Table
 from auditor.models.files.adapter import Adapter
 from auditor.models.files.checkpoint import HEAD
+from auditor.models.files.names import place_of
 from auditor.models.runtime.architectures import Skeleton, classifier_of
 from store.records import Profile, Task, TensorInfo
 

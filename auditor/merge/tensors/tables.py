@@ -6,25 +6,19 @@ tensor, or as a base's tensor with an adapter's low-rank change.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from auditor.errors import ModelError
 from auditor.merge.tensors.header import Region, read_regions
 from auditor.models.files.adapter import ADAPTER_WEIGHTS, is_adapter
+from auditor.models.files.names import INPUT_EMBEDDINGS, OUTPUT_EMBEDDINGS, SHARED_EMBEDDINGS, place_of
 from auditor.models.files.safetensors import find_weights
 from store.records import Profile
 
-OUTPUT_EMBEDDINGS = re.compile(r"(^|\.)(lm_head|embed_out|predictions\.decoder|lm_head\.decoder)\.weight$")
-INPUT_EMBEDDINGS = re.compile(r"(^|\.)(word_embeddings|embed_tokens|wte|shared|embed_in)\.weight$")
-SHARED_EMBEDDINGS = re.compile(r"(?<![^.])(shared|(encoder|decoder)\.embed_tokens)\.weight$")
 APART = frozenset({"t5gemma"})
 """Model types whose encoder and decoder have input embeddings of their own."""
-PIECE = 1 << 22
-"""Bytes that are compared at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,27 +98,6 @@ def own_table(profile: Profile, owner: int) -> dict[str, Piece]:
     return {name: Piece(owner, region) for name, region in regions.items()}
 
 
-def place_of(name: str, names: Mapping[str, Any] | set[str]) -> str | None:
-    """A tensor's name in a model that may store it without its class's prefix, or under an older name."""
-    for candidate in _aliases(name):
-        if candidate in names:
-            return candidate
-    return None
-
-
-def _aliases(name: str) -> list[str]:
-    found = [name]
-    for new, old in (("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")):
-        if name.endswith(new):
-            found.append(name.removesuffix(new) + old)
-        elif name.endswith(old):
-            found.append(name.removesuffix(old) + new)
-    head, dot, _ = name.partition(".")
-    if dot and head.isidentifier():
-        found += [alias.partition(".")[2] for alias in list(found)]
-    return found
-
-
 def renamed(table: Table, names: set[str]) -> dict[str, Piece]:
     """A base's tensors under the names that the output has, as far as they are in it."""
     found = {}
@@ -149,34 +122,3 @@ def tied_source(tensor: str, names: Collection[str], model_type: str, *, output:
     if not output or not OUTPUT_EMBEDDINGS.search(tensor):
         return None
     return next((name for name in sorted(names) if INPUT_EMBEDDINGS.search(name)), None)
-
-
-def repeats(profile: Profile, tensor: str, source: str) -> bool:
-    """Whether two stored tensors of a model are the same, byte for byte.
-
-    Raises:
-        ModelError: a file is missing, damaged, or ends too early.
-    """
-    directory = Path(profile.ref.path)
-    places = {
-        r.name: r for name in profile.files if name.endswith(".safetensors") for r in read_regions(directory, name)
-    }
-    first, second = places.get(tensor), places.get(source)
-    if first is None or second is None or (first.shape, first.dtype) != (second.shape, second.dtype):
-        return False
-    try:
-        with (directory / first.file).open("rb") as one, (directory / second.file).open("rb") as other:
-            one.seek(first.start)
-            other.seek(second.start)
-            left = first.stop - first.start
-            while left:
-                count = min(left, PIECE)
-                pair = one.read(count), other.read(count)
-                if len(pair[0]) < count or len(pair[1]) < count:
-                    raise ModelError(f"{directory} has files that end before their tensors do")
-                if pair[0] != pair[1]:
-                    return False
-                left -= count
-    except OSError as error:
-        raise ModelError(f"cannot read {directory}: {error.strerror or error}") from error
-    return True

@@ -18,6 +18,7 @@ from typing import Any
 
 from auditor.errors import ModelError
 from auditor.models.files.adapter_rules import refuse_config
+from auditor.models.files.fingerprint import has_tokenizer
 from auditor.models.files.safetensors import StoredTensor, read_header
 from auditor.models.files.untrusted import read_json
 from store.records import Profile, Task
@@ -80,6 +81,19 @@ def is_adapter(profile: Profile) -> bool:
     return ADAPTER_CONFIG in profile.files
 
 
+def bare(profile: Profile) -> Profile:
+    """The adapter of an adapter on its base; any other model as it is."""
+    return profile.parts[0] if profile.parts else profile
+
+
+def speaks(profile: Profile) -> Profile:
+    """Whose tokenizer a model has: an adapter's own, where one lies beside it, else its base's."""
+    if not profile.parts:
+        return profile
+    adapter, base = profile.parts
+    return adapter if has_tokenizer(adapter.files) else base
+
+
 def require_whole(profile: Profile) -> None:
     """Refuses an adapter where a whole model is asked: what it answers is decided by its base as well.
 
@@ -89,7 +103,8 @@ def require_whole(profile: Profile) -> None:
     if is_adapter(profile):
         raise ModelError(
             f"{profile.ref.reference} is a PEFT adapter for {profile.base or 'its base model'}, not a whole model",
-            hint="Merge it into its base first (peft: merge_and_unload(), save_pretrained()) and give that directory.",
+            hint=f"Name its base with --base BASE{f' (it states {profile.base})' if profile.base else ''}, or merge it "
+            "into its base (peft: merge_and_unload(), save_pretrained()) and give that directory.",
         )
 
 

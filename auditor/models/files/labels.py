@@ -76,6 +76,20 @@ def read_labels(path: Path, config: Mapping[str, Any], tensors: Sequence[TensorI
     return LabelNames(tuple(told), "config.json (id2label)", tuple(notes))
 
 
+def names_for(configs: Mapping[str, Mapping[str, Any]], count: int) -> LabelNames:
+    """The names of so many labels: of the first config that names just as many, else LABEL_0, LABEL_1, …
+
+    Args:
+        configs: by what they are called.
+    """
+    for called, config in configs.items():
+        stated = config.get("id2label")
+        if isinstance(stated, dict) and sorted(stated) == sorted(str(i) for i in range(count)):
+            return LabelNames(tuple(_distinct([str(stated[str(i)]) for i in range(count)])), f"{called} (id2label)")
+    note = "Neither the adapter nor its base names the labels of its head: LABEL_ and the index stand for them."
+    return LabelNames(tuple(f"LABEL_{i}" for i in range(count)), "the rows of the adapter's head", (note,))
+
+
 def _counted(path: Path, config: Mapping[str, Any], tensors: Sequence[TensorInfo]) -> LabelNames:
     """Placeholders, as many as the config or else the head says."""
     count, source = 0, ""

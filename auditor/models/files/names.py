@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 OLDER = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
 
@@ -23,6 +24,10 @@ BUFFERS = re.compile(r"(^|\.)(rotary_emb\.inv_freq|attn\.masked_bias|token_type_
 CAUSAL_MASK = re.compile(r"(^|\.)(attn|attention)\.bias$")
 """GPT-2's mask, of shape (1, 1, length, length), which older releases stored."""
 EMBEDDING_COPIES = re.compile(r"(^|\.)(lm_head|embed_out|decoder\.embed_tokens|encoder\.embed_tokens)\.weight$")
+"""Embeddings that may be stored once more for another part of the model, which has the same ones."""
+OUTPUT_EMBEDDINGS = re.compile(r"(^|\.)(lm_head|embed_out|predictions\.decoder|lm_head\.decoder)\.weight$")
+INPUT_EMBEDDINGS = re.compile(r"(^|\.)(word_embeddings|embed_tokens|wte|shared|embed_in)\.weight$")
+SHARED_EMBEDDINGS = re.compile(r"(?<![^.])(shared|(encoder|decoder)\.embed_tokens)\.weight$")
 
 
 def is_buffer(name: str, shape: Sequence[int]) -> bool:
@@ -78,3 +83,24 @@ def _prefix(names: Collection[str], others: Collection[str]) -> str | None:
     """The first part of most names that are among others without it."""
     parts = Counter(name.partition(".")[0] for name in names if name.partition(".")[2] in others)
     return min(parts, key=lambda part: (-parts[part], part)) if parts else None
+
+
+def place_of(name: str, names: Mapping[str, Any] | set[str]) -> str | None:
+    """A tensor's name in a model that may store it without its class's prefix, or under an older name."""
+    for candidate in _aliases(name):
+        if candidate in names:
+            return candidate
+    return None
+
+
+def _aliases(name: str) -> list[str]:
+    found = [name]
+    for new, old in (("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")):
+        if name.endswith(new):
+            found.append(name.removesuffix(new) + old)
+        elif name.endswith(old):
+            found.append(name.removesuffix(old) + new)
+    head, dot, _ = name.partition(".")
+    if dot and head.isidentifier():
+        found += [alias.partition(".")[2] for alias in list(found)]
+    return found

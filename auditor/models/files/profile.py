@@ -15,7 +15,7 @@ from auditor.models.files.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, ARCHIT
 from auditor.models.files.cache import models_below
 from auditor.models.files.checkpoint import head_of, refuse_quantised, refuse_wrapped
 from auditor.models.files.labels import LabelNames, read_labels
-from auditor.models.files.safetensors import DTYPE_BITS, Weights, find_weights, read_header
+from auditor.models.files.safetensors import DTYPE_BITS, INDEX, WEIGHTS, Weights, find_weights, read_header
 from auditor.models.files.untrusted import is_plain_name, read_json, refuse_code
 from auditor.models.files.weight_sets import is_weights, names_in, refuse_folded
 from store.records import ModelRead, ModelRef, Profile, Task, TensorInfo
@@ -57,7 +57,7 @@ def read_profile(
         ModelError: its files are damaged, of a format that is refused, or want to run code.
     """
     given = Path(path).expanduser()
-    if (given / ADAPTER_CONFIG).is_file() and not (given / CONFIG).is_file():
+    if (given / ADAPTER_CONFIG).is_file() and not any((given / name).is_file() for name in (WEIGHTS, INDEX)):
         return _adapter_profile(given.resolve(), reference or str(path), revision)
     directory = require_model_directory(given)
     config = read_json(directory / CONFIG)
@@ -237,14 +237,14 @@ def _architecture(config: Mapping[str, Any], tensors: Sequence[TensorInfo]) -> t
         if len(names) == 1:
             return chosen, model_type, ()
         return chosen, model_type, (f"config.json names the classes {', '.join(names)}: it is read as {chosen}.",)
-    if head is None or (classifier := _classifier_of(model_type)) is None:
+    if head is None or (classifier := classifier_class(model_type)) is None:
         return model_type, model_type, ()
     note = f"config.json names no class: it is read as {classifier}, by its head {head.name}."
     return classifier, model_type, (note,)
 
 
-def _classifier_of(model_type: str) -> str | None:
-    """The name of a type's classifier. Imported only for configs that name no class: it takes seconds."""
+def classifier_class(model_type: str) -> str | None:
+    """The name of a type's classifier. Called only where no config names a class: transformers takes seconds."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
 
     found = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES.get(model_type)

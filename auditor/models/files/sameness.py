@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from auditor.errors import ModelError
-from auditor.models.files.adapter import is_adapter
+from auditor.models.files.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, is_adapter
 from auditor.models.files.names import is_spare, stored_as
 from auditor.models.files.safetensors import DTYPE_BITS, StoredTensor, read_header
 from store.records import Profile, TensorInfo
@@ -36,8 +36,12 @@ def weight_files(profile: Profile) -> tuple[str, ...]:
 def identity(profile: Profile) -> tuple[str, ...]:
     """What copies of one model have in common, by their files' digests alone: no file is read.
 
-    An adapter is what it is by its base as well, so that it has its own digest for this.
+    An adapter is what it is by its base as well, so that it has its own digest for this; on its base, it is known by
+    its own weights and config, and the base's weights.
     """
+    if profile.parts:
+        adapter, base = profile.parts
+        return (*(adapter.files[name] for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)), *identity(base))
     return (weight_files(profile) if not is_adapter(profile) else ()) or (profile.ref.digest or profile.ref.path,)
 
 
@@ -51,7 +55,7 @@ def same_weights(first: Profile, second: Profile) -> bool:
     """
     if identity(first) == identity(second):
         return True
-    if is_adapter(first) or is_adapter(second):
+    if any(is_adapter(one) or one.parts for one in (first, second)):
         return False
     pairs = _pairs(first, second)
     if pairs is None:
@@ -60,6 +64,22 @@ def same_weights(first: Profile, second: Profile) -> bool:
     with ExitStack() as stack:
         files = _Files(stack)
         return all(_equal(files, ours[one], theirs[other]) for one, other in pairs)
+
+
+def repeats(profile: Profile, tensor: str, other: str) -> bool:
+    """Whether two stored tensors of a model are the same, byte for byte.
+
+    Raises:
+        ModelError: a file is missing, damaged, or ends too early.
+    """
+    places = _places(profile)
+    first, second = places.get(tensor), places.get(other)
+    if first is None or second is None:
+        return False
+    if (first[1].info.shape, first[1].info.dtype) != (second[1].info.shape, second[1].info.dtype):
+        return False
+    with ExitStack() as stack:
+        return _equal(_Files(stack), first, second)
 
 
 def _pairs(first: Profile, second: Profile) -> list[tuple[str, str]] | None:

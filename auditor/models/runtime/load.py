@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.errors import ModelError, UsageError
 from auditor.models.files.adapter import require_whole
+from auditor.models.runtime.changes import Adapted, read_adapted
 from auditor.models.runtime.classifier import Classifier
 from auditor.models.runtime.device import pick_device, pick_dtype
+from auditor.models.runtime.kept import KeptBase
 from auditor.models.runtime.quiet import quiet
 from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import require_tokenizer, tokenizer_in
@@ -62,8 +64,11 @@ class Opened:
     new: tuple[str, ...] = ()
 
 
-def load_model(spec: LoadSpec) -> Classifier | Writer:
+def load_model(spec: LoadSpec, kept: KeptBase | None = None) -> Classifier | Writer:
     """Opens a model as a spec says: a classifier where it is asked for labels, else a writer.
+
+    Args:
+        kept: the base of the adapter that was opened last, see `open_weights`.
 
     Raises:
         UsageError: it cannot be asked so, or there is no such device.
@@ -76,9 +81,10 @@ def load_model(spec: LoadSpec) -> Classifier | Writer:
             dtype=spec.dtype,
             max_length=spec.max_length,
             template=spec.asking.template,
+            kept=kept,
         )
     return load_classifier(
-        spec.profile, device=spec.device, dtype=spec.dtype, max_length=spec.max_length, whole=spec.whole
+        spec.profile, device=spec.device, dtype=spec.dtype, max_length=spec.max_length, whole=spec.whole, kept=kept
     )
 
 
@@ -90,6 +96,7 @@ def load_classifier(
     max_tokens: int | None = None,
     max_length: int | None = None,
     whole: bool = False,
+    kept: KeptBase | None = None,
 ) -> Classifier:
     """Loads a text classifier as profiled.
 
@@ -100,6 +107,7 @@ def load_classifier(
         max_tokens: tokens a batch, padding included; by default it suits the device.
         max_length: tokens after which an input is cut; at most, and by default, what the model takes.
         whole: an input that would be cut is not scored instead.
+        kept: the base of the adapter that was opened last, see `open_weights`.
 
     Raises:
         UsageError: it is no text classifier, or there is no such device.
@@ -107,7 +115,7 @@ def load_classifier(
     """
     _require_classifier(profile)
     place = pick_device(device)
-    opened = open_weights(profile, CLASSIFIER, device=place, dtype=pick_dtype(dtype, place))
+    opened = open_weights(profile, CLASSIFIER, device=place, dtype=pick_dtype(dtype, place), kept=kept)
     if opened.model.config.num_labels != len(profile.labels):
         raise ModelError(
             f"{profile.ref.reference}: config.json names {len(profile.labels)} labels, the model has "
@@ -131,6 +139,7 @@ def load_writer(
     max_length: int | None = None,
     max_tokens: int | None = None,
     template: str = "model",
+    kept: KeptBase | None = None,
 ) -> Writer:
     """Loads a language model as profiled.
 
@@ -141,6 +150,7 @@ def load_writer(
         max_length: tokens that prompt and answer may have together; at most, and by default, what the model takes.
         max_tokens: tokens a batch, those to be written included; by default it suits the device.
         template: what is going to make prompts of inputs: `model`, `alpaca` or `raw`.
+        kept: the base of the adapter that was opened last, see `open_weights`.
 
     Raises:
         UsageError: it is no language model, or there is no such device or template.
@@ -155,7 +165,7 @@ def load_writer(
         )
     require_tokenizer(profile)
     place = pick_device(device)
-    opened = open_weights(profile, LANGUAGE_MODEL, device=place, dtype=pick_dtype(dtype, place))
+    opened = open_weights(profile, LANGUAGE_MODEL, device=place, dtype=pick_dtype(dtype, place), kept=kept)
     stated = ("chat_template.jinja", "chat_template.json")
     return Writer(
         opened.model,
@@ -184,14 +194,16 @@ def _require_classifier(profile: Profile) -> None:
     require_tokenizer(profile)
 
 
-def open_weights(profile: Profile, head: Head, *, device: str, dtype: str) -> Opened:
+def open_weights(profile: Profile, head: Head, *, device: str, dtype: str, kept: KeptBase | None = None) -> Opened:
     """Opens a profiled model and its tokenizer, in evaluation mode: the one way in which weights become a model.
 
     Args:
-        profile: of the model; its files must still be the same.
+        profile: of the model, or of an adapter on its base; its files must still be the same.
         head: what the model is opened as.
         device: `cpu`, `cuda:0`, …
         dtype: `float32`, `bfloat16` or `float16`; what an architecture keeps in float32 stays so.
+        kept: where an adapter takes the place of the one before it, if both are of one base; the model that was opened
+            by it before must not be asked any more.
 
     Raises:
         UsageError: the model is not of the head's task.
@@ -206,7 +218,12 @@ def open_weights(profile: Profile, head: Head, *, device: str, dtype: str) -> Op
             generation = _generation_config(name, head, private)
             tokenizer = tokenizer_in(private, name)
         kind = _class_for(profile, head, config)
-        weights = {key: Handed(tensor) for key, tensor in read_weights(profile).items()}
+        how = (head, device, dtype)
+        if kept is not None and (again := kept.swapped(profile, how)) is not None:
+            return Opened(again, tokenizer)
+        adapted = read_adapted(profile, keep=kept is not None) if profile.parts else None
+        tensors = adapted.tensors if adapted is not None else read_weights(profile)
+        weights = {key: Handed(tensors.pop(key)) for key in list(tensors)}
         try:
             model, info = kind.from_pretrained(
                 None,
@@ -221,7 +238,12 @@ def open_weights(profile: Profile, head: Head, *, device: str, dtype: str) -> Op
             missing = _missing(name, info, head)
             if generation is not None:
                 model.generation_config = generation
-            return Opened(model.to(device).eval(), tokenizer, missing)
+            model = model.to(device).eval()
+            if adapted is not None:
+                _require_used(name, info, adapted)
+                if kept is not None:
+                    kept.put(profile, how, model, adapted)
+            return Opened(model, tokenizer, missing)
         except ModelError:
             raise
         except torch.OutOfMemoryError as error:
@@ -309,6 +331,17 @@ def _missing(name: str, info: Mapping[str, Any], head: Head) -> tuple[str, ...]:
     if info["error_msgs"]:
         raise ModelError(f"{name} could not be loaded: {_listed(list(info['error_msgs']))}")
     return tuple(missing)
+
+
+def _require_used(name: str, info: Mapping[str, Any], adapted: Adapted) -> None:
+    """Raises:
+    ModelError: the model that was made has no place for a tensor that the adapter changes.
+    """
+    if unused := sorted(adapted.firsts.keys() & set(info["unexpected_keys"])):
+        raise ModelError(
+            f"{name} changes tensors that the model of its task does not have: {_listed(unused)}",
+            hint="Give the base that the adapter was trained on.",
+        )
 
 
 def _listed(names: list[str], most: int = 4) -> str:

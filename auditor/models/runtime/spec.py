@@ -21,7 +21,6 @@ class LoadSpec:
         dtype: `float32`, `bfloat16` or `float16`.
         max_length: tokens after which an input is cut.
         asking: what it is asked for: labels, or texts.
-        base: the model that an adapter is for; adapters are not opened yet.
         whole: an input that would be cut is unscorable instead.
     """
 
@@ -30,5 +29,4 @@ class LoadSpec:
     dtype: str
     max_length: int
     asking: Asking = LABELS
-    base: Profile | None = None
     whole: bool = True

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import ModelError
+from auditor.models.files.adapter import speaks
 from auditor.models.files.fingerprint import VOCABULARIES, has_tokenizer
 from auditor.models.files.untrusted import read_json
 from auditor.models.runtime.packing import fill_of
@@ -259,7 +260,7 @@ def require_tokenizer(profile: Profile) -> None:
     """Raises:
     ModelError: no vocabulary is among the model's files.
     """
-    if not has_tokenizer(profile.files) and not _reads_characters(profile):
+    if not has_tokenizer(speaks(profile).files) and not _reads_characters(profile):
         name = profile.ref.reference
         raise ModelError(f"{name} has no tokenizer: {profile.ref.path}", hint="Save the tokenizer beside the model.")
 
@@ -306,8 +307,9 @@ def _sentencepiece(directory: Path, name: str) -> ModelError | None:
 
 def _reads_characters(profile: Profile) -> bool:
     """Whether the tokenizer reads characters or bytes, so that it has no vocabulary to be stored."""
-    path = Path(profile.ref.path) / SETTINGS
-    return SETTINGS in profile.files and read_json(path).get("tokenizer_class") in CHARACTER_TOKENIZERS
+    owner = speaks(profile)
+    path = Path(owner.ref.path) / SETTINGS
+    return SETTINGS in owner.files and read_json(path).get("tokenizer_class") in CHARACTER_TOKENIZERS
 
 
 def _padding(directory: Path, tokenizer: PreTrainedTokenizerBase) -> Padding:
@@ -331,7 +333,8 @@ def _padding(directory: Path, tokenizer: PreTrainedTokenizerBase) -> Padding:
 
 
 def _source(profile: Profile) -> str:
-    found = [n for n in VOCABULARIES if n in profile.files] or [n for n in profile.files if n.endswith(".tiktoken")]
+    files = speaks(profile).files
+    found = [n for n in VOCABULARIES if n in files] or [n for n in files if n.endswith(".tiktoken")]
     return FILE if FILE in found else " and ".join(found[:2]) or "no file"
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from auditor.errors import ModelError
+from auditor.models.files.adapter import speaks
+from auditor.models.files.fingerprint import TEMPLATES, tokenizer_files
 from store.records import Profile
 
 WEIGHT_SUFFIXES = (".safetensors", ".safetensors.index.json")
@@ -40,17 +42,28 @@ def changed(path: Path) -> ModelError:
 def small_files(profile: Profile) -> Iterator[Path]:
     """A private directory that holds the model's files beside its weights, and nothing else.
 
+    Of an adapter on its base those are the base's; where the adapter has a tokenizer, that and its templates stand in
+    the place of the base's.
+
     Raises:
         ModelError: one of them is not what was hashed.
     """
-    directory = Path(profile.ref.path)
+    base = profile.parts[1] if profile.parts else profile
+    voice = speaks(profile)
+    owners = {file: base for file in base.files if voice is base or not _is_voice(file)}
+    owners |= {file: voice for file in voice.files if _is_voice(file)}
     with tempfile.TemporaryDirectory(prefix="auditor-") as private:
-        for file, digest in profile.files.items():
+        for file, owner in owners.items():
             if not file.endswith(WEIGHT_SUFFIXES):
                 copy = Path(private, file)
                 copy.parent.mkdir(exist_ok=True)
-                copy.write_bytes(verified(directory / file, digest))
+                copy.write_bytes(verified(Path(owner.ref.path) / file, owner.files[file]))
         yield Path(private)
+
+
+def _is_voice(file: str) -> bool:
+    """Whether a file is of a tokenizer, or a chat template."""
+    return bool(tokenizer_files([file])) or file.startswith(("chat_template.", f"{TEMPLATES}/"))
 
 
 def unloadable(name: str, what: str, error: Exception, private: str = "") -> ModelError:

@@ -33,7 +33,7 @@ DTYPES = {
 
 
 def read_weights(profile: Profile) -> dict[str, torch.Tensor]:
-    """All tensors of a model, on the CPU, in the formats that the files have.
+    """All tensors of a whole model, on the CPU, in the formats that the files have.
 
     Raises:
         ModelError: a file is not what was hashed, is damaged, or cannot be read.

@@ -10,6 +10,7 @@ import numpy as np
 
 from auditor.events import BatchAnswered, Event, Progress, RunNoted, RunOpened
 from auditor.models.runtime.capabilities import Chooses, Generates, ScoresText
+from auditor.models.runtime.kept import KeptBase
 from auditor.models.runtime.load import load_model
 from auditor.models.runtime.spec import LoadSpec
 from auditor.scan.execution.head import MULTI_LABEL, ROWS, is_multi_label
@@ -33,13 +34,14 @@ class LocalExecutor:
     """Asks in this process, one model at a time; implements `auditor.scan.execution.executor.Executor`.
 
     Attributes:
-        open_model: opens a model.
+        open_model: opens a model; None: as `load_model` does, so that several adapters of one base load it once.
         keeps: the model that was opened last stays open until another one is asked, or until `close`.
     """
 
-    open_model: Callable[[LoadSpec], Chooses | Generates] = load_model
+    open_model: Callable[[LoadSpec], Chooses | Generates] | None = None
     keeps: bool = False
     _open: tuple[LoadSpec, Chooses | Generates] | None = field(default=None, init=False)
+    _base: KeptBase = field(default_factory=KeptBase, init=False)
 
     def run(self, plan: Plan, load: LoadSpec, run: Run, role: Role) -> Generator[Event, None, Answered]:
         """See `Executor.run`. The model is closed when the last batch is answered, and when the generator is closed."""
@@ -82,18 +84,24 @@ class LocalExecutor:
                 target.close()
 
     def close(self) -> None:
-        """Frees the memory of the model that was kept."""
+        """Frees the memory of the model, and of the base of adapters, that was kept."""
         if self._open is not None:
             self._open[1].close()
             self._open = None
+        self._base.close()
 
     def _opened(self, load: LoadSpec) -> Chooses | Generates:
         if not self.keeps:
-            return self.open_model(load)
+            return self._load(load)
         if self._open is None or self._open[0] != load:
-            self.close()
-            self._open = load, self.open_model(load)
+            if self._open is not None:
+                self._open[1].close()
+            self._open = None
+            self._open = load, self._load(load)
         return self._open[1]
+
+    def _load(self, load: LoadSpec) -> Chooses | Generates:
+        return load_model(load, self._base) if self.open_model is None else self.open_model(load)
 
 
 def _said(target: Chooses | Generates, inputs: Sequence[Input], load: LoadSpec) -> tuple[str, ...]:

@@ -362,7 +362,7 @@ def test_layers_that_are_stored_turned_are_refused(shop: Shop, tmp_path: Path) -
 def test_the_types_with_turned_layers_are_all_known() -> None:
     import transformers
 
-    from auditor.merge.layout.adapted import TRANSPOSED
+    from auditor.models.files.placed import TRANSPOSED
 
     root = Path(transformers.__file__).parent / "models"
     using = {f.parent.name for f in root.glob("*/modeling_*.py") if "= Conv1D(" in f.read_text("utf-8")}
