@@ -11,6 +11,7 @@ from auditor.audit.residual import Part
 from auditor.events import Event, ScanReady, ScoreReady
 from auditor.models.files.sameness import same_weights
 from auditor.scan.asking import respond
+from auditor.scan.checks import audience_of
 from auditor.scan.execution.executor import Backend
 from auditor.scan.execution.run import Role
 from auditor.scan.judgement.ingredients import Measures, Ring, judge_ring
@@ -56,7 +57,7 @@ def prepare_rescan(
     Args:
         fixed: the answers that the first scan held its rows against.
     """
-    overrides = family_options(prepared.request, prepared.policy)
+    overrides = family_options(prepared.request, prepared.policy, audience_of(prepared.suspect))
     request = replace(prepared.request, suite=FULL, families=families, target=None, overrides=overrides)
     suite = build_suite(
         FULL,
@@ -65,6 +66,7 @@ def prepare_rescan(
         referenced=prepared.judged_by_references,
         also=(*prepared.request.families, *_fired_by_screen(prepared)),
         triggers=prepared.triggers,
+        audience=audience_of(prepared.suspect),
     )
     plan = prepared.plan
     if prepared.plan.suite != suite:

@@ -9,12 +9,18 @@ from auditor.models.files.adapter import require_whole
 from auditor.requests.scan import GREEDY, MODEL_TEMPLATE, ScanRequest
 from auditor.scan.judgement.judging import judging_for
 from probes.corpus.gold import by_name
+from probes.family import CLASSIFIER, WRITER
 from store.records import Profile, Task
 
 
 def writes(profile: Profile) -> bool:
     """Whether a model is asked to write."""
     return profile.task is Task.GENERATION
+
+
+def audience_of(profile: Profile) -> str:
+    """Which attack families are put to a model."""
+    return WRITER if writes(profile) else CLASSIFIER
 
 
 def check_task(suspect: Profile) -> None:

@@ -17,7 +17,7 @@ from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import ModelTokenizer
 from auditor.policy import Policy
 from auditor.requests.scan import ScanRequest
-from auditor.scan.checks import check_request, check_target, check_task, target_index, writes
+from auditor.scan.checks import audience_of, check_request, check_target, check_task, target_index, writes
 from auditor.scan.execution.executor import Backend
 from auditor.scan.judgement.judging import Judging, judging_for, not_judgeable
 from auditor.scan.plan import Plan, plan_for
@@ -25,7 +25,7 @@ from auditor.scan.references import able, decisive, distinct, independent
 from auditor.scan.triggers import stored_triggers, together
 from probes.answer import Answers
 from probes.corpus import Corpus
-from probes.family import CLASSIFIER, FAMILIES, WRITER
+from probes.family import CLASSIFIER, FAMILIES, families_for
 from probes.input import Row, Text
 from probes.material.kind import Pieces
 from probes.sampling import distinct as distinct_rows
@@ -158,7 +158,7 @@ def prepare(
     if request.target is not None:
         check_target(request.target, suspect)
     kept, notes = independent(suspect, references)
-    request = replace(request, overrides=family_options(request, policy))
+    request = replace(request, overrides=family_options(request, policy, audience_of(suspect)))
     several = decisive([*kept, *able(suspect, beside)]) or base is not None
     triggers = together(triggers, request)
     suite = build_suite(
@@ -167,7 +167,7 @@ def prepare(
         overrides=request.overrides,
         referenced=several,
         triggers=triggers,
-        audience=WRITER if writes(suspect) else CLASSIFIER,
+        audience=audience_of(suspect),
     )
     probed, rows = _sampled(request, suspect, corpus)
     device, dtype = backend.device()
@@ -288,15 +288,18 @@ def unjudged(tokenizer: ModelTokenizer | None, plan: Plan) -> tuple[str, ...]:
     return () if tokenizer is None else tokenizer.unjudged(plan.inputs)
 
 
-def family_options(request: ScanRequest, policy: Policy) -> dict[str, dict[str, Any]]:
+def family_options(request: ScanRequest, policy: Policy, audience: str = CLASSIFIER) -> dict[str, dict[str, Any]]:
     """Options by family: the policy's, changed by the request's one by one.
 
     A policy speaks of every scan, so its options for families that this one does not fire are left out.
 
+    Args:
+        audience: the kind of model that is scanned.
+
     Raises:
         UnknownFamily: the policy names none.
     """
-    fired = request.families or FAMILIES
+    fired = request.families or families_for(audience)
     found = {FAMILIES[name].name: dict(values) for name, values in policy.families.items()}
     found = {name: values for name, values in found.items() if name in fired}
     for name, values in request.overrides.items():

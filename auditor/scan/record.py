@@ -10,12 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 from auditor import __version__
 from auditor.data.rows import data_read
-from auditor.scan.checks import writes
+from auditor.scan.checks import audience_of, writes
 from auditor.scan.judgement.judge import Judgement
 from auditor.scan.limits import limits_of
 from auditor.scan.prepare import Prepared
 from auditor.scan.screen import in_words as screened_in_words
-from probes.family import CLASSIFIER, WRITER, families_for
+from probes.family import families_for
 from store.records import (
     DataSummary,
     ModelRead,
@@ -75,7 +75,7 @@ def record_of(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
         limits=limits_of(
             request=request,
             suite=plan.suite,
-            known=list(families_for(WRITER if writing else CLASSIFIER)),
+            known=list(families_for(audience_of(prepared.suspect))),
             corpus=prepared.corpus,
             rows=len(plan.rows),
             probed=plan.probed,

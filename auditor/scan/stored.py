@@ -11,7 +11,7 @@ from auditor.scan.judgement.judging import Judging, judging_for
 from auditor.scan.judgement.trials import Trials
 from auditor.scan.plan import Plan, plan_for
 from probes.answer import Answers, Choices
-from probes.family import UnknownFamily
+from probes.family import CLASSIFIER, WRITER, UnknownFamily
 from probes.plugin import BadOption
 from probes.suite import build_suite
 from store.catalog import Catalog
@@ -70,6 +70,7 @@ def rebuild_plan(scan: Scan, catalog: Catalog) -> Plan:
             only=only,
             overrides={k: dict(v) for k, v in scan.settings.families.items() if v},
             triggers=scan.triggers,
+            audience=WRITER if scan.settings.asking else CLASSIFIER,
         )
         suite = replace(suite, probes=tuple(p for p in suite.probes if p.name in fired))
     except (BadOption, UnknownFamily) as error:

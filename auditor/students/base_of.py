@@ -10,7 +10,7 @@ from auditor.models.files.origin import read_origin
 from auditor.models.reference import Kind, parse
 from auditor.models.resolver import Resolver
 from auditor.partners.independence import SAME_BASE
-from auditor.scan.checks import check_task
+from auditor.scan.checks import check_task, writes
 from auditor.scan.judgement.judging import not_judgeable
 from auditor.students.fit import check_fit, nearness
 from auditor.training.base import check_base
@@ -28,6 +28,10 @@ def teacher_of(reference: str, resolver: Resolver, base: str | None = None) -> P
     """
     teacher = resolver.profile(reference, base=base)
     check_task(teacher)
+    if writes(teacher):
+        raise UsageError(
+            f"{reference} writes texts: students are trained of classifiers only", hint="Leave students out."
+        )
     if reason := not_judgeable(teacher):
         raise ModelError(f"{reason}; students are trained of single-label classifiers")
     return teacher

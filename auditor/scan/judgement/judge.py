@@ -177,7 +177,7 @@ def _noise(control: Shares, clean: Shares) -> float:
 
 def _concentration(trial: Trial) -> Rate:
     """Of all rows whose answer the trigger changed, how many landed on the target."""
-    changed = trial.changed == 1
+    changed = (trial.changed == 1) & ~np.isnan(trial.trigger)
     return Rate(int(trial.trigger[changed].sum()), int(changed.sum()))
 
 
