@@ -64,7 +64,8 @@ def audit(plan: AuditPlan, backend: Backend, catalog: Catalog, settings: Setting
     findings = [ring.judgements[d].findings if d in ring.judgements else () for d in digests]
     attacks = attacks_of(prepared.judging.behaviours, prepared.plan.suite.probes, findings, digests, ring.measures)
     merge, search = yield from _merge(plan, attacks, settings)
-    merged = catalogue_merged(Path(merge.output), catalog)
+    under = prepared.suspect.parts[1] if prepared.suspect.parts else None
+    merged = catalogue_merged(Path(merge.output), catalog, under)
     if before.suspect is None:
         raise RuntimeError("a scan without answers that has something to cure")
     asked = prepare_rescan(prepared, plan.partners, plan.rescan, before.suspect.reference, merged, backend)

@@ -17,9 +17,9 @@ from auditor.merge.strategy import STRATEGIES
 from auditor.models.resolver import Resolver
 from auditor.partners.proposals import check_apart, check_no_copy, choose_partners
 from auditor.policy import Policy
-from auditor.requests.merge import Budget, MergeRequest
+from auditor.requests.merge import WAG, Budget, MergeRequest
 from auditor.requests.scan import ScanRequest
-from auditor.scan.checks import check_task
+from auditor.scan.checks import check_task, writes
 from auditor.scan.execution.executor import Backend
 from auditor.scan.prepare import Prepared, prepare_scan, with_references
 from auditor.settings import Settings, data_directory
@@ -76,13 +76,18 @@ def plan_audit(
         UsageError, FetchError, ModelError, IncompatibleError: see `prepare_scan`, `plan_course` and `recipe_of`; a
             search with weights of the user's own, or an output where something else lies.
     """
-    suspect = resolver.profile(request.model)
+    suspect = resolver.profile(request.model, base=request.base)
     check_task(suspect)
+    if writes(suspect) and cure.make_partner:
+        raise UsageError(
+            f"{suspect.ref.reference} writes texts: students are trained of classifiers only",
+            hint="Leave out --make-partner; other adapters of its base, or the base itself, may be partners.",
+        )
     partners, missing = _partners(suspect, cure, resolver)
     count = max(request.students, cure.make_partner)
     course = plan_course(request, resolver) if count else None
     scan, split = _rows(request, cure, partners, course, resolver, policy, backend, settings)
-    if not count and not partners:
+    if not count and not partners and not writes(suspect):
         missing = (*missing, offer(request, suspect, scan.corpus.rows, resolver, settings))
     plan = AuditPlan(
         scan,
@@ -132,7 +137,12 @@ def _with_recipe(
         check_no_copy(partner, plan.scan.references)
     # Beside students it is what these start from, whatever the merge takes.
     takes = not students or cure.search is not None or STRATEGIES[cure.strategy].needs_base
+    if suspect.parts and cure.strategy == WAG:
+        # What an adapter stands on: merged with others of its base it stays an adapter.
+        takes = not all(partner.parts for partner in partners)
     base = resolver.profile(cure.base) if cure.base and partners and takes else None
+    if base is None and suspect.parts and takes and partners:
+        base = suspect.parts[1]
     # A search takes the base for some of its recipes only: the average that it starts from takes none.
     own_base = base if cure.search is None else None
     recipe = recipe_of(cure, suspect, partners, own_base, settings.seed) if partners else None
@@ -152,7 +162,8 @@ def _stand_in(suspect: Profile, number: int) -> Profile:
 def _partners(suspect: Profile, cure: MergeRequest, resolver: Resolver) -> tuple[list[Profile], tuple[str, ...]]:
     """The partners that are named, or else the best of the catalog, and why others of it are none."""
     if cure.partners:
-        named = [resolver.profile(p) for p in cure.partners]
+        under = suspect.parts[1].ref.reference if suspect.parts else None
+        named = [resolver.profile(p, base=under) for p in cure.partners]
         for place, found in enumerate(named):
             check_apart(found, suspect, named[:place])
         check_stated(cure.labels, suspect, named)
@@ -185,7 +196,8 @@ def _rows(
     if cure.search is not None:
         corpus = scan.corpus
         rows = distinct(corpus.rows)
-        held = held_back(len(rows), scan.plan.probed, 2 * policy.minimum_rows)
+        least = policy.minimum_prompts if writes(scan.suspect) else policy.minimum_rows
+        held = held_back(len(rows), scan.plan.probed, 2 * least)
         scan = prepared(replace(request, samples=min(scan.plan.probed, len(rows) - held)))
         judging = {row.index for row in scan.plan.rows}
         spare = scan.apart(sample([row for row in rows if row.index not in judging], held, settings.seed))

@@ -16,6 +16,8 @@ from auditor.merge.recipe import Measured, Recipe
 from auditor.merge.sealing import merged_profile, seal_from
 from auditor.merge.statistics import measure
 from auditor.merge.strategy import STRATEGIES
+from auditor.models.files.adapted import on_base
+from auditor.models.files.adapter import is_adapter
 from auditor.models.files.staging import refuse_existing
 from auditor.models.resolver import Resolver
 from auditor.models.runtime.device import driver_gpus, pick_device
@@ -58,7 +60,7 @@ def merge(
             if isinstance(event, MergeReady):
                 for model in seal_from(request.output, [*models, *([base] if base else [])]):
                     catalog.models.add(model)
-                catalogue_merged(request.output, catalog)
+                catalogue_merged(request.output, catalog, models[0].parts[1] if models[0].parts else None)
 
 
 def write(recipe: Recipe, output: Path, settings: Settings, budget: int | None = None) -> Generator[Event, None, None]:
@@ -76,9 +78,15 @@ def write(recipe: Recipe, output: Path, settings: Settings, budget: int | None =
     yield from engine.merge(recipe, output, device=device, threads=settings.threads, budget_bytes=budget)
 
 
-def catalogue_merged(output: Path, catalog: Catalog) -> Profile:
-    """The profile of a directory that was just merged; the catalog learns of it."""
+def catalogue_merged(output: Path, catalog: Catalog, base: Profile | None = None) -> Profile:
+    """The profile of a directory that was just merged; the catalog learns of it.
+
+    Args:
+        base: what it stands on, where it is an adapter.
+    """
     found = merged_profile(output)
+    if base is not None and is_adapter(found):
+        found = on_base(found, base)
     catalog.models.add(found, tags=("merged",))
     return found
 

@@ -19,6 +19,7 @@ from auditor.scan.execution.local import LocalExecutor
 from auditor.scan.stored import rebuild
 from auditor.session import Session
 from auditor.settings import Settings
+from probes.plugin import BadOption
 from store.engine import open_catalog
 from store.records import Scan, Verdict
 from tests.auditor.models.writers import make_language_model, save_writer
@@ -153,7 +154,7 @@ def test_options_of_the_other_kind_of_model_are_refused(scan: Callable[..., Any]
     empty.write_text("\n\n", encoding="utf-8")
     with pytest.raises(UsageError):
         scan(prompts=str(empty))
-    with pytest.raises(UsageError):
+    with pytest.raises(BadOption, match="for classifiers"):
         scan(families=("lws",))
 
 
