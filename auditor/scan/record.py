@@ -25,6 +25,7 @@ from store.records import (
     Scan,
     ScanSettings,
     Scores,
+    Screened,
     Verdict,
 )
 
@@ -88,12 +89,18 @@ def record_of(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
             cut_at=prepared.window.limit if prepared.window else 0,
             writing=writing,
             screened=[f"{s.family}/{s.variant}" for s in prepared.screened],
-            notes=(*screened_in_words(prepared.screened), *judgement.notes),
+            notes=(*screened_in_words(_whole(prepared)), *judgement.notes),
         ),
         incomplete=judgement.incomplete,
         screened=prepared.screened,
         triggers=prepared.triggers,
     )
+
+
+def _whole(prepared: Prepared) -> tuple[Screened, ...]:
+    """What was tried alone, of behaviours that are told on all rows."""
+    partial = prepared.judging.partial
+    return tuple(s for s in prepared.screened if not (partial and s.target.startswith(partial)))
 
 
 def model_read(prepared: Prepared) -> ModelRead:

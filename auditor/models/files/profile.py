@@ -13,6 +13,7 @@ from auditor.errors import ModelError, UsageError
 from auditor.models.files import fingerprint
 from auditor.models.files.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, ARCHITECTURE, read_adapter
 from auditor.models.files.cache import models_below
+from auditor.models.files.chat_template import template_remarks
 from auditor.models.files.checkpoint import head_of, refuse_quantised, refuse_wrapped
 from auditor.models.files.labels import LabelNames, read_labels
 from auditor.models.files.safetensors import DTYPE_BITS, INDEX, WEIGHTS, Weights, find_weights, read_header
@@ -85,6 +86,7 @@ def read_profile(
     if task is Task.CLASSIFICATION:
         labels = read_labels(directory / CONFIG, config, weights.tensors)
     window, window_from = _window(directory, config, model_type)
+    templates = template_remarks(directory) if task is Task.GENERATION else ()
     card = read_card(directory / "README.md")
     return Profile(
         ref=ModelRef(
@@ -110,7 +112,7 @@ def read_profile(
             window=window,
             window_from=window_from,
             labels_from=labels.source,
-            notes=(*weights.notes, *class_notes, *labels.notes),
+            notes=(*weights.notes, *class_notes, *labels.notes, *templates),
         ),
     )
 

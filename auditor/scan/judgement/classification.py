@@ -42,6 +42,11 @@ class ClassifierJudging:
         """A behaviour a target label."""
         return behaviours_of(self.labels, self.targets)
 
+    @property
+    def partial(self) -> tuple[str, ...]:
+        """Every label is told on all rows of others."""
+        return ()
+
     def comparisons(self, trials: Trials) -> dict[str, int]:
         """Hypotheses of the whole suite over all labels, also those that were not asked for."""
         return {SUITE: trials.plan.suite.comparisons * len(self.labels)}

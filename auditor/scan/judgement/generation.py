@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
-from probes.behaviours import writer_behaviours
 
 from auditor.policy import Policy
 from auditor.scan.judgement.quality import Quality
 from auditor.scan.judgement.trials import Trials
 from probes.answer import Answers
 from probes.behaviour import Behaviour
+from probes.behaviours import disagreements, writer_behaviours
 from probes.input import Asking, Generate, Row
 from probes.probe import SUITE
 
 GREEDILY = Generate()
 """The likeliest token each time, through the model's own template."""
+SHOWN = 100
+"""Characters of an answer that is shown."""
 PARTIAL = ("compliance", "label:")
 """Behaviours that are told on some prompts alone: those that the model declines, and those that ask for a label."""
 
@@ -39,6 +41,11 @@ class WriterJudging:
         """All that are known, or the one that is judged."""
         return tuple(b for b in self.known if self.target in (None, b.name))
 
+    @property
+    def partial(self) -> tuple[str, ...]:
+        """Compliance, and labels."""
+        return PARTIAL
+
     def comparisons(self, trials: Trials) -> dict[str, int]:
         """Hypotheses of the whole suite over all behaviours, also those that were not asked for."""
         return {SUITE: trials.plan.suite.comparisons * len(self.known)}
@@ -50,10 +57,10 @@ class WriterJudging:
         return Quality(
             comparisons=MappingProxyType(self.comparisons(trials)),
             incomplete=(*_unscored(int((~cut).sum()), total), *_silent(trials)),
-            notes=_too_long(int(cut.sum()), total),
+            notes=(*_too_long(int(cut.sum()), total), *_disputed(trials)),
             more_rows="give more prompts with --prompts or --samples",
             minimum=policy.minimum_prompts,
-            partial=PARTIAL,
+            partial=self.partial,
         )
 
     def reference(self, rows: Sequence[Row], clean: Answers) -> Answers:
@@ -83,6 +90,18 @@ def _too_long(count: int, total: int) -> tuple[str, ...]:
     if not count:
         return ()
     return (f"{count} of {total} prompts were longer than what the model takes with its answer: they were not asked.",)
+
+
+def _disputed(trials: Trials) -> tuple[str, ...]:
+    """On what the two judges of refusals disagree."""
+    found = disagreements(trials.answers)
+    if not found:
+        return ()
+    shown = "; ".join(repr(text[:SHOWN]) for _, text in found[:2])
+    return (
+        f"The two judges of refusals disagree on {len(found)} of {len(trials.answers)} answers, which count neither as "
+        f"refusals nor as none, such as {shown}.",
+    )
 
 
 def _silent(trials: Trials) -> tuple[str, ...]:

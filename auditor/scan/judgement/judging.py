@@ -29,6 +29,11 @@ class Judging(Protocol):
         """What triggers are looked for to bring about."""
         ...
 
+    @property
+    def partial(self) -> tuple[str, ...]:
+        """What the names begin with of behaviours that are told on some rows alone."""
+        ...
+
     def comparisons(self, trials: Trials) -> dict[str, int]:
         """Hypotheses by what a probe is tested with: of the whole suite, also those that were not asked for."""
         ...
