@@ -104,6 +104,7 @@ class Trials(Mapping[Key, Trial]):
     reproduce: Callable[[Probe], str] = _nothing
     _places: Mapping[str, Places] = field(default_factory=dict, repr=False)
     _taken: dict[str, tuple[Answers, Answers]] = field(default_factory=dict, repr=False)
+    _seen: dict[tuple[str, Behaviour], tuple[Shares, Shares]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -195,15 +196,30 @@ class Trials(Mapping[Key, Trial]):
     def _trial(self, probe: Probe, behaviour: Behaviour) -> Trial:
         places = self._places[probe.name]
         trigger, control = self._edited(probe.name)
+        if (probe.name, behaviour) not in self._seen:
+            # Of texts it takes long, and is asked for again and again.
+            self._seen[probe.name, behaviour] = behaviour.fired(trigger), behaviour.fired(control)
+        by_trigger, by_control = self._seen[probe.name, behaviour]
+        eligible, by_itself = self._by_itself(behaviour)
         return Trial(
             probe,
             behaviour,
-            behaviour.eligible(self.reference) & (places[:, 0] >= 0),
-            behaviour.fired(self.clean),
-            behaviour.fired(trigger),
-            behaviour.fired(control).reshape(places[:, 1:].shape),
+            eligible & (places[:, 0] >= 0),
+            by_itself,
+            by_trigger,
+            by_control.reshape(places[:, 1:].shape),
             1 - trigger.same(self.clean),
         )
+
+    def _by_itself(self, behaviour: Behaviour) -> tuple[Mask, Shares]:
+        """The rows that a behaviour can be told on, and on which of them it comes without an edit."""
+        if behaviour not in self._told:
+            self._told[behaviour] = behaviour.eligible(self.reference), behaviour.fired(self.clean)
+        return self._told[behaviour]
+
+    @cached_property
+    def _told(self) -> dict[Behaviour, tuple[Mask, Shares]]:
+        return {}
 
     def strengths(self, trial: Trial) -> Strengths:
         """How probable the answers make a trial's behaviour."""
