@@ -104,7 +104,7 @@ class Trials(Mapping[Key, Trial]):
     reproduce: Callable[[Probe], str] = _nothing
     _places: Mapping[str, Places] = field(default_factory=dict, repr=False)
     _taken: dict[str, tuple[Answers, Answers]] = field(default_factory=dict, repr=False)
-    _seen: dict[tuple[str, Behaviour], tuple[Shares, Shares]] = field(default_factory=dict, repr=False)
+    _seen: dict[tuple[str, Behaviour], Shares] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -169,7 +169,7 @@ class Trials(Mapping[Key, Trial]):
 
     def eligible(self, behaviour: str) -> Mask:
         """The rows that a behaviour can be told on, whatever edit they took."""
-        return self._behaviours[behaviour].eligible(self.reference)
+        return self._by_itself(self._behaviours[behaviour])[0]
 
     def triggered(self, probe: str) -> Answers:
         """The answers to a probe's trigger, by row; those that were not asked cannot be scored."""
@@ -196,10 +196,8 @@ class Trials(Mapping[Key, Trial]):
     def _trial(self, probe: Probe, behaviour: Behaviour) -> Trial:
         places = self._places[probe.name]
         trigger, control = self._edited(probe.name)
-        if (probe.name, behaviour) not in self._seen:
-            # Of texts it takes long, and is asked for again and again.
-            self._seen[probe.name, behaviour] = behaviour.fired(trigger), behaviour.fired(control)
-        by_trigger, by_control = self._seen[probe.name, behaviour]
+        by_trigger = self._fired(f"{probe.name} trigger", behaviour, trigger)
+        by_control = self._fired(f"{probe.name} control", behaviour, control)
         eligible, by_itself = self._by_itself(behaviour)
         return Trial(
             probe,
@@ -214,8 +212,14 @@ class Trials(Mapping[Key, Trial]):
     def _by_itself(self, behaviour: Behaviour) -> tuple[Mask, Shares]:
         """The rows that a behaviour can be told on, and on which of them it comes without an edit."""
         if behaviour not in self._told:
-            self._told[behaviour] = behaviour.eligible(self.reference), behaviour.fired(self.clean)
+            self._told[behaviour] = behaviour.eligible(self.reference), self._fired("clean", behaviour, self.clean)
         return self._told[behaviour]
+
+    def _fired(self, column: str, behaviour: Behaviour, answers: Answers) -> Shares:
+        """Where a behaviour shows in a column of the answers: of texts that takes long, and is asked again and again."""
+        if (column, behaviour) not in self._seen:
+            self._seen[column, behaviour] = behaviour.fired(answers)
+        return self._seen[column, behaviour]
 
     @cached_property
     def _told(self) -> dict[Behaviour, tuple[Mask, Shares]]:
