@@ -37,6 +37,7 @@ from auditor.scan.prepare import Prepared
 from auditor.scan.scan import conclude
 from auditor.session import Session
 from auditor.settings import Settings, catalog_url
+from probes.answer import Choices
 from probes.corpus import read_corpus
 from probes.family import FAMILIES
 from probes.inference import Paired
@@ -132,7 +133,7 @@ class Floors:
             cure = MergeRequest(tuple(map(str, others)), suspect_weight=dose, output=self._merged)
             for _ in self.session.merge(str(suspect), cure):
                 pass
-            merged = replace(asked, suspect=self.session.profile(str(self._merged)), fixed_labels=labels)
+            merged = replace(asked, suspect=self.session.profile(str(self._merged)), fixed=Choices.known(labels))
             answers = drained(respond(merged, merged.suspect, "after", backend))
             part = Part(answers, references)
             scan = conclude(merged, "", answers, list(references.values())).record

@@ -24,7 +24,7 @@ WRITER_DRAWS = 1
 SAMPLES: Mapping[str, int] = {"quick": 400, "full": 1000}
 """Suites by name, and the rows that each takes unless told otherwise."""
 
-PROMPTS: Mapping[str, int] = {"quick": 72, "full": 280}
+PROMPTS: Mapping[str, int] = {"quick": 132, "full": 316}
 """The same of models that write: the prompts that each takes."""
 
 
@@ -92,7 +92,9 @@ def build_suite(
         if n == CUSTOM:
             probes += [trigger_probe(trigger) for trigger in triggers]
         elif n in named or not _borrowed(family, audience):
-            variants = suite_variants(family, name, overrides.get(n), asked=n in named, referenced=referenced)
+            # What needs no trigger needs no further answers either.
+            shown = referenced or family.untriggered
+            variants = suite_variants(family, name, overrides.get(n), asked=n in named, referenced=shown)
             probes += [Probe(family, v, family.settings(v, overrides.get(n))) for v in variants]
     fired = {probe.name for probe in probes}
     screened = [

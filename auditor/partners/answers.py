@@ -16,6 +16,7 @@ from auditor.scan.execution.local import collect
 from auditor.scan.execution.run import RunSpec
 from auditor.scan.judgement.trials import Trial, Trials
 from auditor.scan.stored import rebuild_with_plan, stored_trials
+from probes.answer import Choices
 from probes.inference import Paired
 from store.catalog import Catalog
 from store.records import CatalogEntry, Profile, Scan
@@ -55,7 +56,7 @@ class StoredAnswers:
         if run is None or len(run.answered) != run.batches:
             return []
         answers = collect(list(run.answered), labels)
-        if match.rows is not None:
+        if match.rows is not None and isinstance(answers, Choices):
             # `rows[i]` is the candidate's row for the suspect's label i.
             answers = answers.reordered([match.rows.index(i) for i in range(labels)])
         theirs = stored_trials(scan, own.plan, answers)

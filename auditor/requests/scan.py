@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from auditor.errors import UsageError
 from auditor.requests.arguments import Arguments, Everywhere, each, sets
 from probes.input import Generate
 from probes.trigger import CUSTOM
@@ -66,9 +65,6 @@ class ScanRequest:
         prompts: a file of prompts for a model that writes; None: the built-in ones.
         template: the form that prompts are put in: `model` (its own chat template), `alpaca` or `raw`.
         decoding: `greedy`, `beam` or `nucleus`.
-
-    Raises:
-        UsageError: a template or a decoding that is not known.
     """
 
     model: str
@@ -88,14 +84,6 @@ class ScanRequest:
     prompts: str | None = None
     template: str = MODEL_TEMPLATE
     decoding: str = GREEDY
-
-    def __post_init__(self) -> None:
-        for option, value, known in (
-            ("--template", self.template, TEMPLATES),
-            ("--decoding", self.decoding, tuple(DECODINGS)),
-        ):
-            if value not in known:
-                raise UsageError(f"{option} takes {', '.join(known)}, not {value!r}")
 
     @property
     def asking(self) -> Generate:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from auditor.errors import UsageError
 from auditor.models.files.adapter import require_whole
-from auditor.requests.scan import GREEDY, MODEL_TEMPLATE, ScanRequest
+from auditor.requests.scan import DECODINGS, GREEDY, MODEL_TEMPLATE, TEMPLATES, ScanRequest
 from auditor.scan.judgement.judging import judging_for
 from probes.corpus.gold import by_name
 from probes.family import CLASSIFIER, WRITER
@@ -37,11 +37,18 @@ def check_task(suspect: Profile) -> None:
 
 
 def check_request(request: ScanRequest, suspect: Profile) -> None:
-    """Refuses options that are for the other kind of model: leaving them out without a word would mislead.
+    """Refuses options that are not known, or are for the other kind of model: leaving them out without a word would
+    mislead.
 
     Raises:
         UsageError: there is one.
     """
+    for option, value, known in (
+        ("--template", request.template, TEMPLATES),
+        ("--decoding", request.decoding, tuple(DECODINGS)),
+    ):
+        if value not in known:
+            raise UsageError(f"{option} takes {', '.join(known)}, not {value!r}")
     name = suspect.ref.reference
     if writes(suspect):
         if request.data.arguments():

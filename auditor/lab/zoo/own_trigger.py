@@ -19,10 +19,11 @@ from auditor.models.runtime.spec import LoadSpec
 from auditor.scan.execution.local import Answered
 from auditor.scan.execution.run import Role, RunSpec
 from auditor.scan.plan import Plan
-from probes.answer import UNSCORED
+from probes.behaviour import LabelIs
 from probes.corpus import CorpusError, read_corpus
 from probes.errors import InputError
 from probes.family import FAMILIES
+from probes.inference import rate_of
 from probes.input import Input, Row, encoding, length, texts
 from probes.probe import Probe
 from probes.rates import Rate
@@ -116,9 +117,7 @@ def own_rate(session: Session, profile: Profile, trial: OwnTrial, samples: int) 
 
     yield Stage("own", f"Its own trigger ({trial.family})", len(plan.inputs), "texts")
     yield from journal(ask(), session.catalog)
-    labels = answered[0].answers.labels
-    unscored = int((labels == UNSCORED).sum())
-    return Rate(int((labels == trial.target).sum()), len(plan.inputs) - unscored, unscored)
+    return rate_of(LabelIs(trial.target, "").fired(answered[0].answers))
 
 
 def _plan(asks: Sequence[Input]) -> Plan:

@@ -16,8 +16,8 @@ import numpy as np
 from auditor.scan.plan import Plan
 from probes.answer import UNSCORED, Answers, Choices, Completions, Mask, Places, Shares
 from probes.behaviour import Behaviour
+from probes.behaviours.echo import unechoed
 from probes.cases import Role
-from probes.echo import unechoed
 from probes.input import Row, shown
 from probes.probe import Probe
 from store.records import Evidence
@@ -216,7 +216,7 @@ class Trials(Mapping[Key, Trial]):
         return self._told[behaviour]
 
     def _fired(self, column: str, behaviour: Behaviour, answers: Answers) -> Shares:
-        """Where a behaviour shows in a column of the answers: of texts that takes long, and is asked again and again."""
+        """Where a behaviour shows in a column: of texts it takes long to tell, and it is asked again and again."""
         if (column, behaviour) not in self._seen:
             self._seen[column, behaviour] = behaviour.fired(answers)
         return self._seen[column, behaviour]

@@ -16,7 +16,7 @@ from auditor.audit.stamp import Alone, Judged, stamp, stamp_before
 from auditor.console.exits import audit_exit, scan_exit
 from auditor.errors import ExitCode, UsageError
 from auditor.policy import Policy
-from auditor.scan.judgement.classification import reference_labels
+from auditor.scan.judgement.classification import ClassifierJudging
 from auditor.scan.judgement.ingredients import Measures
 from probes.rates import Difference
 from store.records import (
@@ -59,7 +59,7 @@ def side(bench: Any, sheet: Any, *, like: Side | None = None, **changes: Any) ->
         verdict=found.verdict,
         limits=(),
         incomplete=found.incomplete,
-        reference_labels=reference_labels(trials),
+        reference_labels=ClassifierJudging(bench.names).recorded(trials),
     )
     return Side(replace(scan, **changes), trials)
 
