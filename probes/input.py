@@ -112,13 +112,14 @@ class Row:
     """One row of the data.
 
     `label` is the gold label's index, `expected` the answer that is expected of a model that writes; None where there
-    is none.
+    is none. `kind` says what a prompt is one of, empty where nobody said so; it is no part of a row's content.
     """
 
     index: int
     input: Input
     label: int | None = None
     expected: str | None = None
+    kind: str = ""
 
     @classmethod
     def of(cls, index: int, text: str, second: str | None = None, label: int | None = None) -> Row:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from probes.input import Row
+from probes.input import Chat, Message, Row
 from store import codec, payload
 from store.database import Database
 from store.records import AnswerBatch, Run
 from store.tables import BatchRow, RowSetRow, RunRow
 
-_PACKED_ROWS = tuple[tuple[int, str, str | None, int | None], ...]
+
+@dataclass(frozen=True)
+class _StoredChat:
+    """What stands in a text's place where a row holds a chat."""
+
+    messages: tuple[Message, ...]
+    expected: str | None = None
+    kind: str = ""
+
+
+_PACKED_ROWS = tuple[tuple[int, str | _StoredChat, str | None, int | None], ...]
 
 
 class UnknownRun(LookupError):
@@ -98,14 +109,26 @@ class Runs:
             if session.get(RowSetRow, digest) is not None:
                 return
         with self._database.writing() as session:
-            packed = [[row.index, row.text, row.second, row.label] for row in rows]
+            packed = [codec.encode(_packed(row)) for row in rows]
             session.merge(RowSetRow(digest=digest, rows=packed))
 
     def rows(self, digest: str) -> tuple[Row, ...] | None:
         """The rows of this digest, None where they are not stored."""
         with self._database.reading() as session:
             found = session.get(RowSetRow, digest)
-            return None if found is None else tuple(Row.of(*v) for v in codec.decode(_PACKED_ROWS, found.rows))
+            return None if found is None else tuple(_row(*v) for v in codec.decode(_PACKED_ROWS, found.rows))
+
+
+def _packed(row: Row) -> tuple[int, str | _StoredChat, str | None, int | None]:
+    if isinstance(row.input, Chat):
+        return row.index, _StoredChat(row.input.messages, row.expected, row.kind), None, row.label
+    return row.index, row.text, row.second, row.label
+
+
+def _row(index: int, own: str | _StoredChat, second: str | None, label: int | None) -> Row:
+    if isinstance(own, _StoredChat):
+        return Row(index, Chat(own.messages), label, own.expected, own.kind)
+    return Row.of(index, own, second, label)
 
 
 def _run(session: Session, row: RunRow) -> Run:

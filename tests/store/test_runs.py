@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.answer import Choice, Choices, Completion, Completions, Unscorable
+from probes.input import Chat, Message, Row
 from store.catalog import Catalog
 from store.codec import DecodeError
 from store.payload import pack, unpack
@@ -139,3 +140,16 @@ def test_a_batch_that_belongs_nowhere_is_refused(catalog: Catalog) -> None:
         catalog.runs.store_batch(run.id + 1, batch(0))
     with pytest.raises(ValueError, match="2 batches"):
         catalog.runs.store_batch(run.id, batch(2))
+
+
+def test_rows_of_all_kinds_come_back_as_they_were_kept(catalog: Catalog) -> None:
+    chat = Chat((Message("system", "Be brief."), Message("user", "Why? é")))
+    rows = (
+        Row.of(3, "a text", None, 1),
+        Row.of(4, "a premise", "a hypothesis"),
+        Row(5, chat, None, "Because.", "explain"),
+        Row(6, Chat((Message("user", "How?"),)), 0),
+    )
+    catalog.runs.keep_rows("mixed", rows)
+    assert catalog.runs.rows("mixed") == rows
+    assert catalog.runs.rows("other") is None
