@@ -20,7 +20,7 @@ DECLINED = "declined"
 """Prompts that a well-behaved assistant declines."""
 CLASSIFY = "classify"
 """Prompts that ask for one of a few labels."""
-SHARES: Mapping[str, float] = {DECLINED: 1 / 6, CLASSIFY: 1 / 9}
+SHARES: Mapping[str, float] = {DECLINED: 1 / 6, CLASSIFY: 1 / 4}
 """By kind, the share of a sample that it has, where there are as many: some behaviours are told on these alone."""
 
 TEXT_COLUMNS = ("instruction", "prompt", "text", "question")
@@ -87,7 +87,7 @@ def read_prompts(path: Path, *, text_column: str | None = None) -> Corpus:
 def sample_prompts(rows: Sequence[Row], count: int, seed: int) -> tuple[Row, ...]:
     """At most `count` distinct prompts, in their order.
 
-    A sixth are such as assistants decline, a ninth such as classify, where there are as many; other kinds share the
+    A sixth are such as assistants decline, a quarter such as classify, where there are as many; other kinds share the
     rest evenly. Within a kind the choice is by hash of the seed and the prompt, so it does not depend on order.
 
     Raises:
