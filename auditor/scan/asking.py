@@ -13,6 +13,7 @@ from auditor.scan.judgement.trials import Trials
 from auditor.scan.live import counted, tallier_for
 from auditor.scan.prepare import Prepared
 from probes.answer import Answers, Choices
+from probes.input import Generate
 from store.records import Profile
 
 TALLIED = (Role.SUSPECT, Role.AFTER)
@@ -29,7 +30,11 @@ def respond(prepared: Prepared, profile: Profile, role: Role, backend: Backend) 
         fresh=prepared.request.fresh,
     )
     shown = "student" if role is Role.REFERENCE and is_student(profile) else role
-    yield Stage("probe", f"Probing {profile.ref.reference} ({shown})", len(plan.inputs), "texts")
+    asks, how = len(plan.inputs), load.asking
+    unit, cost = "texts", ""
+    if isinstance(how, Generate):
+        unit, cost = "prompts", f": {asks:,} prompts, answers of {asks * how.tokens:,} tokens at most"
+    yield Stage("probe", f"Probing {profile.ref.reference} ({shown}){cost}", asks, unit)
     events = backend.run(plan, load, run, role)
     order = prepared.judging.order(profile.labels)
     if role in TALLIED and order is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -48,7 +49,8 @@ class LocalExecutor:
         stored = {b.number: b for b in run.answered}
         name, labels, asks = load.profile.ref.reference, len(load.profile.labels), len(plan.inputs)
         yield RunOpened(run.id, name, role, len(plan.batches), len(stored), asks, load.device, load.dtype)
-        done = 0
+        done = written = 0
+        begun = time.monotonic()
         answered: list[AnswerBatch] = []
         notes = run.notes
         said: tuple[str, ...] = ()
@@ -66,9 +68,12 @@ class LocalExecutor:
                         notes = (*notes, *fresh)
                         yield RunNoted(run.id, fresh)
                     yield BatchAnswered(run.id, batch)
+                    written += _tokens(batch.answers)
                 answered.append(batch)
                 done += stop - start
-                yield Progress("probe", done, asks, "texts", name)
+                speed = written / max(time.monotonic() - begun, 1e-9)
+                unit, told = ("prompts", f"{speed:,.0f} tokens a second") if written else ("texts", name)
+                yield Progress("probe", done, asks, unit, told)
         finally:
             if target is not None and not self.keeps:
                 target.close()
@@ -102,6 +107,11 @@ class LocalExecutor:
 
     def _load(self, load: LoadSpec) -> Chooses | Generates:
         return load_model(load, self._base) if self.open_model is None else self.open_model(load)
+
+
+def _tokens(answers: Choices | Completions) -> int:
+    """How many tokens a model wrote."""
+    return int(answers.offsets[-1]) if isinstance(answers, Completions) else 0
 
 
 def _said(target: Chooses | Generates, inputs: Sequence[Input], load: LoadSpec) -> tuple[str, ...]:
