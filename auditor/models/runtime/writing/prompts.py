@@ -30,6 +30,18 @@ _TASK_WITH_INPUT = (
 
 TODAY = datetime(2025, 1, 1)
 """The date that templates are told which write today's: the same inputs give the same prompts."""
+CLOCK = "strftime_now"
+"""The function of transformers' by which templates read the clock."""
+_PARTS = (
+    "%-d", "%-m", "%-H", "%-I", "%-M", "%d", "%m", "%Y", "%y", "%b", "%B", "%a", "%A", "%H", "%I", "%M", "%S", "%p",
+    "%j",
+)  # fmt: skip
+# In front of a template, a macro of that name takes its place. transformers passes templates no functions.
+_STOPPED = (
+    f"{{% macro {CLOCK}(format) %}}{{{{ format"
+    + "".join(f" | replace('{part}', '{TODAY.strftime(part)}')" for part in _PARTS)
+    + " }}{% endmacro %}{{ '' }}"
+)
 
 Ids = tuple[int, ...]
 
@@ -59,8 +71,7 @@ class Prompts:
     @property
     def dated(self) -> bool:
         """Whether the chat template writes today's date."""
-        template = self._tokenizer.chat_template
-        return "strftime_now" in (template if isinstance(template, str) else str(template or ""))
+        return self.has_template and CLOCK in str(self._tokenizer.chat_template)
 
     def require(self, template: str) -> None:
         """Renders one prompt, so that a template that always fails is noticed before anything is asked.
@@ -173,12 +184,12 @@ class Prompts:
         return template == "model" and self.has_template
 
     def _rendered(self, messages: Sequence[Message], *, ask: bool) -> str:
+        template = self._tokenizer.get_chat_template()
         found: Any = self._tokenizer.apply_chat_template(
             [{"role": message.role, "content": message.content} for message in messages],
+            chat_template=_STOPPED + template if CLOCK in template else template,
             tokenize=False,
             add_generation_prompt=ask,
-            # Found before the function of this name that reads the clock.
-            strftime_now=TODAY.strftime,
         )
         return str(found)
 
