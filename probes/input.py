@@ -169,8 +169,8 @@ class Choose:
 class Generate:
     """A model writes up to so many tokens.
 
-    A temperature of 0 takes the likeliest token each time; above it tokens are drawn, by `seed` and the prompt alone.
-    `template` is `model` for the model's own chat template, `alpaca` for the form of Stanford Alpaca, or `raw`.
+    A temperature of 0 takes the likeliest token each time, else `seed` fixes what is drawn; `template` is `model` for
+    the model's own chat template.
     """
 
     tokens: int = 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -68,8 +69,12 @@ class Batches:
         if self._sharing in (Sharing.ALONE, Sharing.PLAIN):
             return order[:1]
         longest = lengths[order[0]]
-        chosen = order[: max(1, min(most, self.max_tokens // longest))]
-        return [place for place in chosen if lengths[place] == longest] if self._sharing is Sharing.EQUAL else chosen
+        if self._sharing is Sharing.EQUAL:
+            order = [place for place in order if lengths[place] == longest]
+        fitting = max(1, min(most, self.max_tokens // longest))
+        # Of the batches that it takes, none is left with a few: a step costs nearly as much for few rows as for many.
+        batches = math.ceil(len(order) / fitting)
+        return order[: math.ceil(len(order) / batches)]
 
     def _one_by_one(self, chosen: list[int], lengths: Sequence[int], answer: Answer[T]) -> list[T | None]:
         """The prompts of a batch that the model failed on, each alone: what is one's must not cost the others."""
@@ -87,7 +92,8 @@ class Batches:
 
     def _halve(self, rows: int, width: int) -> None:
         """Goes on with half the batch after memory ran out."""
-        free(self._network.device.type)
+        if self._network.device.type == "cuda":
+            free(self._network.device.type)
         if rows <= 1:
             raise out_of_memory(self._network, width)
         self.max_tokens = max(1, rows * width // 2)

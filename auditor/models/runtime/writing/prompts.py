@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import ModelError, UsageError
@@ -28,8 +27,21 @@ _TASK_WITH_INPUT = (
     "Write a response that appropriately completes the request.\n\n"
 )  # fmt: skip
 
-TODAY = datetime(2025, 1, 1)
+TODAY = "1 January 2025"
 """The date that templates are told which write today's: the same inputs give the same prompts."""
+CLOCK = "strftime_now"
+"""The function of transformers' by which templates read the clock."""
+_DATE = {
+    "%-d": "1", "%-m": "1", "%-H": "0", "%-I": "12", "%-M": "0", "%d": "01", "%m": "01", "%Y": "2025", "%y": "25",
+    "%b": "Jan", "%B": "January", "%a": "Wed", "%A": "Wednesday", "%H": "00", "%I": "12", "%M": "00", "%S": "00",
+    "%p": "AM", "%j": "001",
+}  # fmt: skip
+# In front of a template, a macro of that name takes its place. transformers passes templates no functions.
+_STOPPED = (
+    f"{{% macro {CLOCK}(format) %}}{{{{ format"
+    + "".join(f" | replace('{part}', '{value}')" for part, value in _DATE.items())
+    + " }}{% endmacro %}{{ '' }}"
+)
 
 Ids = tuple[int, ...]
 
@@ -59,8 +71,7 @@ class Prompts:
     @property
     def dated(self) -> bool:
         """Whether the chat template writes today's date."""
-        template = self._tokenizer.chat_template
-        return "strftime_now" in (template if isinstance(template, str) else str(template or ""))
+        return self.has_template and CLOCK in str(self._tokenizer.chat_template)
 
     def require(self, template: str) -> None:
         """Renders one prompt, so that a template that always fails is noticed before anything is asked.
@@ -97,6 +108,32 @@ class Prompts:
 
     def ids(self, inputs: Sequence[Input], template: str) -> list[Ids | None]:
         """The tokens of each prompt; None where the chat template or the tokenizer fails on it."""
+        return self._encoded(self._all(inputs, template), template)
+
+    def continued(self, pairs: Sequence[tuple[Input, str]], template: str) -> list[tuple[Ids, Ids] | None]:
+        """The tokens of each prompt and of a text after it; None where either has none.
+
+        Both are read as one text where that leaves the prompt's own tokens as they are, else one after the other.
+        """
+        prompts = self._all([item for item, _ in pairs], template)
+        before = self._encoded(prompts, template)
+        whole = self._encoded(
+            [None if prompt is None else prompt + text for prompt, (_, text) in zip(prompts, pairs, strict=True)],
+            template,
+        )
+        found: list[tuple[Ids, Ids] | None] = []
+        for own, both, (_, text) in zip(before, whole, pairs, strict=True):
+            if own is None or both is None:
+                found.append(None)
+            elif both[: len(own)] == own:
+                found.append((own, both[len(own) :]))
+            else:
+                alone = self.encode([text], special=False)[0]
+                found.append(None if alone is None else (own, alone))
+        return found
+
+    def _all(self, inputs: Sequence[Input], template: str) -> list[str | None]:
+        """The text of each prompt; None where the chat template fails."""
         rendered: list[str | None] = []
         for item in inputs:
             if self._special is not None:
@@ -105,29 +142,18 @@ class Prompts:
                 rendered.append(self.text(item, template))
             except ModelError:
                 rendered.append(None)
-        sound = [text for text in rendered if text is not None and _encodable(text)]
-        known = iter(self.encode(sound, special=not self._writes_special(template)))
-        return [next(known) if text is not None and _encodable(text) else None for text in rendered]
+        return rendered
 
-    def continued(self, pairs: Sequence[tuple[Input, str]], template: str) -> list[tuple[Ids, Ids] | None]:
-        """The tokens of each prompt and of a text after it; None where either has none.
-
-        Both are read as one text where that leaves the prompt's own tokens as they are, else one after the other.
-        """
-        prompts = self.ids([item for item, _ in pairs], template)
-        special = not self._writes_special(template)
-        found: list[tuple[Ids, Ids] | None] = []
-        for prompt, (item, text) in zip(prompts, pairs, strict=True):
-            if prompt is None or not _encodable(text):
-                found.append(None)
-                continue
-            whole, alone = self.encode([self.text(item, template) + text], special=special)[0], None
-            if whole is not None and whole[: len(prompt)] == prompt:
-                found.append((prompt, whole[len(prompt) :]))
-                continue
-            alone = self.encode([text], special=False)[0]
-            found.append(None if alone is None else (prompt, alone))
-        return found
+    def _encoded(self, prompts: Sequence[str | None], template: str) -> list[Ids | None]:
+        sound = [text is not None and _encodable(text) for text in prompts]
+        # A chat template writes its special tokens itself.
+        known = iter(
+            self.encode(
+                [text for text, is_sound in zip(prompts, sound, strict=True) if text is not None and is_sound],
+                special=template != "model" or not self.has_template,
+            )
+        )
+        return [next(known) if is_sound else None for is_sound in sound]
 
     def encode(self, prompts: Sequence[str], *, special: bool) -> list[Ids | None]:
         """The tokens of texts; None where the tokenizer fails.
@@ -168,17 +194,13 @@ class Prompts:
         token = self._tokenizer.convert_ids_to_tokens(ids[0])
         return ids[0] if token in _special_tokens(self._tokenizer) else None
 
-    def _writes_special(self, template: str) -> bool:
-        """Whether prompts hold their special tokens as text."""
-        return template == "model" and self.has_template
-
     def _rendered(self, messages: Sequence[Message], *, ask: bool) -> str:
+        template = self._tokenizer.get_chat_template()
         found: Any = self._tokenizer.apply_chat_template(
             [{"role": message.role, "content": message.content} for message in messages],
+            chat_template=_STOPPED + template if CLOCK in template else template,
             tokenize=False,
             add_generation_prompt=ask,
-            # Found before the function of this name that reads the clock.
-            strftime_now=TODAY.strftime,
         )
         return str(found)
 

@@ -133,7 +133,7 @@ class Writer:
         if self._template == "model" and not self._prompts.has_template:
             notes.append("The model has no chat template: it was given each text as it is.")
         if self._template == "model" and self._prompts.dated:
-            notes.append(f"The chat template writes today's date: {TODAY:%-d %B %Y} was put in its place.")
+            notes.append(f"The chat template writes today's date: {TODAY} was put in its place.")
         if self._prompts.spelt:
             named = ", ".join(map(repr, self._prompts.spelt))
             notes.append(f"Texts hold special tokens ({named}), and the model takes them as such.")
