@@ -11,6 +11,7 @@ from auditor.errors import IncompatibleError, UsageError
 from auditor.merge.strategy import PLACES, STRATEGIES, Strategy
 from auditor.merge.tensors.modules import check_patterns, module_of, modules_of, weights_of
 from auditor.models.files.adapter import bare, is_adapter
+from auditor.models.files.gguf.profile import is_gguf
 from store.records import Profile
 
 
@@ -38,7 +39,7 @@ class Recipe:
 
     Raises:
         UsageError: no partner, an unknown strategy or option, weights that do not fit, a base missing or unused.
-        IncompatibleError: a partner is the suspect itself, or is given twice.
+        IncompatibleError: a partner is the suspect itself, or is given twice; or a model is a GGUF file.
     """
 
     suspect: Profile
@@ -57,6 +58,12 @@ class Recipe:
         # An adapter is merged as such; its base is what the recipe says, or nothing.
         object.__setattr__(self, "suspect", bare(self.suspect))
         object.__setattr__(self, "partners", tuple(bare(partner) for partner in self.partners))
+        for model in self.models:
+            if is_gguf(model):
+                raise IncompatibleError(
+                    f"{model.ref.reference} is a GGUF file: its weights are judged, and not merged",
+                    hint="Merge the safetensors that it was converted from, and convert what comes out.",
+                )
         if not self.partners:
             raise UsageError("a merge needs at least one partner", hint="Name one with --with.")
         self._check_distinct()
