@@ -16,6 +16,7 @@ from auditor.merge.recipe import Measured, Recipe
 from auditor.merge.sealing import merged_profile, seal_from
 from auditor.merge.statistics import measure
 from auditor.merge.strategy import STRATEGIES
+from auditor.models.files.adapter import is_adapter
 from auditor.models.files.staging import refuse_existing
 from auditor.models.resolver import Resolver
 from auditor.models.runtime.device import driver_gpus, pick_device
@@ -44,7 +45,11 @@ def merge(
     def read(name: str) -> Profile:
         return resolver.profile(name, register=False, hash_weights=measures)
 
-    models = [read(name) for name in (reference, *request.partners)]
+    names = (reference, *request.partners)
+    models = [read(name) for name in names]
+    if request.base is None and any(is_adapter(model) for model in models):
+        # Whether a whole model among them is the adapters' own base hangs on what their files say.
+        models = [resolver.profile(name, register=False) for name in names]
     base = read(request.base) if request.base else None
     check_stated(request.labels, models[0], models[1:])
     measured = yield from _measure(models, request, settings)
