@@ -64,8 +64,9 @@ def audit(plan: AuditPlan, backend: Backend, catalog: Catalog, settings: Setting
     findings = [ring.judgements[d].findings if d in ring.judgements else () for d in digests]
     behaviours = behaviours_of(prepared.suspect.labels)
     attacks = attacks_of(behaviours, prepared.plan.suite.probes, findings, digests, ring.measures)
+    backend.release()
     merge, search = yield from _merge(plan, attacks, settings)
-    merged = catalogue_merged(Path(merge.output), catalog)
+    merged = catalogue_merged(Path(merge.output), catalog, next(iter(prepared.suspect.parts[1:]), None))
     asked = prepare_rescan(prepared, plan.partners, plan.rescan, before.record, merged, backend)
     asked = yield from screen(asked, backend)
     again = yield from scan_again(asked, found, ring, backend)

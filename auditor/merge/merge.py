@@ -16,6 +16,7 @@ from auditor.merge.recipe import Measured, Recipe
 from auditor.merge.sealing import merged_profile, seal_from
 from auditor.merge.statistics import measure
 from auditor.merge.strategy import STRATEGIES
+from auditor.models.files.adapted import on_base
 from auditor.models.files.adapter import is_adapter
 from auditor.models.files.staging import refuse_existing
 from auditor.models.resolver import Resolver
@@ -63,7 +64,7 @@ def merge(
             if isinstance(event, MergeReady):
                 for model in seal_from(request.output, [*models, *([base] if base else [])]):
                     catalog.models.add(model)
-                catalogue_merged(request.output, catalog)
+                catalogue_merged(request.output, catalog, recipe.stands_on)
 
 
 def write(recipe: Recipe, output: Path, settings: Settings, budget: int | None = None) -> Generator[Event, None, None]:
@@ -81,9 +82,15 @@ def write(recipe: Recipe, output: Path, settings: Settings, budget: int | None =
     yield from engine.merge(recipe, output, device=device, threads=settings.threads, budget_bytes=budget)
 
 
-def catalogue_merged(output: Path, catalog: Catalog) -> Profile:
-    """The profile of a directory that was just merged; the catalog learns of it."""
+def catalogue_merged(output: Path, catalog: Catalog, base: Profile | None = None) -> Profile:
+    """The profile of a directory that was just merged; the catalog learns of it.
+
+    Args:
+        base: what a merged adapter stands on, where that is known.
+    """
     found = merged_profile(output)
+    if base is not None and is_adapter(found):
+        found = on_base(found, base)
     catalog.models.add(found, tags=("merged",))
     return found
 

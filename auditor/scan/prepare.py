@@ -219,6 +219,9 @@ def prepare_scan(
         request = replace(request, families=families, triggers=tuple(trigger.id for trigger in triggers))
     suspect = resolver.profile(request.model, base=request.base)
     check_task(suspect)
+    if not suspect.parts and not request.students:
+        # An audit's base may be its merge's alone: the scan has no part for it.
+        request = replace(request, base=None)
     references = [resolver.profile(r, base=request.base) for r in request.references]
     if corpus is None:
         # Where the head cannot be judged, that is the answer: labels that do not fit it are no fault of the file.
