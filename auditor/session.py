@@ -64,16 +64,19 @@ class Session:
         prepared = yield from prepare_with_students(request, self.resolver, self.policy, self.backend, self.settings)
         yield from journal(scan(prepared, self.backend), self.catalog)
 
-    def partners(self, reference: str, *, labels: Mapping[str, str] | None = None) -> list[Proposal]:
+    def partners(
+        self, reference: str, *, base: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> list[Proposal]:
         """The catalogued models as partners of a model, the usable ones first, each with reasons or blockers.
 
         Args:
+            base: what the model stands on, where it is an adapter.
             labels: those of partners that are labels of the model under another name.
 
         Raises:
             UsageError: the model has no such label.
         """
-        suspect = self.profile(reference)
+        suspect = self.profile(reference, base=base)
         check_stated(labels or {}, suspect)
         return catalogued_partners(self.catalog, suspect, labels=labels)
 

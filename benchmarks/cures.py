@@ -200,7 +200,7 @@ class Trial:
     def _fixed(self, suspect: Path, partners: Sequence[Path], asked: tuple[Asked, Asked]) -> list[tuple[str, Found]]:
         how, found = self.bench.protocol, []
         average = Recipe(read_profile(suspect), tuple(read_profile(path) for path in partners))
-        groups: tuple[Group, ...] = group_modules(average.suspect, 0)
+        groups: tuple[Group, ...] = group_modules(average.tensors, 0)
         with closing(Mixer(average, device=how.device, dtype="float32", max_length=how.max_length)) as mixer:
             for name, rule in FIXED.items():
                 kept = mixer.mix(with_weights(average, groups, {group.name: rule(group.kind) for group in groups}))

@@ -45,7 +45,8 @@ class Models:
     ) -> CatalogEntry:
         """Adds a model. One of the same digest at the same path is kept, with its profile renewed and the tags added.
 
-        An adapter on its base takes the place of the adapter alone, which nobody can have scanned.
+        An adapter on its base takes the place of the adapter alone, which nobody can have scanned; and stays where the
+        adapter alone is added again.
 
         Args:
             profile: what its files say.
@@ -60,8 +61,11 @@ class Models:
             row = session.scalar(
                 select(ModelRow).where(ModelRow.digest == profile.ref.digest, ModelRow.path == profile.ref.path)
             )
-            if row is None and profile.parts:
-                row = _without_base(session, profile)
+            if row is None:
+                row = _without_base(session, profile) if profile.parts else _with_base(session, profile)
+                if row is not None and not profile.parts:
+                    row.tags = _tidy([*row.tags, *tags])
+                    return _entries(session, [row])[0]
             if row is None:
                 row = ModelRow(
                     name=_free_name(session, default_name(profile)) if name is None else _checked(session, name, None),
@@ -196,6 +200,15 @@ def _without_base(session: Session, profile: Profile) -> ModelRow | None:
     if row is not None:
         row.digest = profile.ref.digest
     return row
+
+
+def _with_base(session: Session, profile: Profile) -> ModelRow | None:
+    """The row of an adapter that is catalogued with its base already."""
+    for row in session.scalars(select(ModelRow).where(ModelRow.path == profile.ref.path)):
+        parts = row.profile.get("parts") or ()
+        if parts and parts[0]["ref"]["digest"] == profile.ref.digest:
+            return row
+    return None
 
 
 def default_name(profile: Profile) -> str:

@@ -63,9 +63,9 @@ def audit(plan: AuditPlan, backend: Backend, catalog: Catalog, settings: Setting
     digests = [prepared.suspect.ref.digest, *partners]
     findings = [ring.judgements[d].findings if d in ring.judgements else () for d in digests]
     attacks = attacks_of(prepared.judging.behaviours, prepared.plan.suite.probes, findings, digests, ring.measures)
+    backend.release()
     merge, search = yield from _merge(plan, attacks, settings)
-    under = prepared.suspect.parts[1] if prepared.suspect.parts else None
-    merged = catalogue_merged(Path(merge.output), catalog, under)
+    merged = catalogue_merged(Path(merge.output), catalog, next(iter(prepared.suspect.parts[1:]), None))
     if before.suspect is None:
         raise RuntimeError("a scan without answers that has something to cure")
     asked = prepare_rescan(prepared, plan.partners, plan.rescan, before.suspect.reference, merged, backend)

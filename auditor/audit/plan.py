@@ -14,10 +14,11 @@ from auditor.merge.layout.layout import lay_out
 from auditor.merge.merge import recipe_of
 from auditor.merge.recipe import Recipe
 from auditor.merge.strategy import STRATEGIES
+from auditor.models.files.adapter import bare
 from auditor.models.resolver import Resolver
 from auditor.partners.proposals import check_apart, check_no_copy, choose_partners
 from auditor.policy import Policy
-from auditor.requests.merge import WAG, Budget, MergeRequest
+from auditor.requests.merge import Budget, MergeRequest
 from auditor.requests.scan import ScanRequest
 from auditor.scan.checks import check_task, writes
 from auditor.scan.execution.executor import Backend
@@ -76,7 +77,7 @@ def plan_audit(
         UsageError, FetchError, ModelError, IncompatibleError: see `prepare_scan`, `plan_course` and `recipe_of`; a
             search with weights of the user's own, or an output where something else lies.
     """
-    suspect = resolver.profile(request.model, base=request.base)
+    suspect = resolver.profile(request.model, base=cure.base or request.base)
     check_task(suspect)
     if writes(suspect) and cure.make_partner:
         raise UsageError(
@@ -137,19 +138,16 @@ def _with_recipe(
         check_no_copy(partner, plan.scan.references)
     # Beside students it is what these start from, whatever the merge takes.
     takes = not students or cure.search is not None or STRATEGIES[cure.strategy].needs_base
-    if suspect.parts and cure.strategy == WAG:
-        # What an adapter stands on: merged with others of its base it stays an adapter.
-        takes = not all(partner.parts for partner in partners)
     base = resolver.profile(cure.base) if cure.base and partners and takes else None
-    if base is None and suspect.parts and takes and partners:
-        base = suspect.parts[1]
-    # A search takes the base for some of its recipes only: the average that it starts from takes none.
-    own_base = base if cure.search is None else None
+    # A search takes the base for some of its recipes only: the average that it starts from takes none. Adapters know
+    # their base, and become one adapter where the strategy needs no other.
+    own_base = base if cure.search is None and not suspect.parts else None
     recipe = recipe_of(cure, suspect, partners, own_base, settings.seed) if partners else None
     # Of students that are still to be made no manifest can speak: a merge that is remembered there may be theirs.
     plan.output.check(recipe, searched=cure.search is not None or plan.course is not None)
     if recipe is not None:
-        lay_out(recipe if base is own_base else replace(recipe, strategy="task_arithmetic", base=base))
+        under = base or (recipe.stands_on if recipe.makes_adapter else None)
+        lay_out(recipe if under is own_base or recipe.base else replace(recipe, strategy="task_arithmetic", base=under))
     return replace(plan, base=base, recipe=recipe)
 
 
@@ -162,8 +160,8 @@ def _stand_in(suspect: Profile, number: int) -> Profile:
 def _partners(suspect: Profile, cure: MergeRequest, resolver: Resolver) -> tuple[list[Profile], tuple[str, ...]]:
     """The partners that are named, or else the best of the catalog, and why others of it are none."""
     if cure.partners:
-        under = suspect.parts[1].ref.reference if suspect.parts else None
-        named = [resolver.profile(p, base=under) for p in cure.partners]
+        base = suspect.parts[1].ref.path if suspect.parts else None
+        named = [resolver.profile(p, base=base) for p in cure.partners]
         for place, found in enumerate(named):
             check_apart(found, suspect, named[:place])
         check_stated(cure.labels, suspect, named)
@@ -208,5 +206,6 @@ def _rows(
 def _place(suspect: Profile, cure: MergeRequest, resolver: Resolver) -> Place:
     own = data_directory() / "merged" / f"{suspect.ref.digest[:12]}-{cure.strategy}"
     exact = cure.output is not None and not cure.numbered
-    merges = resolver.catalog.audits.merges(suspect.ref.digest)
-    return Place(cure.output or own, exact, [m for m in merges if m.suspect_digest == suspect.ref.digest])
+    digest = bare(suspect).ref.digest
+    merges = resolver.catalog.audits.merges(digest)
+    return Place(cure.output or own, exact, [m for m in merges if m.suspect_digest == digest])

@@ -13,6 +13,7 @@ from auditor.console.output import check_output, emit
 from auditor.console.run import Common, Ending, run
 from auditor.console.values import read_labels
 from auditor.errors import ExitCode, UsageError
+from auditor.models.files.adapter import bare, is_adapter
 from auditor.partners.remarks import Kind
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ FromHub = Annotated[bool, typer.Option("--hub", help="Search the hub too. Nothin
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100, help="Models of the hub to show.")]
 BaseName = Annotated[
     str | None,
-    typer.Option("--base", metavar="NAME", help="The base on the hub; default: what the model states."),
+    typer.Option(
+        "--base", metavar="NAME", help="The base, of an adapter or on the hub; default: what the model states."
+    ),
 ]
 
 
@@ -55,11 +58,11 @@ def partners(
     def body(session: Session) -> Generator[Event, None, Ending]:
         if form not in (None, "text", "json"):
             raise UsageError(f"partners are shown as text or json, not as {form}")
-        if base is not None and not hub:
-            raise UsageError("--base names the base to search the hub by", hint="Add --hub.")
         check_output(output)
         yield from ()
-        proposals = session.partners(model, labels=read_labels(labels))
+        if base is not None and not hub and not is_adapter(bare(session.profile(model))):
+            raise UsageError("--base names the base of an adapter, or to search the hub by", hint="Add --hub.")
+        proposals = session.partners(model, base=None if hub else base, labels=read_labels(labels))
         offers = session.offers(model, base=base, limit=limit) if hub else None
         usable = [p for p in proposals if p.compatibility.ok]
         text = _json(proposals, offers) if form == "json" else _text(proposals, offers)

@@ -34,6 +34,7 @@ def write_card(directory: Path, recipe: Recipe, notes: tuple[str, ...], files: M
 def describe(recipe: Recipe, notes: tuple[str, ...], files: Mapping[str, str], kept: float) -> dict[str, Any]:
     """The manifest: the recipe, the digests of every input and output file, versions."""
     plan = recipe.module_plan
+    under = next((p.ref.digest for p in recipe.partners if recipe.makes_adapter and recipe.is_under(p)), None)
     models = [
         {**_model(model), "given_weight": float(weight), "weight": share}
         for model, weight, share in zip(recipe.models, recipe.given, recipe.coefficients, strict=True)
@@ -54,6 +55,7 @@ def describe(recipe: Recipe, notes: tuple[str, ...], files: Mapping[str, str], k
         "suspect": models[0],
         "partners": models[1:],
         "base": _model(recipe.base) if recipe.base else None,
+        **({"stands_on": under} if under else {}),
         "output": {"digest": digest_of_files(files), "files": dict(sorted(files.items()))},
         "notes": list(notes),
         "versions": {"auditor": auditor.__version__, "numpy": np.__version__, "python": platform.python_version()},

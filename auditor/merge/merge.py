@@ -46,7 +46,11 @@ def merge(
     def read(name: str) -> Profile:
         return resolver.profile(name, register=False, hash_weights=measures)
 
-    models = [read(name) for name in (reference, *request.partners)]
+    names = (reference, *request.partners)
+    models = [read(name) for name in names]
+    if request.base is None and any(is_adapter(model) for model in models):
+        # Whether a whole model among them is the adapters' own base hangs on what their files say.
+        models = [resolver.profile(name, register=False) for name in names]
     base = read(request.base) if request.base else None
     check_stated(request.labels, models[0], models[1:])
     measured = yield from _measure(models, request, settings)
@@ -60,7 +64,7 @@ def merge(
             if isinstance(event, MergeReady):
                 for model in seal_from(request.output, [*models, *([base] if base else [])]):
                     catalog.models.add(model)
-                catalogue_merged(request.output, catalog, models[0].parts[1] if models[0].parts else None)
+                catalogue_merged(request.output, catalog, recipe.stands_on)
 
 
 def write(recipe: Recipe, output: Path, settings: Settings, budget: int | None = None) -> Generator[Event, None, None]:
@@ -82,7 +86,7 @@ def catalogue_merged(output: Path, catalog: Catalog, base: Profile | None = None
     """The profile of a directory that was just merged; the catalog learns of it.
 
     Args:
-        base: what it stands on, where it is an adapter.
+        base: what a merged adapter stands on, where that is known.
     """
     found = merged_profile(output)
     if base is not None and is_adapter(found):

@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from auditor.errors import IncompatibleError, UsageError
 from auditor.merge.strategy import PLACES, STRATEGIES, Strategy
 from auditor.merge.tensors.modules import check_patterns, module_of, modules_of, weights_of
-from auditor.models.files.adapter import bare, is_adapter
-from store.records import Profile
+from auditor.models.files.adapter import bare, is_adapter, read_adapter
+from auditor.models.files.gguf.profile import is_gguf
+from store.records import Profile, TensorInfo
+
+WAG = "wag"
+"""The strategy that merges adapters into an adapter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +38,15 @@ class Recipe:
     as values. `base` is the model that all were made from, for strategies that work on task vectors and for adapters.
     `plan` maps modules (names or patterns of `auditor.merge.tensors.modules`, the first that fits decides) to weights
     of their own, one a model; what it does not name has `weights`. `statistics` has one measurement a model, the
-    suspect's first, for strategies that want them. `labels` are those of partners that were taken for labels of the
-    suspect, as the user stated; the partners' profiles have the suspect's names.
+    suspect's first, for strategies that want them. `stands_on` is the base that adapters are known to be for: it is
+    taken as `base` where what is asked takes one, and may be a partner of theirs without one; it is found from profiles
+    of adapters on their base, which are then merged as adapters. `labels` are those of partners that were taken for
+    labels of the suspect, as the user stated; the partners' profiles have the suspect's names.
 
     Raises:
         UsageError: no partner, an unknown strategy or option, weights that do not fit, a base missing or unused.
-        IncompatibleError: a partner is the suspect itself, or is given twice.
+        IncompatibleError: a partner is the suspect itself, or is given twice; a model is a GGUF file; or adapters are
+            for two bases.
     """
 
     suspect: Profile
@@ -51,12 +59,17 @@ class Recipe:
     plan: Mapping[str, tuple[float, ...]] | None = None
     statistics: tuple[Measured, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    stands_on: Profile | None = None
     _planned: Mapping[str, tuple[float, ...]] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
-        # An adapter is merged as such; its base is what the recipe says, or nothing.
-        object.__setattr__(self, "suspect", bare(self.suspect))
-        object.__setattr__(self, "partners", tuple(bare(partner) for partner in self.partners))
+        self._take_apart()
+        for model in self.models:
+            if is_gguf(model):
+                raise IncompatibleError(
+                    f"{model.ref.reference} is a GGUF file: its weights are judged, and not merged",
+                    hint="Merge the safetensors that it was converted from, and convert what comes out.",
+                )
         if not self.partners:
             raise UsageError("a merge needs at least one partner", hint="Name one with --with.")
         self._check_distinct()
@@ -75,10 +88,65 @@ class Recipe:
         object.__setattr__(self, "_planned", self._plan(plugin, settings))
         plan = self.module_plan
         if plan is not None:
-            check_patterns(plan, modules_of(t.name for t in self.suspect.tensors))
+            check_patterns(plan, modules_of(t.name for t in self.tensors))
             for pattern, weights in plan.items():
                 self._check_weights(weights, f" of module {pattern}")
         self._check_statistics(plugin)
+
+    def _take_apart(self) -> None:
+        """Adapters on their base become adapters, and the base what they stand on."""
+        bases = [model.parts[1] for model in self.models if model.parts]
+        under = self.stands_on or next(iter(bases), None)
+        for base in bases:
+            if under is not None and _identity(base) != _identity(under):
+                raise IncompatibleError(
+                    f"the adapters are for two bases: {under.ref.reference} and {base.ref.reference}",
+                    hint="Merge each into its base first, or leave out those of another base.",
+                )
+        object.__setattr__(self, "suspect", bare(self.suspect))
+        object.__setattr__(self, "partners", tuple(bare(partner) for partner in self.partners))
+        object.__setattr__(self, "stands_on", under)
+        alike = is_adapter(self.suspect) and all(is_adapter(p) or self.is_under(p) for p in self.partners)
+        if self.base is None and under is not None and not (alike and self.strategy == WAG):
+            object.__setattr__(self, "base", under)
+
+    def is_under(self, model: Profile) -> bool:
+        """Whether a model is the base that the adapters stand on."""
+        under = self.stands_on
+        return under is not None and (model.ref.path == under.ref.path or _identity(model) == _identity(under))
+
+    def is_base(self, model: Profile) -> bool:
+        """Whether a model is the base that is given."""
+        base = self.base
+        return base is not None and (model.ref.path == base.ref.path or _identity(model) == _identity(base))
+
+    @property
+    def makes_adapter(self) -> bool:
+        """Whether the result is an adapter: adapters are merged, and their base at most, and into nothing else."""
+        return (
+            self.base is None
+            and is_adapter(self.suspect)
+            and all(is_adapter(partner) or self.is_under(partner) for partner in self.partners)
+        )
+
+    @property
+    def tensors(self) -> tuple[TensorInfo, ...]:
+        """What is merged: the suspect's tensors; where it is an adapter, those of the base that any adapter changes.
+
+        Raises:
+            ModelError: an adapter's files are damaged or gone.
+        """
+        if not is_adapter(self.suspect):
+            return self.suspect.tensors
+        found: dict[str, TensorInfo] = {}
+        for model in self.models:
+            if is_adapter(model):
+                adapter = read_adapter(Path(model.ref.path))
+                shapes: dict[str, tuple[int, ...]] = {key: low.shape for key, low in adapter.factors.items()}
+                shapes |= {key: stored.info.shape for key, stored in adapter.saved.items()}
+                shapes |= {key: rows.stored.info.shape for key, rows in adapter.tokens.items()}
+                found |= {key: TensorInfo(key, shape, "F32") for key, shape in sorted(shapes.items())}
+        return tuple(found.values())
 
     def _check_base(self, plugin: Strategy) -> None:
         adapters = [model.ref.reference for model in self.models if is_adapter(model)]
@@ -86,7 +154,7 @@ class Recipe:
             raise UsageError(f"{self.base.ref.reference} is an adapter, not a base model")
         if plugin.needs_base and self.base is None:
             raise UsageError(f"strategy {self.strategy} needs the base model", hint="Name it with --base.")
-        if adapters and len(adapters) < len(self.models) and self.base is None:
+        if adapters and len(adapters) < len(self.models) and self.base is None and not self.makes_adapter:
             raise UsageError(
                 f"{adapters[0]} is an adapter: to merge it with a whole model takes its base",
                 hint="Name the base with --base.",
@@ -168,7 +236,7 @@ class Recipe:
     def _plan(self, plugin: Strategy, settings: Mapping[str, Any]) -> Mapping[str, tuple[float, ...]] | None:
         if self.plan is not None or plugin.planner is None:
             return None
-        modules = modules_of(t.name for t in self.suspect.tensors)
+        modules = modules_of(t.name for t in self.tensors)
         options = {key: settings[key] for key in plugin.planned}
         made = plugin.planner(modules, len(self.models), seed=self.seed, **options)
         return {pattern: tuple(weights) for pattern, weights in made.items()}
@@ -189,7 +257,7 @@ class Recipe:
         if plan is None:
             return round(plugin.keep(self.coefficients, settings), PLACES)
         total = kept = 0.0
-        for tensor in self.suspect.tensors:
+        for tensor in self.tensors:
             count = math.prod(tensor.shape)
             weights = normalise(weights_of(module_of(tensor.name), plan, self.given))
             total += count

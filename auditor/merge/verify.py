@@ -15,7 +15,7 @@ import numpy as np
 from auditor.errors import AuditorError, ModelError, UsageError
 from auditor.merge.card import SCHEMA
 from auditor.merge.compatibility.labels import relabelled
-from auditor.merge.engine.adapters import MadeAdapter, makes_adapter, merge_adapters
+from auditor.merge.engine.adapters import MadeAdapter, merge_adapters
 from auditor.merge.engine.engine import stream
 from auditor.merge.engine.files import InputFile, Turns
 from auditor.merge.layout.layout import TensorPlan, lay_out
@@ -44,7 +44,8 @@ def verify_with(directory: Path, catalog: Catalog) -> Verification:
     Raises:
         UsageError, ModelError: as `verify`.
     """
-    sources = {e.profile.ref.digest: Path(e.profile.ref.path) for e in catalog.models.list()}
+    models = [model for e in catalog.models.list() for model in (e.profile, *e.profile.parts)]
+    sources = {model.ref.digest: Path(model.ref.path) for model in models if not model.parts}
     sources = {digest: path for digest, path in sources.items() if path.is_dir()}
     sources |= found_statistics(directory, statistics_cache())
     known = needed_sources(directory) <= sources.keys()
@@ -177,7 +178,7 @@ class ComparingSink:
 def _recompute(directory: Path, manifest: Mapping[str, Any], sources: Mapping[str, Path]) -> list[str]:
     try:
         recipe = _recipe(manifest, sources)
-        if makes_adapter(recipe):
+        if recipe.makes_adapter:
             return _compare_adapter(recipe, manifest["output"]["files"])
         layout = lay_out(recipe)
         outputs = {output.name: output.header for output in layout.outputs}
@@ -235,7 +236,9 @@ def _recipe(manifest: Mapping[str, Any], sources: Mapping[str, Path]) -> Recipe:
 
     models = (manifest["suspect"], *manifest["partners"])
     labels = manifest["labels"]
+    under = next((model for model in models[1:] if model["digest"] == manifest.get("stands_on")), None)
     return Recipe(
+        stands_on=profile(under) if under else None,
         suspect=profile(models[0]),
         partners=tuple(relabelled(profile(model), labels) for model in models[1:]),
         strategy=manifest["strategy"],

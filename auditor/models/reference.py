@@ -103,7 +103,7 @@ def resolve(
         return read(wanted.value, reference=text, hash_weights=hash_weights)
     if not wanted.forced and (entry := catalogued(text.strip())):
         path, reference, revision = entry
-        if not Path(path).is_dir():
+        if not Path(path).exists():
             raise UsageError(
                 f"{text} is in the catalog, but its directory is gone: {path}",
                 hint=f"Put it back, or forget it with `auditor models remove {text}`.",

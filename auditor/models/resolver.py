@@ -18,7 +18,8 @@ from store.catalog import Catalog
 from store.records import CatalogEntry, ModelRef, Profile
 
 Stamp = tuple[tuple[str, int, int, int, int], ...]
-"""Of every file of a directory its name, inode, size, and when its bytes and its inode changed, in nanoseconds."""
+"""Of a file, or of every file of a directory, its name, inode, size, and when its bytes and its inode changed, in
+nanoseconds."""
 
 
 class Resolver:
@@ -126,6 +127,9 @@ class Resolver:
 
 def _stamp(directory: Path) -> Stamp:
     found = []
+    if directory.is_file():
+        is_now = directory.stat()
+        return ((str(directory), is_now.st_ino, is_now.st_size, is_now.st_mtime_ns, is_now.st_ctime_ns),)
     for folder in (directory, directory / TEMPLATES):
         with suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from auditor.errors import AuditorError, IncompatibleError
 from auditor.merge.compatibility.labels import relabelled
+from auditor.models.files.adapted import on_base
+from auditor.models.files.adapter import is_adapter
 from auditor.models.files.sameness import same_weights
 from auditor.models.resolver import Resolver
 from auditor.partners.answers import StoredAnswers
-from auditor.partners.ranking import Proposal, assess, propose
+from auditor.partners.fitting import assess
+from auditor.partners.ranking import Proposal, propose
 from store.catalog import Catalog
 from store.records import CatalogEntry, Profile
 
@@ -111,6 +114,8 @@ def _partner(suspect: Profile, proposal: Proposal, labels: Mapping[str, str], re
             raise IncompatibleError("; ".join(proposal.doubts))
         ref = entry.profile.ref
         found = relabelled(resolver.read(ref.path, reference=ref.reference, revision=ref.revision), labels)
+        if suspect.parts and is_adapter(found):
+            found = on_base(found, suspect.parts[1])
         blockers = assess(suspect, found).blockers
     if blockers:
         raise IncompatibleError("; ".join(blockers))

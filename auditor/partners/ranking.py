@@ -14,12 +14,14 @@ from functools import cached_property
 
 from auditor.errors import ModelError
 from auditor.merge.compatibility.changes import sample_of, sites_for, unchanged
-from auditor.merge.compatibility.compatibility import Comparison, Match, check_copies, match
+from auditor.merge.compatibility.compatibility import Comparison, Match
 from auditor.merge.compatibility.labels import note, relabelled
 from auditor.merge.compatibility.weight_sample import Sample, Site, Weights
+from auditor.models.files.adapter import bare
 from auditor.models.files.origin import Origin, ancestors, plain_name, read_origin, same_name
 from auditor.models.files.sameness import weight_files
 from auditor.partners.copies import Standing, judge_copies
+from auditor.partners.fitting import Compatibility, comparable, copies, fit, is_base_of
 from auditor.partners.independence import closeness, is_based_on, judge_origin, judge_weights, stand_ins
 from auditor.partners.remarks import Kind, Remark, Topic, judge_licence, unless_recorded
 from store.records import CatalogEntry, Merge, Profile, Task, Verdict
@@ -30,15 +32,6 @@ ROUND = 32
 """Of so many of the best those that nobody looked at are looked at together, before the order is found again."""
 MOST_LOOKED = 128
 """Models that are looked at closely, at most: two or three milliseconds each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Compatibility:
-    """Whether a candidate can be merged: what forbids it, and what would be reconciled by a rule."""
-
-    ok: bool
-    blockers: tuple[str, ...]
-    reconciled: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -67,18 +60,6 @@ class Proposal:
 
 Answered = Callable[[CatalogEntry, Match], Sequence[Remark]]
 """What a candidate's stored answers say of it; the match orders its labels."""
-
-
-def assess(suspect: Profile, candidate: Profile) -> Compatibility:
-    """Whether a candidate can be merged with the suspect, by the rules of the merge.
-
-    Raises:
-        ModelError: files are gone, damaged, or not those that were profiled.
-    """
-    by = Comparison()
-    found = match(suspect, candidate, by)
-    blockers = found.blockers or tuple(check_copies(suspect, candidate, found, by))
-    return Compatibility(not blockers, blockers, found.reconciled)
 
 
 USABLE = 100.0
@@ -129,8 +110,9 @@ class _Candidate:
 
     def __init__(self, entry: CatalogEntry, match: Match, remarks: Sequence[Remark]) -> None:
         self.entry = entry
+        self.profile = bare(entry.profile)
         self.match = match
-        self.files = weight_files(entry.profile)
+        self.files = weight_files(self.profile)
         self.origin = Origin()
         self.sample: Sample | None = None
         self.again = False
@@ -190,7 +172,7 @@ class _Ranking:
         by: Comparison,
         stated: Mapping[str, str],
     ) -> None:
-        self._suspect = suspect
+        self._suspect, self._given = bare(suspect), suspect
         self._by = by
         self._entries = entries
         self._answered = answered
@@ -224,7 +206,7 @@ class _Ranking:
 
     def _look(self, candidate: _Candidate) -> None:
         """What a candidate's directory and answers say of it."""
-        profile = candidate.entry.profile
+        profile = candidate.profile
         digest = profile.ref.digest
         candidate.origin = read_origin(profile)
         self._parents.setdefault(digest, set()).update(candidate.origin.parents)
@@ -238,11 +220,11 @@ class _Ranking:
             remarks.append(Remark(Kind.BLOCKER, Topic.INDEPENDENCE, words, -50))
         if self._answered is not None:
             remarks += self._answered(candidate.entry, candidate.match)
-        if self._own is not None:
+        if self._own is not None and comparable(self._given, profile):
             try:
                 found = candidate.match
                 candidate.sample = sample_of(profile, self._sites, found.rows, found.stored)
-                for words in check_copies(self._suspect, profile, found, self._by):
+                for words in copies(self._given, profile, found, self._by):
                     remarks.append(Remark(Kind.BLOCKER, Topic.FIT, words))
             except ModelError as error:
                 words = f"its weights cannot be read, so it cannot be merged: {error.message}"
@@ -261,7 +243,7 @@ class _Ranking:
         for candidate, theirs in looked:
             rest = [sample for sample in others if sample is not theirs]
             found = closeness(self._sites, self._own, theirs, base, rest)
-            grown = candidate.entry.profile.ref.digest in self._suspect_of
+            grown = candidate.profile.ref.digest in self._suspect_of
             remarks = judge_weights(found, name, grown_from=grown)
             told = candidate.said(WEIGHTS, COPIES)
             recorded = any(r.topic is Topic.BASE and r.kind is Kind.FOR for r in told)
@@ -272,7 +254,7 @@ class _Ranking:
         for candidate in self._candidates:
             candidate.tell(COPIES, ())
         self._candidates.sort(key=lambda c: c.order)
-        apart = [c for c in self._candidates if c.entry.profile.ref.digest != self._suspect.ref.digest]
+        apart = [c for c in self._candidates if c.profile.ref.digest != self._suspect.ref.digest]
         own, base = self._own, self._base[1] if self._own is not None and self._base else None
 
         def sampled(sample: Sample | None, *, head: bool = False) -> Weights | None:
@@ -336,17 +318,20 @@ def _first(suspect: Profile, by: Comparison, entry: CatalogEntry, stated: Mappin
     named = relabelled(entry.profile, stated)
     renamed, entry = named is not entry.profile, replace(entry, profile=named)
     try:
-        found = match(suspect, entry.profile, by)
+        found = fit(suspect, entry.profile, by)
     except ModelError as error:
         found = Match((f"its files cannot be compared, so it cannot be merged: {error.message}",), ())
     remarks = [Remark(Kind.DOUBT, Topic.FIT, words, -10) for words in found.open]
     if renamed:
         remarks.append(Remark(Kind.NOTE, Topic.FIT, note(stated)))
-    if not found.blockers:
-        remarks += _fit(suspect, entry.profile)
-        remarks += _same_files(suspect, entry.profile)
-        if len(entry.profile.labels) != len(suspect.labels):
-            words = f"it has {len(entry.profile.labels)} labels, the suspect {len(suspect.labels)}: another task"
+    own, theirs = (suspect, named) if not comparable(suspect, named) else (bare(suspect), bare(named))
+    if is_base_of(suspect, named):
+        remarks.append(Remark(Kind.FOR, Topic.BASE, "the suspect's own base: as honest as what it was made from", 5))
+    elif not found.blockers:
+        remarks += _fit(own, theirs)
+        remarks += _same_files(own, theirs)
+        if len(theirs.labels) != len(own.labels):
+            words = f"it has {len(theirs.labels)} labels, the suspect {len(own.labels)}: another task"
             remarks.append(Remark(Kind.DOUBT, Topic.FIT, words, -30))
     remarks.append(SCAN[entry.last_verdict] if entry.last_verdict else NEVER)
     if entry.found_by and entry.last_verdict is not Verdict.FOUND:

@@ -221,6 +221,9 @@ def prepare_scan(
     suspect = resolver.profile(request.model, base=request.base)
     check_task(suspect)
     check_request(request, suspect)
+    if not suspect.parts and not request.students:
+        # An audit's base may be its merge's alone: the scan has no part for it.
+        request = replace(request, base=None)
     references = [resolver.profile(r, base=request.base) for r in request.references]
     if corpus is None:
         # Where the head cannot be judged, that is the answer: labels that do not fit it are no fault of the file.

@@ -82,7 +82,7 @@ def choice_of(average: Recipe, trials: int, base: Profile | None) -> Choice:
         average: a weight average over all the models.
         base: the model that all were made from.
     """
-    groups = group_modules(average.suspect, trials)
+    groups = group_modules(average.tensors, trials)
     partners = len(average.partners)
     space = Space({g.name: g.elements for g in groups}, partners, kinds={g.name: g.kind for g in groups})
     if trials >= OTHERS_FROM:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from auditor.merge.compatibility.compatibility import FLOATS
 from auditor.merge.recipe import Recipe, normalise
 from auditor.merge.tensors.modules import matches, module_of, weights_of
-from store.records import Profile
+from store.records import TensorInfo
 
 PATTERNS: Mapping[str, str] = {
     "embeddings": "embeddings",
@@ -44,7 +44,7 @@ class Group:
         return sum(count for _, count in self.modules)
 
 
-def group_modules(suspect: Profile, trials: int) -> tuple[Group, ...]:
+def group_modules(tensors: Sequence[TensorInfo], trials: int) -> tuple[Group, ...]:
     """The model's modules in groups, as fine as the budget allows.
 
     Five kinds; attention and feed-forward by thirds of the layers; or layer by layer: the finest of the three that
@@ -52,7 +52,7 @@ def group_modules(suspect: Profile, trials: int) -> tuple[Group, ...]:
     and 120 for layers; one of 12 layers has up to 27 and takes 216.
     """
     sizes: dict[str, int] = {}
-    for tensor in suspect.tensors:
+    for tensor in tensors:
         if tensor.dtype in FLOATS:
             module = module_of(tensor.name)
             sizes[module] = sizes.get(module, 0) + math.prod(tensor.shape)

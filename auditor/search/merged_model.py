@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from auditor.errors import ModelError, UsageError
+from auditor.errors import ModelError
 from auditor.merge.engine.in_memory import Rehearsal
 from auditor.merge.layout.layout import TensorPlan, lay_out
 from auditor.merge.numerics.arithmetic import Raw
 from auditor.merge.recipe import Recipe
 from auditor.merge.tensors.header import item_size
+from auditor.models.files.adapted import on_base
 from auditor.models.files.adapter import is_adapter
 from auditor.models.runtime.classifier import Classifier
 from auditor.models.runtime.load import load_classifier
@@ -30,24 +31,25 @@ THREADS = 8
 class Mixer:
     """The suspect and its partners; `mix` merges them into the classifier as the merge engine would write them.
 
+    Adapters are mixed on their base: what they change of it is blended, and the rest is left alone.
+
     Args:
         recipe: a weight average over all of the models.
         device: of the classifier: `cpu`, `cuda:0`, …; `dtype` its own. The merge is made on the CPU.
         max_length: tokens after which an input is cut.
 
     Raises:
-        UsageError: one of the models is an adapter.
-        ModelError: the classifier lacks a tensor that would be merged.
+        ModelError: an adapter stands on no base that is known, or the classifier lacks a tensor that would be merged.
     """
 
     def __init__(self, recipe: Recipe, *, device: str, dtype: str, max_length: int) -> None:
-        if any(is_adapter(model) for model in recipe.models):
-            raise UsageError(
-                "adapters cannot be merged in memory", hint="Leave out --search, and give --strategy and --weights."
-            )
         self.recipe = recipe
-        merged = [plan.name for plan in lay_out(recipe).tensors if not plan.copied]
-        self._target: Classifier = load_classifier(recipe.suspect, device=device, dtype=dtype, max_length=max_length)
+        under = recipe.base or recipe.stands_on
+        suspect, layout = recipe.suspect, recipe
+        if under is not None and is_adapter(suspect):
+            suspect, layout = on_base(suspect, under), replace(recipe, base=under)
+        merged = [plan.name for plan in lay_out(layout).tensors if not plan.copied]
+        self._target: Classifier = load_classifier(suspect, device=device, dtype=dtype, max_length=max_length)
         parameters = self._target.parameters()
         if missing := [name for name in merged if name not in parameters]:
             raise ModelError(f"tensor {missing[0]} of {recipe.suspect.ref.reference} cannot be merged in memory")

@@ -24,11 +24,14 @@ from auditor.merge.compatibility.adapter_match import match_adapters
 from auditor.merge.compatibility.compatibility import FLOATS
 from auditor.merge.engine.files import InputFile, Turns
 from auditor.merge.numerics.arithmetic import NumpyArithmetic
-from auditor.merge.recipe import Recipe
+from auditor.merge.recipe import WAG, Recipe, normalise
+from auditor.merge.strategy import PLACES
 from auditor.merge.tensors.header import item_size, write_header
+from auditor.merge.tensors.modules import module_of, weights_of
 from auditor.merge.tensors.tables import changed
 from auditor.merge.tensors.vocabulary import Vocabularies
 from auditor.models.files.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Adapter, Factors, is_adapter, read_adapter
+from auditor.models.files.names import place_of
 from auditor.models.files.safetensors import StoredTensor
 from store.records import Profile, TensorInfo
 
@@ -37,17 +40,13 @@ PREFIX = "base_model.model."
 HALF = frozenset({"F16", "BF16"})
 
 
-def makes_adapter(recipe: Recipe) -> bool:
-    """Whether the result is an adapter: all models are, and no base is given to merge them into."""
-    return recipe.base is None and all(is_adapter(model) for model in recipe.models)
-
-
 @dataclass(frozen=True)
 class MadeAdapter:
-    """The bytes of a merged adapter, and what is to be said of it."""
+    """The bytes of a merged adapter, what is to be said of it, and how much of the suspect it keeps, 0 to 1."""
 
     files: dict[str, bytes]
     notes: tuple[str, ...]
+    kept: float
 
 
 def merge_adapters(recipe: Recipe) -> Generator[Event, None, MadeAdapter]:
@@ -58,8 +57,8 @@ def merge_adapters(recipe: Recipe) -> Generator[Event, None, MadeAdapter]:
         IncompatibleError: the adapters are for other bases or tasks, or a tensor has another shape.
         ModelError: a file is damaged, has changed, or holds NaN or infinite values.
     """
-    adapters = [read_adapter(Path(model.ref.path)) for model in recipe.models]
     told = _check(recipe)
+    adapters = [_read(model) for model in recipe.models]
     opened = [_Opened(model) for model in recipe.models]
     try:
         yield Stage("merge", f"merging {len(adapters)} adapters ({recipe.plugin.title})", _count(adapters), "tensors")
@@ -77,15 +76,17 @@ def merge_adapters(recipe: Recipe) -> Generator[Event, None, MadeAdapter]:
 def _check(recipe: Recipe) -> list[str]:
     """Refuses what cannot be merged; returns what is to be said of the rest."""
     notes: list[str] = []
-    if recipe.strategy != "wag":
+    if recipe.strategy != WAG:
         raise UsageError(
             f"strategy {recipe.strategy} merges adapters only together with their base",
             hint="Name the base with --base, or use --strategy wag.",
         )
-    if recipe.plan is not None:
-        raise UsageError("adapters are merged by modules only together with their base", hint="Name it with --base.")
     vocabularies = Vocabularies()
     for partner in recipe.partners:
+        if not is_adapter(partner):
+            _refuse_stored(recipe.suspect, partner)
+            notes.append(f"{partner.ref.reference} is the adapters' base: its part of the weight takes changes back")
+            continue
         found = match_adapters(recipe.suspect, partner, vocabularies)
         if found.blockers:
             raise IncompatibleError(
@@ -95,6 +96,23 @@ def _check(recipe: Recipe) -> list[str]:
             )
         notes += found.notes
     return notes
+
+
+def _refuse_stored(suspect: Profile, base: Profile) -> None:
+    """Refuses what is stored whole and would have to be averaged with the base's own."""
+    found, names = read_adapter(Path(suspect.ref.path)), {t.name for t in base.tensors}
+    if stored := sorted(key for key in (*found.saved, *found.tokens) if place_of(key, names) is not None):
+        raise IncompatibleError(
+            f"{suspect.ref.reference} holds {stored[0]} whole, and so does its base: an adapter cannot hold their mean",
+            hint="Name the base with --base: then the whole model is made.",
+        )
+
+
+def _read(model: Profile) -> Adapter:
+    """An adapter; of the base, one that changes nothing."""
+    if is_adapter(model):
+        return read_adapter(Path(model.ref.path))
+    return Adapter(None, model.task, {}, {}, {})
 
 
 def _count(adapters: Sequence[Adapter]) -> int:
@@ -109,6 +127,7 @@ class _Opened:
         self._files = {
             name: InputFile(model.ref.reference, Path(model.ref.path) / name, digest, Turns())
             for name, digest in model.files.items()
+            if is_adapter(model)
         }
         self._arithmetic = NumpyArithmetic()
 
@@ -139,26 +158,28 @@ class _Opened:
 def _merge(
     recipe: Recipe, adapters: Sequence[Adapter], opened: Sequence[_Opened], told: Sequence[str]
 ) -> Generator[Event, None, MadeAdapter]:
-    weights, rank = recipe.coefficients, int(recipe.settings["rank"])
+    rank, plan = int(recipe.settings["rank"]), recipe.module_plan
     targets = sorted({target for adapter in adapters for target in adapter.factors})
     tensors: dict[str, tuple[Matrix, str]] = {}
     pairs: dict[str, tuple[Matrix, Matrix, str]] = {}
     errors: list[float] = []
     halves: set[str] = set()
+    moved: list[tuple[float, float]] = []
     for done, target in enumerate(targets, 1):
-        downs, ups = [], []
+        weights = _weights(recipe, target)
         stored = {half.info.dtype for a in adapters if (f := a.factors.get(target)) for half in (f.down, f.up)}
         halves |= stored & HALF
         # Rounded to half precision, the scaled and concatenated factors would no longer be those that were merged.
         dtype = "F64" if "F64" in stored else "F32"
-        for adapter, file, weight in zip(adapters, opened, weights, strict=True):
-            factors: Factors | None = adapter.factors.get(target)
-            if factors is not None and weight:
-                downs.append(file.matrix(factors.down))
-                ups.append(file.matrix(factors.up) * (weight * factors.scale))
-        if not downs:
+        pairs_of = [_pair(a, file, target) for a, file in zip(adapters, opened, strict=True)]
+        if plan is not None:
+            moved.append((_squared_length(pairs_of), weights[0]))
+        chosen = [
+            (down, up * weight) for (down, up), weight in zip(pairs_of, weights, strict=True) if weight and up.size
+        ]
+        if not chosen:
             continue
-        down, up = np.concatenate(downs, axis=0), np.concatenate(ups, axis=1)
+        down, up = np.concatenate([d for d, _ in chosen], axis=0), np.concatenate([u for _, u in chosen], axis=1)
         if 0 < rank < down.shape[0]:
             down, up, error = reduce(down, up, rank)
             errors.append(error)
@@ -172,9 +193,18 @@ def _merge(
         tensors[f"{module}.lora_B.weight"] = np.pad(up, ((0, 0), (0, lacking))), dtype
     whole = [{**adapter.saved, **{k: rows.stored for k, rows in adapter.tokens.items()}} for adapter in adapters]
     for name, tensor in whole[0].items():
-        parts = [weight * file.matrix(own[name]) for own, file, weight in zip(whole, opened, weights, strict=True)]
+        weights = _weights(recipe, name, [name in own for own in whole])
+        held = [file.matrix(own[name]) if name in own else None for own, file in zip(whole, opened, strict=True)]
+        parts = [weight * array for array, weight in zip(held, weights, strict=True) if array is not None]
         tensors[tensor.info.name] = np.sum(parts, axis=0), tensor.info.dtype
-    ranks = [max((f.rank for f in adapter.factors.values()), default=0) for adapter in adapters]
+        others = [array for array in held[1:] if array is not None]
+        if plan is not None and held[0] is not None and others:
+            moved.append((float(((held[0] - np.mean(others, axis=0)) ** 2).sum()), weights[0]))
+    ranks = [
+        max((f.rank for f in adapter.factors.values()), default=0)
+        for adapter, model in zip(adapters, recipe.models, strict=True)
+        if is_adapter(model)
+    ]
     notes = [*told, f"the merged adapter has rank {widest}; those merged have {', '.join(map(str, ranks))}"]
     if halves:
         notes.append(
@@ -187,11 +217,45 @@ def _merge(
         )
     if whole[0]:
         notes.append(f"{len(whole[0])} tensors that were trained whole are merged by plain weighted average")
-    files = {ADAPTER_CONFIG: _config(adapters[0], targets, widest), ADAPTER_WEIGHTS: _encode(tensors)}
+    files = {ADAPTER_CONFIG: _config(adapters[0], list(pairs), widest), ADAPTER_WEIGHTS: _encode(tensors)}
     for name, digest in recipe.suspect.files.items():
         if name not in files:
             files[name] = _other(recipe.suspect, name, digest)
-    return MadeAdapter(files, tuple(notes))
+    length = math.fsum(squared for squared, _ in moved)
+    kept = math.fsum(squared * weight for squared, weight in moved) / length if length else recipe.kept
+    return MadeAdapter(files, tuple(notes), round(kept, PLACES))
+
+
+def _pair(adapter: Adapter, file: _Opened, target: str) -> tuple[Matrix, Matrix]:
+    """An adapter's factors of a tensor, down and scaled up; of rank 0 where it leaves the tensor alone."""
+    factors: Factors | None = adapter.factors.get(target)
+    if factors is None:
+        return np.empty((0, 0)), np.empty((0, 0))
+    return file.matrix(factors.down), file.matrix(factors.up) * factors.scale
+
+
+def _squared_length(pairs: Sequence[tuple[Matrix, Matrix]]) -> float:
+    """The squared length of the difference of the first change from the mean of the others: how far the suspect moved.
+
+    Of a product of factors it is the sum over (UᵀU) ∘ (DDᵀ), so that the product itself is not made.
+    """
+    shares = [1.0, *[-1 / max(1, len(pairs) - 1)] * (len(pairs) - 1)]
+    used = [(down, up * share) for (down, up), share in zip(pairs, shares, strict=True) if up.size]
+    if not used:
+        return 0.0
+    down, up = np.concatenate([d for d, _ in used], axis=0), np.concatenate([u for _, u in used], axis=1)
+    return float(((down @ down.T) * (up.T @ up)).sum())
+
+
+def _weights(recipe: Recipe, tensor: str, have: Sequence[bool] | None = None) -> tuple[float, ...]:
+    """The models' shares in a tensor of the base, by the recipe's plan; of those that have it, where some have not."""
+    given, plan = recipe.given, recipe.module_plan
+    chosen = given if plan is None else weights_of(module_of(tensor), plan, given)
+    if have is not None and not all(have):
+        chosen = tuple(weight * held for weight, held in zip(chosen, have, strict=True))
+        # Where the others have all the weight, there is nothing else to take.
+        chosen = chosen if sum(chosen) else tuple(map(float, have))
+    return normalise(chosen)
 
 
 def reduce(down: Matrix, up: Matrix, rank: int) -> tuple[Matrix, Matrix, float]:

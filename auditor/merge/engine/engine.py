@@ -20,7 +20,7 @@ from pathlib import Path
 from auditor.errors import ModelError, UsageError
 from auditor.events import Event, MergeReady, Progress, Stage, Warned
 from auditor.merge.card import write_card
-from auditor.merge.engine.adapters import makes_adapter, merge_adapters
+from auditor.merge.engine.adapters import merge_adapters
 from auditor.merge.engine.devices import deal, moved, open_arithmetic
 from auditor.merge.engine.files import InputFile, OutputFile, Turns
 from auditor.merge.engine.slices import Blender, Look, Sink, Slice, cut, reads
@@ -68,7 +68,7 @@ def merge(
     """
     began = time.monotonic()
     refuse_existing(output)
-    if makes_adapter(recipe):
+    if recipe.makes_adapter:
         yield from _merge_adapters(recipe, output, began)
         return
     if recipe.strategy == "wag" and recipe.settings["rank"]:
@@ -112,8 +112,8 @@ def _merge_adapters(recipe: Recipe, output: Path, began: float) -> Generator[Eve
         for name, content in made.files.items():
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / name).write_bytes(content)
-        write_card(partial, recipe, made.notes, digests, recipe.kept)
-    yield MergeReady(_record(recipe, output, made.notes, digests, "cpu", time.monotonic() - began, recipe.kept))
+        write_card(partial, recipe, made.notes, digests, made.kept)
+    yield MergeReady(_record(recipe, output, made.notes, digests, "cpu", time.monotonic() - began, made.kept))
 
 
 def _sentence(recipe: Recipe) -> str:

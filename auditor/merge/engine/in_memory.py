@@ -6,6 +6,7 @@ the one before did is left as it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from auditor.merge.layout.layout import Layout, Source, TensorPlan, lay_out
 from auditor.merge.numerics.arithmetic import NumpyArithmetic
 from auditor.merge.recipe import Recipe
 from auditor.merge.strategy import Grain, Tally
+from auditor.models.files.adapter import is_adapter
 
 Made = tuple[object, ...]
 """All that a tensor's values depend on."""
@@ -37,15 +39,18 @@ class Rehearsal:
         self._files: dict[Path, HeldFile] = {}
         self._made: dict[str, Made] = {}
         self._tally = Tally()
-        self._by = Comparison()
+        self._by: Comparison | None = None
 
     def make(self, recipe: Recipe) -> float:
-        """Makes a recipe; returns how much of the suspect it keeps, 0 to 1.
+        """Makes a recipe, adapters on their base; returns how much of the suspect it keeps, 0 to 1.
 
         Raises:
             IncompatibleError: the models cannot be merged.
             ModelError: a file has changed since it was profiled, or holds NaN or infinite values.
         """
+        if recipe.makes_adapter and recipe.stands_on is not None:
+            recipe = replace(recipe, base=recipe.stands_on)
+        self._by = self._by or Comparison(recipe.base if any(map(is_adapter, recipe.models)) else None)
         layout = lay_out(recipe, self._by)
         wanted = _wanted(recipe, layout)
         changed = {name for name, how in wanted.items() if self._made.get(name) != how}
@@ -63,9 +68,10 @@ class Rehearsal:
         budget = WHOLE_BUDGET if plugin.grain is Grain.TENSOR else BUDGET
         work, threads = cut(layout, plugin, len(self._hands), budget)
         files = {
-            (source.owner, source.region.file): self._held(layout, source)
+            (owner, file): self._held(layout, owner, file)
             for tensor in layout.tensors
             for source in (*tensor.inputs, *tensor.statistics)
+            for owner, file in _files(source)
         }
         blender = Blender(plugin, recipe.seed, files, self._sink, recipe.settings, turns, self._tally, {}, weighs=True)
         crew = Crew(blender, turns)
@@ -76,12 +82,21 @@ class Rehearsal:
         finally:
             crew.stop()
 
-    def _held(self, layout: Layout, source: Source) -> HeldFile:
-        owner = layout.owners[source.owner]
-        path = Path(owner.path) / source.region.file
+    def _held(self, layout: Layout, number: int, file: str) -> HeldFile:
+        owner = layout.owners[number]
+        path = Path(owner.path) / file
         if path not in self._files:
-            self._files[path] = HeldFile(owner.reference, path, owner.files[source.region.file])
+            self._files[path] = HeldFile(owner.reference, path, owner.files[file])
         return self._files[path]
+
+
+def _files(source: Source) -> Iterator[tuple[int, str]]:
+    """The files that a source is read from, by owner: its own, and an adapter's."""
+    yield source.owner, source.region.file
+    if source.low is not None:
+        yield source.low.owner, source.low.down.file
+    if source.tokens is not None:
+        yield source.tokens.owner, source.tokens.region.file
 
 
 def _wanted(recipe: Recipe, layout: Layout) -> dict[str, Made]:
@@ -95,7 +110,14 @@ def _wanted(recipe: Recipe, layout: Layout) -> dict[str, Made]:
 
 def _how(tensor: TensorPlan, layout: Layout) -> Made:
     def of(source: Source | None) -> Made:
-        return () if source is None else (layout.owners[source.owner].path, source.region, source.rows)
+        if source is None:
+            return ()
+        changes = [
+            (layout.owners[change.owner].path, replace(change, owner=0))
+            for change in (source.low, source.tokens)
+            if change is not None
+        ]
+        return layout.owners[source.owner].path, source.region, source.rows, *changes
 
     parts = (tuple(map(of, tensor.sources)), of(tensor.base), tuple(map(of, tensor.statistics)))
     return (*parts, tensor.weights, tensor.shares, tensor.copied, tensor.first)

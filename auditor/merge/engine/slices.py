@@ -175,7 +175,8 @@ class Blender:
             if tensor.dtype in FLOATS:
                 if not finite_bytes(raw, tensor.dtype):
                     raise self._not_finite(tensor.sources[0])
-                self.tally.add(site, part.count, part.count)
+                if not tensor.unchanged:
+                    self.tally.add(site, part.count, part.count)
             self.sink.write(tensor, start, raw)
             return
         arrays = [self.array(part, source, arithmetic, str(n)) for n, source in enumerate(tensor.inputs)]

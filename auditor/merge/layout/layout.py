@@ -65,7 +65,8 @@ class TensorPlan:
     """One tensor of the output, or some of its rows: its place, and its sources, the suspect's first, with weights.
 
     `weights` sum to 1, `shares` have the same ratio. `first` counts the tensor's elements before these. `statistics`
-    are what was measured for each source. `copied` tensors are taken from the suspect bit for bit.
+    are what was measured for each source. `copied` tensors are taken from the suspect bit for bit; `unchanged` ones are
+    the base's, which no adapter changes.
     """
 
     name: str
@@ -79,6 +80,7 @@ class TensorPlan:
     base: Source | None = None
     copied: bool = False
     first: int = 0
+    unchanged: bool = False
     statistics: tuple[Source, ...] = ()
 
     @property
@@ -156,7 +158,12 @@ def lay_out(recipe: Recipe, by: Comparison | None = None) -> Layout:
     whole = [
         adapted_profile(model, *stand) if stand else model for model, stand in zip(recipe.models, standing, strict=True)
     ]
-    matches = [match(whole[0], partner, by) for partner in whole[1:]]
+    ground = standing[0][1] if standing[0] else None
+    base_places = [ground is not None and recipe.is_base(model) for model in recipe.models]
+    matches = [
+        match(whole[0], partner, by) if ground is None or not is_base else _match_base(partner, ground)
+        for partner, is_base in zip(whole[1:], base_places[1:], strict=True)
+    ]
     for partner, found in zip(whole[1:], matches, strict=True):
         if blockers := found.blockers or check_copies(whole[0], partner, found, by):
             raise IncompatibleError(
@@ -165,11 +172,14 @@ def lay_out(recipe: Recipe, by: Comparison | None = None) -> Layout:
             )
     _check_base(recipe, whole[0], by)
     tables = [
-        adapted_table(model, stand[0], number, stand[1], by) if stand else own_table(model, number)
-        for number, (model, stand) in enumerate(zip(recipe.models, standing, strict=True))
+        adapted_table(model, stand[0], number, stand[1], by)
+        if stand
+        else ground.table
+        if ground is not None and is_base
+        else own_table(model, number)
+        for number, (model, stand, is_base) in enumerate(zip(recipe.models, standing, base_places, strict=True))
     ]
     measured = [_measured(entry, model, owners) for entry, model in zip(recipe.statistics, recipe.models, strict=False)]
-    ground = standing[0][1] if standing[0] else None
     under = ground.table if ground else base_table
     named = renamed(under, set(tables[0])) if recipe.base is not None and recipe.plugin.needs_base else {}
     parts = _Parts(recipe, tables, matches, named, measured, recipe.module_plan)
@@ -200,6 +210,12 @@ def _check_base(recipe: Recipe, suspect: Profile, by: Comparison) -> None:
     shared = by.vocabularies.shared(suspect, base)
     if shared.why is not None:
         raise IncompatibleError(f"the base {base.ref.reference} {shared.why}")
+
+
+def _match_base(base: Profile, ground: Ground) -> Match:
+    """The base as a partner of its own adapters: it has no part in what they add to it."""
+    note = f"{base.ref.reference} is the adapters' base: its part of the weight takes changes back"
+    return Match((), (note,), left_out=ground.open)
 
 
 def _standing(model: Profile, base: Profile | None, table: Table, by: Comparison) -> tuple[Adapter, Ground] | None:
@@ -307,7 +323,8 @@ def _segment(
     rows = piece.shape[0] if piece.shape else 1
     whole = span == (0, rows)
     chosen = tuple(given[model] for model, _ in taking)
-    if len(taking) == 1 or sum(chosen) == 0:
+    unchanged = len(taking) > 1 and all(source == taking[0][1] for _, source in taking) and not taking[0][1].adapted
+    if len(taking) == 1 or sum(chosen) == 0 or unchanged:
         taking, chosen = taking[:1], (1.0,)
     copied = len(taking) == 1 and not taking[0][1].adapted
     row = math.prod(piece.shape[1:])
@@ -338,6 +355,7 @@ def _segment(
         base_source,
         copied,
         span[0] * row,
+        unchanged,
         tuple(statistics),
     )
 
@@ -393,7 +411,7 @@ def _base_notes(recipe: Recipe, ours: Table, named: Table) -> list[str]:
 
 
 def _copy_notes(tensors: list[TensorPlan]) -> list[str]:
-    kept = list(dict.fromkeys(tensor.name for tensor in tensors if tensor.copied))
+    kept = list(dict.fromkeys(tensor.name for tensor in tensors if tensor.copied and not tensor.unchanged))
     if not kept:
         return []
     named = ", ".join(kept[:SHOWN]) + (", …" if len(kept) > SHOWN else "")

@@ -17,6 +17,7 @@ from auditor.errors import IncompatibleError, UsageError
 from auditor.models.files import fingerprint
 from auditor.models.files.adapter import ADAPTER_WEIGHTS, Adapter, is_adapter, read_adapter, speaks
 from auditor.models.files.checkpoint import head_of
+from auditor.models.files.gguf.profile import is_gguf
 from auditor.models.files.labels import LabelNames, names_for
 from auditor.models.files.names import INPUT_EMBEDDINGS, OUTPUT_EMBEDDINGS, is_other_head, place_of
 from auditor.models.files.origin import same_name
@@ -64,6 +65,11 @@ def on_base(adapter: Profile, base: Profile) -> Profile:
         raise UsageError(
             f"{base.ref.reference} is an adapter itself, and no base for {adapter.ref.reference}",
             hint="Name the whole model that the adapter was trained on with --base.",
+        )
+    if is_gguf(base):
+        raise IncompatibleError(
+            f"{base.ref.reference} is a GGUF file: an adapter is not added to quantised weights here",
+            hint="Give the safetensors that the file was converted from with --base.",
         )
     found = read_adapter(Path(adapter.ref.path))
     stand = _stand(adapter, found, base)

@@ -15,6 +15,7 @@ from auditor.models.files.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, ARCHIT
 from auditor.models.files.cache import models_below
 from auditor.models.files.chat_template import template_remarks
 from auditor.models.files.checkpoint import head_of, refuse_quantised, refuse_wrapped
+from auditor.models.files.gguf.profile import gguf_in, gguf_profile
 from auditor.models.files.labels import LabelNames, read_labels
 from auditor.models.files.safetensors import DTYPE_BITS, INDEX, WEIGHTS, Weights, find_weights, read_header
 from auditor.models.files.untrusted import is_plain_name, read_json, refuse_code
@@ -47,7 +48,7 @@ def read_profile(
     """Profiles a model directory. Every file that can change behaviour is hashed; nothing is executed.
 
     Args:
-        path: a directory with config.json, safetensors weights and a tokenizer.
+        path: a directory with config.json, safetensors weights and a tokenizer; or a GGUF file.
         reference: how the user named it; the path by default.
         revision: the hub commit, if it was fetched.
         hash_weights: False leaves the digests of the weight files and of the model empty, for a merge that computes
@@ -58,6 +59,8 @@ def read_profile(
         ModelError: its files are damaged, of a format that is refused, or want to run code.
     """
     given = Path(path).expanduser()
+    if (file := gguf_in(given)) is not None:
+        return gguf_profile(file, reference or str(path), revision, hash_weights=hash_weights)
     if (given / ADAPTER_CONFIG).is_file() and not any((given / name).is_file() for name in (WEIGHTS, INDEX)):
         return _adapter_profile(given.resolve(), reference or str(path), revision)
     directory = require_model_directory(given)
@@ -161,7 +164,8 @@ def require_model_directory(path: Path) -> Path:
     """
     if path.is_file():
         raise UsageError(
-            f"{path} is a file; a model is a directory", hint=f"Give the directory: {path.parent}. {HOLDS}"
+            f"{path} is a file; a model is a directory, or a GGUF file",
+            hint=f"Give the directory: {path.parent}. {HOLDS}",
         )
     if not path.is_dir():
         raise UsageError(f"there is no directory {path}", hint=HOLDS)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from auditor.errors import ModelError
 from auditor.models.files.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, is_adapter
+from auditor.models.files.gguf.profile import is_gguf
 from auditor.models.files.names import is_spare, stored_as
 from auditor.models.files.safetensors import DTYPE_BITS, StoredTensor, read_header
 from store.records import Profile, TensorInfo
@@ -55,7 +56,7 @@ def same_weights(first: Profile, second: Profile) -> bool:
     """
     if identity(first) == identity(second):
         return True
-    if any(is_adapter(one) or one.parts for one in (first, second)):
+    if any(is_adapter(one) or one.parts or is_gguf(one) for one in (first, second)):
         return False
     pairs = _pairs(first, second)
     if pairs is None:

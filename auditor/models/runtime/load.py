@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.errors import ModelError, UsageError
 from auditor.models.files.adapter import require_whole
+from auditor.models.files.gguf.profile import is_gguf
 from auditor.models.runtime.changes import Adapted, read_adapted
 from auditor.models.runtime.classifier import Classifier
 from auditor.models.runtime.device import pick_device, pick_dtype
+from auditor.models.runtime.gguf import gguf_model, gguf_tokenizer, private_gguf
 from auditor.models.runtime.kept import KeptBase
 from auditor.models.runtime.quiet import quiet
 from auditor.models.runtime.spec import LoadSpec
@@ -212,6 +214,8 @@ def open_weights(profile: Profile, head: Head, *, device: str, dtype: str, kept:
     import torch
 
     name = profile.ref.reference
+    if is_gguf(profile):
+        return _from_gguf(profile, head, device=device, dtype=dtype, kept=kept)
     with quiet():
         with small_files(profile) as private:
             config = _config(profile, head, private)
@@ -250,6 +254,28 @@ def open_weights(profile: Profile, head: Head, *, device: str, dtype: str, kept:
             raise ModelError(f"{name} does not fit into the memory of {device}", hint="Try --device cpu.") from error
         except Exception as error:
             raise unloadable(name, "its weights cannot be loaded", error) from error
+
+
+def _from_gguf(profile: Profile, head: Head, *, device: str, dtype: str, kept: KeptBase | None) -> Opened:
+    import torch
+
+    name = profile.ref.reference
+    if head != LANGUAGE_MODEL:
+        raise UsageError(
+            f"{name} is a GGUF file of a model that writes: no classifier can be made of it",
+            hint="Give the safetensors that the file was converted from.",
+        )
+    if kept is not None:
+        kept.close()
+    try:
+        with quiet(), private_gguf(profile, whole=True) as file:
+            tokenizer = gguf_tokenizer(file, name)
+            model, info = gguf_model(file, name, dtype)
+            missing = _missing(name, info, head)
+        placed: Any = model
+        return Opened(placed.to(device).eval(), tokenizer, missing)
+    except torch.OutOfMemoryError as error:
+        raise ModelError(f"{name} does not fit into the memory of {device}", hint="Try --device cpu.") from error
 
 
 def _config(profile: Profile, head: Head, private: Path) -> PretrainedConfig:

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from auditor.errors import ModelError
 from auditor.models.files.adapter import speaks
 from auditor.models.files.fingerprint import VOCABULARIES, has_tokenizer
+from auditor.models.files.gguf.profile import is_gguf
 from auditor.models.files.untrusted import read_json
+from auditor.models.runtime.gguf import gguf_tokenizer, private_gguf
 from auditor.models.runtime.packing import fill_of
 from auditor.models.runtime.quiet import quiet
 from auditor.models.runtime.verified import small_files, unloadable
@@ -244,6 +246,11 @@ def load_tokenizer(profile: Profile) -> ModelTokenizer:
     """
     name = profile.ref.reference
     require_tokenizer(profile)
+    if is_gguf(profile):
+        with quiet(), private_gguf(profile, whole=False) as private:
+            own = gguf_tokenizer(private, name)
+            padding = _padding(private.parent, own, gguf_file=private.name)
+            return ModelTokenizer(own, name=name, source=private.name, files={}, padding=padding)
     with quiet(), small_files(profile) as private:
         own = tokenizer_in(private, name)
         files = {n: (private / n).read_bytes() for n in (FILE, *BESIDE) if (private / n).is_file()}
@@ -260,6 +267,8 @@ def require_tokenizer(profile: Profile) -> None:
     """Raises:
     ModelError: no vocabulary is among the model's files.
     """
+    if is_gguf(profile) and profile.tokenizer_digest:
+        return
     if not has_tokenizer(speaks(profile).files) and not _reads_characters(profile):
         name = profile.ref.reference
         raise ModelError(f"{name} has no tokenizer: {profile.ref.path}", hint="Save the tokenizer beside the model.")
@@ -312,14 +321,14 @@ def _reads_characters(profile: Profile) -> bool:
     return SETTINGS in owner.files and read_json(path).get("tokenizer_class") in CHARACTER_TOKENIZERS
 
 
-def _padding(directory: Path, tokenizer: PreTrainedTokenizerBase) -> Padding:
+def _padding(directory: Path, tokenizer: PreTrainedTokenizerBase, **more: Any) -> Padding:
     """The pad token as the classifier takes it: the one that the config states, else the tokenizer's."""
     from transformers import AutoConfig
 
     stated = vocabulary = None
     # A config that cannot be read is the loader's to refuse.
     with suppress(Exception):
-        config = AutoConfig.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
+        config = AutoConfig.from_pretrained(directory, trust_remote_code=False, local_files_only=True, **more)
         stated = config.get_text_config().pad_token_id
         vocabulary = getattr(config.get_text_config(), "vocab_size", None)
     fill = fill_of(stated, tokenizer, vocabulary)

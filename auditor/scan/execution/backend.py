@@ -53,6 +53,10 @@ class CatalogBackend:
         with closing(executor):
             yield replace(self, executor=executor)
 
+    def release(self) -> None:
+        """Frees the memory of what was kept open, the base of adapters say."""
+        self.executor.close()
+
     def tokenizer(self, profile: Profile) -> ModelTokenizer:
         """A model's tokenizer, without the model."""
         return load_tokenizer(profile)

@@ -54,6 +54,10 @@ class Backend(Executor, Protocol):
         """The same backend, which keeps the last model that it opened until the end: for several small plans."""
         ...
 
+    def release(self) -> None:
+        """Frees the memory of what was kept open, the base of adapters say."""
+        ...
+
     def tokenizer(self, profile: Profile) -> ModelTokenizer:
         """A model's tokenizer, without the model."""
         ...

@@ -8,7 +8,8 @@ from itertools import count
 
 import pytest
 
-from auditor.partners.ranking import assess, propose
+from auditor.partners.fitting import assess
+from auditor.partners.ranking import propose
 from store.records import CatalogEntry, ModelRef, Profile, Task, TensorInfo, Verdict
 
 TENSORS = (

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from auditor.errors import UsageError
 from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
+from auditor.models.files.adapted import on_base
+from auditor.models.files.adapter import is_adapter
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_classifier
 from auditor.policy import Policy
@@ -27,6 +27,7 @@ from probes.behaviour import LabelIs
 from probes.family import FAMILIES
 from probes.input import Row, Text
 from probes.probe import Probe
+from tests.auditor.models.adapters import write_adapter, write_base
 
 
 def recipe_of(zoo: Any) -> Recipe:
@@ -114,11 +115,37 @@ def test_other_strategies_take_no_trial_of_a_short_search_and_some_need_a_base(z
     assert choice.shown(switched) != choice.space.weights(switched), "what the plan gives, not what was asked for"
 
 
-def test_a_mixer_refuses_adapters(zoo: Any) -> None:
-    recipe = recipe_of(zoo)
-    adapter = replace(recipe.partners[0], files={"adapter_config.json": "", "adapter_model.safetensors": ""})
-    with pytest.raises(UsageError, match="adapters cannot be merged in memory"):
-        mixer_of(replace(recipe, partners=(adapter,), base=read_profile(zoo.base)))
+@pytest.mark.parametrize("whole", [False, True])
+def test_adapters_are_mixed_on_their_base(tmp_path: Path, whole: bool) -> None:
+    """Into an adapter, and with other strategies into the whole model: what is tried is what is written."""
+    base = write_base(tmp_path / "base", num_hidden_layers=1)
+    under = read_profile(base)
+    adapters = [
+        on_base(read_profile(write_adapter(tmp_path / f"a{n}", base, modules, seed=n, head=("score", 2))), under)
+        for n, modules in enumerate((("q_proj", "up_proj"), ("q_proj", "v_proj"), ("v_proj",)))
+    ]
+    average = Recipe(adapters[0], tuple(adapters[1:]), base=under if whole else None)
+    mixer = mixer_of(average)
+    choice = choice_of(average, 200, under)
+    assert {group.kind for group in choice.groups} == {"attention", "feed-forward", "head"}
+    varied = Candidate(
+        tuple((0.5, 0.1, 0.33)[place % 3] for place in range(len(choice.groups))),
+        tuple(((0,), (0, 1), (1,))[place % 3] for place in range(len(choice.groups))),
+    )
+    for number, candidate in enumerate([varied, choice.space.average, *choice.space.others]):
+        recipe = choice.recipe(candidate)
+        kept = mixer.mix(recipe)
+        mixed = mixer.choose(ASKS)
+        (*_, ready) = merge(recipe, tmp_path / str(number))
+        written = read_profile(tmp_path / str(number))
+        assert is_adapter(written) is (candidate.strategy == "wag" and not whole)
+        merged = load_classifier(on_base(written, under) if is_adapter(written) else written, device="cpu")
+        np.testing.assert_allclose(mixed.probabilities, merged.choose(ASKS).probabilities, atol=2e-6)
+        assert kept == pytest.approx(ready.merge.kept, abs=1e-6)
+    for place, profile in enumerate(adapters):
+        mixer.mix(mixer.only(place))
+        assert mixer.choose(ASKS) == load_classifier(profile, device="cpu").choose(ASKS)
+    mixer.close()
 
 
 def test_an_evaluation_counts_clean_rows_and_each_finding_apart() -> None:

@@ -15,7 +15,8 @@ from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
 from auditor.models.files.adapter import read_adapter
 from auditor.models.files.profile import read_profile
-from auditor.partners.ranking import Proposal, assess, propose
+from auditor.partners.fitting import assess
+from auditor.partners.ranking import Proposal, propose
 from auditor.partners.remarks import Kind, Topic
 from store.records import CatalogEntry, Profile
 from tests.auditor.merge.conftest import read_tensors, write_tensors

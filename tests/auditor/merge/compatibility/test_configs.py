@@ -17,7 +17,8 @@ from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
 from auditor.models.files.fingerprint import hash_file
 from auditor.models.files.profile import read_profile
-from auditor.partners.ranking import assess, propose
+from auditor.partners.fitting import assess
+from auditor.partners.ranking import propose
 from store.records import CatalogEntry, ModelRef, Profile
 
 SMALL = {"vocab_size": 24, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}

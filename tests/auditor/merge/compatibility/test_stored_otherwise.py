@@ -18,7 +18,8 @@ from auditor.merge.recipe import Recipe
 from auditor.merge.verify import verify
 from auditor.models.files.profile import read_profile
 from auditor.models.files.sameness import same_weights
-from auditor.partners.ranking import assess, propose
+from auditor.partners.fitting import assess
+from auditor.partners.ranking import propose
 from store.records import CatalogEntry, Profile
 from tests.auditor.merge.compatibility.test_configs import SIZES, built
 from tests.auditor.merge.conftest import read_tensors

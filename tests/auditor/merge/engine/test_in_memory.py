@@ -115,7 +115,7 @@ def bert(profile: Profile, layers: int) -> Profile:
 )
 def test_groups_are_as_fine_as_the_trials_allow(models: list[Profile], layers: int, trials: int, groups: int) -> None:
     profile = bert(models[0], layers)
-    found = group_modules(profile, trials)
+    found = group_modules(profile.tensors, trials)
     assert len(found) == groups
     modules = [module for group in found for module, _ in group.modules]
     assert len(set(modules)) == len(modules)
@@ -129,5 +129,5 @@ def test_groups_are_as_fine_as_the_trials_allow(models: list[Profile], layers: i
 
 
 def test_thirds_are_runs_of_neighbouring_layers(models: list[Profile]) -> None:
-    names = [group.name for group in group_modules(bert(models[0], 7), 90)]
+    names = [group.name for group in group_modules(bert(models[0], 7).tensors, 90)]
     assert [n for n in names if n.startswith("attention")] == ["attention 0-1", "attention 2-4", "attention 5-6"]

@@ -1,0 +1,1 @@
+"""GGUF files: read by their header, never loaded."""
