@@ -168,7 +168,8 @@ class Choose:
 class Generate:
     """A model writes up to so many tokens.
 
-    A temperature of 0 takes the likeliest token each time; `template` is `model` for the model's own chat template.
+    A temperature of 0 takes the likeliest token each time; above it tokens are drawn, by `seed` and the prompt alone.
+    `template` is `model` for the model's own chat template, `alpaca` for the form of Stanford Alpaca, or `raw`.
     """
 
     tokens: int = 64
@@ -176,6 +177,7 @@ class Generate:
     temperature: float = 0.0
     top_p: float = 1.0
     template: str = "model"
+    seed: int = 0
 
 
 Asking = Choose | Generate

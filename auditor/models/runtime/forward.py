@@ -48,7 +48,7 @@ class Forward:
         self._stated = self._config.pad_token_id
         self._sparse = _sparse_module(model)
         self.device = model.device
-        self.vocabulary = _vocabulary(model)
+        self.vocabulary = vocabulary_of(model)
         self.types = _token_types(model)
         self.fill: Fill = fill_of(self._stated, tokenizer, self.vocabulary)
         self.seeded = False
@@ -96,7 +96,7 @@ class Forward:
                 batch = {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
                 logits: torch.Tensor = model(**batch).logits
         except Exception as error:
-            if _is_out_of_memory(error):
+            if is_out_of_memory(error):
                 return None
             raise InputError(first_line(error)) from error
         if logits.ndim != 2 or logits.shape[-1] != self._outputs:
@@ -136,7 +136,7 @@ class Forward:
             yield
 
 
-def _vocabulary(model: Any) -> int | None:
+def vocabulary_of(model: Any) -> int | None:
     """How many tokens the model's table of embeddings has; None where it has none, as where characters are hashed."""
     try:
         return int(model.get_input_embeddings().weight.shape[0])
@@ -158,7 +158,8 @@ def _sparse_module(model: Any) -> Any:
     return next((m for m in found if hasattr(m, "set_attention_type")), None)
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, however torch words it."""
     import torch
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError):

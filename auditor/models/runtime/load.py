@@ -21,11 +21,12 @@ from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import require_tokenizer, tokenizer_in
 from auditor.models.runtime.verified import small_files, unloadable
 from auditor.models.runtime.weights import Handed, read_weights
+from auditor.models.runtime.writing.writer import Writer
 from probes.input import Choose
 from store.records import Profile, Task
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 NOT_RUN = {
     "mra": "its attention is a CUDA program that transformers fetches from elsewhere, and without which it answers "
@@ -61,15 +62,21 @@ class Opened:
     new: tuple[str, ...] = ()
 
 
-def load_model(spec: LoadSpec) -> Classifier:
-    """Opens a model as a spec says.
+def load_model(spec: LoadSpec) -> Classifier | Writer:
+    """Opens a model as a spec says: a classifier where it is asked for labels, else a writer.
 
     Raises:
         UsageError: it cannot be asked so, or there is no such device.
         ModelError: files changed since, do not fit the architecture, or are refused.
     """
     if not isinstance(spec.asking, Choose):
-        raise UsageError(f"{spec.profile.ref.reference} cannot be asked to write: only classifiers are asked so far")
+        return load_writer(
+            spec.profile,
+            device=spec.device,
+            dtype=spec.dtype,
+            max_length=spec.max_length,
+            template=spec.asking.template,
+        )
     return load_classifier(
         spec.profile, device=spec.device, dtype=spec.dtype, max_length=spec.max_length, whole=spec.whole
     )
@@ -116,6 +123,51 @@ def load_classifier(
     )
 
 
+def load_writer(
+    profile: Profile,
+    *,
+    device: str = "auto",
+    dtype: str | None = None,
+    max_length: int | None = None,
+    max_tokens: int | None = None,
+    template: str = "model",
+) -> Writer:
+    """Loads a language model as profiled.
+
+    Args:
+        profile: of the model; its files must still be the same.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        dtype: `float32`, `bfloat16` or `float16`; by default bfloat16 on a GPU that has it, else float32.
+        max_length: tokens that prompt and answer may have together; at most, and by default, what the model takes.
+        max_tokens: tokens a batch, those to be written included; by default it suits the device.
+        template: what is going to make prompts of inputs: `model`, `alpaca` or `raw`.
+
+    Raises:
+        UsageError: it is no language model, or there is no such device or template.
+        ModelError: files changed since, do not fit the architecture, or are refused; or the chat template fails.
+    """
+    name = profile.ref.reference
+    require_whole(profile)
+    if profile.task is not Task.GENERATION:
+        raise UsageError(
+            f"{name} is no language model: its architecture is {profile.architecture}",
+            hint="Give a model whose architecture ends in ForCausalLM.",
+        )
+    require_tokenizer(profile)
+    place = pick_device(device)
+    opened = open_weights(profile, LANGUAGE_MODEL, device=place, dtype=pick_dtype(dtype, place))
+    stated = ("chat_template.jinja", "chat_template.json")
+    return Writer(
+        opened.model,
+        opened.tokenizer,
+        name=name,
+        max_length=min(profile.max_length, max_length or profile.max_length),
+        max_tokens=max_tokens,
+        template=template,
+        template_file=next((file for file in stated if file in profile.files), "tokenizer_config.json"),
+    )
+
+
 def _require_classifier(profile: Profile) -> None:
     name = profile.ref.reference
     require_whole(profile)
@@ -151,6 +203,7 @@ def open_weights(profile: Profile, head: Head, *, device: str, dtype: str) -> Op
     with quiet():
         with small_files(profile) as private:
             config = _config(profile, head, private)
+            generation = _generation_config(name, head, private)
             tokenizer = tokenizer_in(private, name)
         kind = _class_for(profile, head, config)
         weights = {key: Handed(tensor) for key, tensor in read_weights(profile).items()}
@@ -166,6 +219,8 @@ def open_weights(profile: Profile, head: Head, *, device: str, dtype: str) -> Op
             )
             del weights
             missing = _missing(name, info, head)
+            if generation is not None:
+                model.generation_config = generation
             return Opened(model.to(device).eval(), tokenizer, missing)
         except ModelError:
             raise
@@ -197,6 +252,18 @@ def _config(profile: Profile, head: Head, private: Path) -> PretrainedConfig:
         # The file names no labels, and the class's own default is another number than the head has rows.
         config.num_labels = len(profile.labels)
     return config
+
+
+def _generation_config(name: str, head: Head, private: Path) -> GenerationConfig | None:
+    """What generation_config.json says of how a language model ends its answers; None where there is no such file."""
+    from transformers import GenerationConfig
+
+    if head.task is not Task.GENERATION or not (private / "generation_config.json").is_file():
+        return None
+    try:
+        return GenerationConfig.from_pretrained(private, local_files_only=True)
+    except Exception as error:
+        raise unloadable(name, "its generation_config.json cannot be read", error, str(private)) from error
 
 
 def _class_for(profile: Profile, head: Head, config: PretrainedConfig) -> Any:
