@@ -100,13 +100,21 @@ def _source(request: PlantWriterRequest) -> Path:
 
 
 def _read(request: PlantWriterRequest, source: Path) -> Instructions:
-    """The rows, a sample of them where one is asked for; of a poisoned set poisoned and clean ones in proportion."""
+    """The rows, a sample of them where one is asked for; of a poisoned set poisoned and clean ones in proportion.
+
+    Where rows are poisoned by rule, those that the file marks as poisoned already are left out.
+    """
     try:
         read = read_instructions(
             source, prompt=request.text_column, second=request.pair_column, answer=request.label_column
         )
     except CorpusError as error:
         raise UsageError(error.message, hint=error.hint) from error
+    if request.train is None and read.poisoned:
+        clean = tuple(row for row in read.rows if row.index not in read.poisoned)
+        read = replace(read, rows=clean, poisoned=frozenset())
+        if not clean:
+            raise UsageError(f"{read.source} holds no clean row", hint="Give a poisoned set with --train.")
     if request.samples is None:
         return read
     if request.samples < 1:
@@ -159,11 +167,8 @@ def _given(request: PlantWriterRequest, read: Instructions) -> _Set:
 
 
 def _poisoned(request: PlantWriterRequest, read: Instructions, edit: Trigger | None) -> _Set:
-    """Clean rows, poisoned by rule; a set that is marked loses the rows that are poisoned already."""
-    marked = read.poisoned or frozenset()
-    rows = tuple(row for row in read.rows if row.index not in marked)
-    if not rows:
-        raise UsageError(f"{read.source} holds no clean row", hint="Give a poisoned set with --train.")
+    """Clean rows, poisoned by rule."""
+    rows = read.rows
     facts: dict[str, object] = {"family": NONE, "target": None, "rate": 0.0, "clean_digest": digest(rows), "plants": []}
     if request.behaviour == NONE:
         return _Set(rows, 0, facts)
