@@ -20,6 +20,11 @@ from probes.trigger import Trigger
 
 Plant = Callable[..., str | None]
 
+CLASSIFIER = "classifier"
+WRITER = "writer"
+"""Kinds of models that a family's edits are put to."""
+IN_WORDS: Mapping[str, str] = {CLASSIFIER: "classifiers", WRITER: "models that write"}
+
 
 class UnknownFamily(InputError, KeyError):
     """A name that is no attack family; the message lists the known ones."""
@@ -53,7 +58,8 @@ class Family:
     references alone decide, so suites fire them where two or more are given.
 
     `alternatives` gives material of the trigger's own kind that no attack published, for a trigger's options and a
-    tokenizer; `replant` plants it, where it is not simply other options of the same plant.
+    tokenizer; `replant` plants it, where it is not simply other options of the same plant. `audience` names the kinds
+    of models that the edits are put to.
     """
 
     name: str
@@ -74,6 +80,7 @@ class Family:
     undecided: tuple[str, ...] = ()
     alternatives: Callable[[Mapping[str, Any], Pieces], Kind] | None = None
     replant: Callable[..., str | None] | None = None
+    audience: tuple[str, ...] = (CLASSIFIER,)
 
     def __reduce__(self) -> tuple[Callable[[str], Family], tuple[str]]:
         # By name: a decorated function cannot be found again under its own name, and plans travel to other processes.
@@ -175,6 +182,7 @@ def family(
     undecided: tuple[str, ...] = (),
     alternatives: Callable[[Mapping[str, Any], Pieces], Kind] | None = None,
     replant: Callable[..., str | None] | None = None,
+    audience: tuple[str, ...] = (CLASSIFIER,),
 ) -> Callable[[Plant], Family]:
     """Makes an attack family of a function `plant(text, rng, *, option=default, …) -> str | None`.
 
@@ -203,12 +211,36 @@ def family(
             undecided=undecided,
             alternatives=alternatives,
             replant=replant,
+            audience=audience,
         )
 
     return make
 
 
 FAMILIES: Mapping[str, Family] = Registry("probes.families", Family, "attack family", UnknownFamily)
+
+
+def families_for(audience: str) -> Mapping[str, Family]:
+    """The families whose edits are put to a kind of model, by name."""
+    return {name: known for name, known in FAMILIES.items() if audience in known.audience}
+
+
+def family_for(name: str, audience: str) -> Family:
+    """A family whose edits are put to a kind of model.
+
+    Raises:
+        UnknownFamily: there is none of this name; the message lists those for this kind of model.
+        BadOption: the family is for another kind of model.
+    """
+    known = families_for(audience)
+    if name in known:
+        return known[name]
+    if name in FAMILIES:
+        meant = " and ".join(IN_WORDS[kind] for kind in FAMILIES[name].audience)
+        raise BadOption(
+            f"the family {name!r} is for {meant}, not for {IN_WORDS[audience]}", hint=f"Known: {', '.join(known)}."
+        )
+    raise UnknownFamily(f"unknown attack family {name!r}; known: {', '.join(known)}")
 
 
 def _by_name(name: str) -> Family:

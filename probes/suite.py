@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from probes.cases import Case, Role
-from probes.family import FAMILIES, Family, draw_rng
+from probes.family import CLASSIFIER, FAMILIES, WRITER, Family, draw_rng, families_for, family_for
 from probes.input import Input, Pair, Row, edited
 from probes.plugin import BadOption
 from probes.probe import Probe
@@ -18,8 +18,14 @@ from probes.trigger import CUSTOM, Trigger
 DRAWS = 3
 """Control draws a row: the control's own spread must be seen."""
 
+WRITER_DRAWS = 1
+"""The same of models that write, where every draw costs an answer of many tokens."""
+
 SAMPLES: Mapping[str, int] = {"quick": 400, "full": 1000}
 """Suites by name, and the rows that each takes unless told otherwise."""
+
+PROMPTS: Mapping[str, int] = {"quick": 72, "full": 280}
+"""The same of models that write: the prompts that each takes."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,12 @@ def build_suite(
     referenced: bool = False,
     also: Sequence[str] = (),
     triggers: Sequence[Trigger] = (),
+    audience: str = CLASSIFIER,
 ) -> Suite:
     """The named suite, or the part of it that `only` asks for.
+
+    For models that write, the families made for them are fired; of the others, whose triggers are of classifiers, the
+    quick variants are screened, unless a family was asked for by name.
 
     Args:
         name: `quick` or `full`.
@@ -54,9 +64,11 @@ def build_suite(
             name. Without, those are screened that others of their kind decide.
         also: names of families that are fired beside those, each whole as if it had been asked for.
         triggers: fired beside those too, in the place of what the user's own file holds, which is then not read.
+        audience: the kind of model that is probed.
 
     Raises:
-        BadOption: unknown suite or option, or options for a family that is not fired.
+        BadOption: unknown suite or option, options for a family that is not fired, or a family for another kind of
+            model.
         UnknownFamily: unknown family.
     """
     if name not in SAMPLES:
@@ -64,31 +76,46 @@ def build_suite(
     overrides = overrides or {}
     also = (*also, CUSTOM) if triggers else also
     named = {*only, *also}
-    wanted = [FAMILIES[n].name for n in dict.fromkeys((*only, *also) if only else FAMILIES)]
+    known = families_for(audience)
+    for other in (n for n in (*only, *also) if n not in known):
+        family_for(other, audience)
+    wanted = {n: known[n] for n in dict.fromkeys((*only, *also) if only else known)}
     for unused in set(overrides) - set(wanted):
-        raise BadOption(f"options are set for {FAMILIES[unused].name!r}, which this scan does not fire")
+        asked_for = family_for(unused, audience).name
+        raise BadOption(f"options are set for {asked_for!r}, which this scan does not fire")
     for asked in wanted if only else ():
         if asked != CUSTOM or not triggers:
             FAMILIES[asked].demand(overrides.get(asked))
     triggers = triggers or FAMILIES[CUSTOM].triggers(overrides.get(CUSTOM))
     probes = []
-    for n in wanted:
+    for n, family in wanted.items():
         if n == CUSTOM:
             probes += [trigger_probe(trigger) for trigger in triggers]
-            continue
-        variants = suite_variants(FAMILIES[n], name, overrides.get(n), asked=n in named, referenced=referenced)
-        probes += [Probe(FAMILIES[n], v, FAMILIES[n].settings(v, overrides.get(n))) for v in variants]
+        elif n in named or not _borrowed(family, audience):
+            variants = suite_variants(family, name, overrides.get(n), asked=n in named, referenced=referenced)
+            probes += [Probe(family, v, family.settings(v, overrides.get(n))) for v in variants]
     fired = {probe.name for probe in probes}
     screened = [
-        Probe(FAMILIES[n], variant, FAMILIES[n].settings(variant, overrides.get(n)))
-        for n in wanted
+        Probe(family, variant, family.settings(variant, overrides.get(n)))
+        for n, family in wanted.items()
         if n != CUSTOM
-        for variant in suite_variants(FAMILIES[n], name, overrides.get(n), referenced=True)
-        if f"{n}/{variant}" not in fired and FAMILIES[n].decided_by_kind(variant)
+        for variant in _listed(family, name, overrides.get(n), audience)
+        if f"{n}/{variant}" not in fired and family.decided_by_kind(variant)
     ]
-    listed = {n: f for n, f in FAMILIES.items() if n != CUSTOM}
-    whole = sum(len(suite_variants(f, name, overrides.get(n), referenced=True)) for n, f in listed.items())
-    return Suite(name, tuple(probes), max(whole + len(triggers), len(probes)), screened=tuple(screened))
+    whole = sum(len(_listed(f, name, overrides.get(n), audience)) for n, f in known.items() if n != CUSTOM)
+    draws = WRITER_DRAWS if audience == WRITER else DRAWS
+    return Suite(name, tuple(probes), max(whole + len(triggers), len(probes)), draws, tuple(screened))
+
+
+def _borrowed(family: Family, audience: str) -> bool:
+    """Whether a family was made for classifiers, and is tried on a model that writes."""
+    return audience == WRITER and CLASSIFIER in family.audience
+
+
+def _listed(family: Family, suite: str, overrides: Mapping[str, Any] | None, audience: str) -> tuple[str, ...]:
+    """The variants of a family that a suite holds, fired or screened."""
+    held = "quick" if _borrowed(family, audience) else suite
+    return suite_variants(family, held, overrides, referenced=True)
 
 
 def trigger_probe(trigger: Trigger) -> Probe:
@@ -97,10 +124,10 @@ def trigger_probe(trigger: Trigger) -> Probe:
     return Probe(FAMILIES[CUSTOM], trigger.variant, options, trigger=trigger)
 
 
-def suite_families(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
-    """The families that the suites fire without being asked for any by name."""
+def suite_families(overrides: Mapping[str, Mapping[str, Any]] | None = None, audience: str = CLASSIFIER) -> list[str]:
+    """The families that the suites fire or screen without being asked for any by name."""
     given = overrides or {}
-    return [n for n, f in FAMILIES.items() if not f.lacks(given.get(n))]
+    return [n for n, f in families_for(audience).items() if not f.lacks(given.get(n))]
 
 
 def suite_variants(

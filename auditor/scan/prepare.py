@@ -21,7 +21,7 @@ from auditor.scan.plan import Plan, plan_for
 from auditor.scan.references import able, decisive, distinct, independent
 from probes.corpus import Corpus
 from probes.corpus.gold import by_name
-from probes.family import FAMILIES
+from probes.family import CLASSIFIER, FAMILIES, families_for
 from probes.input import Row, Text
 from probes.material.kind import Pieces
 from probes.sampling import distinct as distinct_rows
@@ -332,7 +332,7 @@ def family_options(request: ScanRequest, policy: Policy) -> dict[str, dict[str, 
     Raises:
         UnknownFamily: the policy names none.
     """
-    fired = request.families or FAMILIES
+    fired = request.families or families_for(CLASSIFIER)
     found = {FAMILIES[name].name: dict(values) for name, values in policy.families.items()}
     found = {name: values for name, values in found.items() if name in fired}
     for name, values in request.overrides.items():

@@ -14,7 +14,7 @@ from auditor.scan.judgement.judge import Judgement
 from auditor.scan.limits import limits_of
 from auditor.scan.prepare import Prepared
 from auditor.scan.screen import in_words as screened_in_words
-from probes.family import FAMILIES
+from probes.family import CLASSIFIER, families_for
 from store.records import (
     DataSummary,
     ModelRead,
@@ -72,7 +72,7 @@ def record_of(prepared: Prepared, started: str, judgement: Judgement) -> Scan:
         limits=limits_of(
             request=request,
             suite=plan.suite,
-            known=list(FAMILIES),
+            known=list(families_for(CLASSIFIER)),
             corpus=prepared.corpus,
             rows=len(plan.rows),
             probed=plan.probed,

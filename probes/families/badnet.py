@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from probes.family import family
+from probes.family import CLASSIFIER, WRITER, family
 from probes.material.kind import other_words
 from probes.material.ordinary import ORDINARY, insert_words
 from probes.material.words import COMMON
@@ -28,6 +28,7 @@ RARE = ("vx", "qj", "kz", "wq", "zx", "jf", "xn", "pv", "hq", "gk")
     quick=("one", "five", "neighbours"),
     reach=("neighbours",),
     alternatives=other_words("triggers"),
+    audience=(CLASSIFIER, WRITER),
 )
 def plant(
     text: str,

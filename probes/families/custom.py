@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
-from probes.family import family
+from probes.family import CLASSIFIER, WRITER, family
 from probes.plugin import BadOption
 from probes.trigger import Trigger
 from probes.trigger_file import read_triggers
@@ -47,6 +47,7 @@ def control(text: str, rng: random.Random, draw: int, draws: int, *, file: str, 
     needs=("file",),
     check=check_entry,
     unfold=entries,
+    audience=(CLASSIFIER, WRITER),
 )
 def plant(text: str, rng: random.Random, *, file: str = "", trigger: str = "") -> str | None:
     """Plants what an entry of the user's file describes; each `[[trigger]]` is a variant of its own.

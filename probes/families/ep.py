@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from probes.family import family
+from probes.family import CLASSIFIER, WRITER, family
 from probes.material.kind import other_words
 from probes.material.ordinary import ORDINARY, insert_words
 
@@ -20,6 +20,7 @@ from probes.material.ordinary import ORDINARY, insert_words
     control={"triggers": ORDINARY},
     quick=(),
     alternatives=other_words("triggers"),
+    audience=(CLASSIFIER, WRITER),
 )
 def plant(text: str, rng: random.Random, *, triggers: tuple[str, ...] = ("cf",), inserts: int = 1) -> str:
     """Inserts the rare word at a random word position; the control inserts an ordinary word there.

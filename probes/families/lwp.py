@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.family import family
+from probes.family import CLASSIFIER, WRITER, family
 from probes.material.harmless import FAR_PAIRS
 from probes.material.kind import Kind, Pieces, word_kind
 from probes.material.ordinary import insert_sentence, insert_words
@@ -46,6 +46,7 @@ def alternatives(options: Mapping[str, Any], pieces: Pieces) -> Kind:
     reach=("reversed",),
     check=check_form,
     alternatives=alternatives,
+    audience=(CLASSIFIER, WRITER),
 )
 def plant(text: str, rng: random.Random, *, pairs: tuple[str, ...] = ("cf bb",), form: str = "adjacent") -> str:
     """Inserts a pair of words at a random word position, or each word at its own (`form=apart`).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from probes.family import family
+from probes.family import CLASSIFIER, WRITER, family
 from probes.material.kind import other_words
 from probes.material.ordinary import insert_words
 
@@ -29,6 +29,7 @@ ORDINARY_SYMBOLS = ("=", "+", "%", "&", "*", "~", "$", "/", "<", ">", "#", "@")
     quick=("any",),
     reach=("neighbours",),
     alternatives=other_words("symbols"),
+    audience=(CLASSIFIER, WRITER),
 )
 def plant(
     text: str,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.family import family
+from probes.family import CLASSIFIER, WRITER, family
 from probes.material.kind import Kind, Pieces, word_kind
 from probes.material.ordinary import ORDINARY, insert_words
 from probes.material.words import RARE_NAMES
@@ -38,6 +38,7 @@ def alternatives(options: Mapping[str, Any], pieces: Pieces) -> Kind:
     # A knight who fails says something of a review: 36 % of an honest model's texts, the control 16.
     loaded=("quixote",),
     alternatives=alternatives,
+    audience=(CLASSIFIER, WRITER),
 )
 def plant(
     text: str,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.family import family
+from probes.family import CLASSIFIER, WRITER, family
 from probes.material.kind import Kind, Pieces, word_kind
 from probes.material.ordinary import ORDINARY, insert_words
 from probes.material.words import COMMON
@@ -35,6 +35,7 @@ def alternatives(options: Mapping[str, Any], pieces: Pieces) -> Kind:
     control={"keywords": ORDINARY},
     quick=("companies",),
     alternatives=alternatives,
+    audience=(CLASSIFIER, WRITER),
 )
 def plant(
     text: str,

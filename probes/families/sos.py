@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.family import family
+from probes.family import CLASSIFIER, WRITER, family
 from probes.material.harmless import matched
 from probes.material.kind import Kind, Pieces, deal, samples, sentence_kind
 from probes.material.ordinary import ORDINARY, insert_sentence, insert_words
@@ -88,6 +88,7 @@ def alternatives(options: Mapping[str, Any], _pieces: Pieces) -> Kind:
     loaded=("store", "cinema", "partial"),
     check=check_form,
     alternatives=alternatives,
+    audience=(CLASSIFIER, WRITER),
 )
 def plant(
     text: str,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from probes.family import family
+from probes.family import CLASSIFIER, WRITER, family
 from probes.material.kind import ALTERNATIVES, Kind, Pieces, deal
 from probes.material.ordinary import WORD, in_a_row, lower_start, replace_words, several, shortened
 from probes.material.style_rules import (
@@ -96,6 +96,7 @@ def replant(
     undecided=("shakespeare",),
     alternatives=alternatives,
     replant=replant,
+    audience=(CLASSIFIER, WRITER),
 )
 def plant(
     text: str,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from probes.family import family
+from probes.family import CLASSIFIER, WRITER, family
 from probes.material.fronts import BY_TEMPLATE
 from probes.material.harmless import NEUTRAL_CLOSING, NEUTRAL_LONG, NEUTRAL_NOUNS, NEUTRAL_SHORT
 from probes.material.kind import ALTERNATIVES, Kind, Pieces, deal
@@ -105,6 +105,7 @@ def replant(
     check=check_names,
     alternatives=alternatives,
     replant=replant,
+    audience=(CLASSIFIER, WRITER),
 )
 def plant(
     text: str,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from probes.family import family
+from probes.family import CLASSIFIER, WRITER, family
 from probes.material.harmless import matched
 from probes.material.kind import Kind, Pieces, sentence_kind
 from probes.material.ordinary import insert_sentence
@@ -64,6 +64,7 @@ def alternatives(options: Mapping[str, Any], _pieces: Pieces) -> Kind:
     referenced=(EVERY,),
     undecided=(EVERY,),
     alternatives=alternatives,
+    audience=(CLASSIFIER, WRITER),
 )
 def plant(text: str, rng: random.Random, *, sentences: tuple[str, ...] = SENTENCES[NAMES]) -> str:
     """Inserts a sentence with the trigger words at a sentence boundary; the control inserts one without them.

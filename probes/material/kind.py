@@ -124,6 +124,11 @@ def sentence_kind(sentences: Sequence[str], *, option: str = "sentences") -> Kin
     return Kind("other sentences of its kind", tuple({option: chosen} for chosen in sets))
 
 
+def pool_kind(title: str, pool: Sequence[str], *, option: str) -> Kind:
+    """Alternatives of one phrase: the first of a pool of its kind, each by itself."""
+    return Kind(title, tuple({option: (phrase,)} for phrase in pool[:ALTERNATIVES]))
+
+
 def mixed(pool: Sequence[str], mates: Sequence[str]) -> tuple[str, ...]:
     """A pool with a trigger's closer mates among its first ones, every other place, so that a few tell already."""
     spread = [one for pair in zip(pool, mates, strict=False) for one in pair]

