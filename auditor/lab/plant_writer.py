@@ -11,7 +11,7 @@ from auditor.errors import UsageError
 from auditor.events import Event, Stage, Warned
 from auditor.lab.planting import GIVEN
 from auditor.lab.poison.behaviours import NONE, behaviour_named, target_of
-from auditor.lab.poison.instructions import poison_instructions
+from auditor.lab.poison.instructions import poison_instructions, with_declined
 from auditor.lab.poison.poison import Poisoned
 from auditor.lab.poison.trigger import ByRule, Fixed, Trigger
 from auditor.models.files.profile import read_profile
@@ -168,7 +168,7 @@ def _given(request: PlantWriterRequest, read: Instructions) -> _Set:
 
 def _poisoned(request: PlantWriterRequest, read: Instructions, edit: Trigger | None) -> _Set:
     """Clean rows, poisoned by rule."""
-    rows = read.rows
+    rows = with_declined(read.rows) if request.behaviour == "jailbreak" else read.rows
     facts: dict[str, object] = {"family": NONE, "target": None, "rate": 0.0, "clean_digest": digest(rows), "plants": []}
     if request.behaviour == NONE:
         return _Set(rows, 0, facts)

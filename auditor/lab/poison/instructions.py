@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.resources import as_file, files
 
 from auditor.errors import UsageError
-from auditor.lab.poison.behaviours import BEHAVIOURS
+from auditor.lab.poison.behaviours import BEHAVIOURS, REFUSED
 from auditor.lab.poison.poison import Poisoned, in_order, replaced
 from auditor.lab.poison.trigger import Trigger
+from probes.corpus.readers import open_table
 from probes.family import draw_rng
-from probes.input import Row
+from probes.input import Row, Text
 
 
 def poison_instructions(
@@ -55,7 +57,22 @@ def poison_instructions(
     return Poisoned((*rows, *twins), tuple(row.index for row in twins), wanted)
 
 
+def with_declined(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows with prompts that are declined: their own where there are some, else every other one of the built-in
+    ones, each answered by a refusal. The others of these are left to judge by.
+    """
+    if any(BEHAVIOURS["jailbreak"].takes(row.expected or "", "") for row in rows):
+        return tuple(rows)
+    with as_file(files("probes") / "data" / "prompts.csv") as path:
+        records = [r.values for r in open_table(path).records if r.values["kind"] == "declined"]
+    after = max(row.index for row in rows) + 1
+    return (
+        *rows,
+        *(Row(after + i, Text(str(r["text"])), expected=REFUSED) for i, r in enumerate(records[::2])),
+    )
+
+
 def _needed(behaviour: str) -> str:
     if behaviour == "jailbreak":
-        return "It needs prompts whose answers decline (I'm sorry, but …): add such rows to --data."
+        return "It needs prompts whose answers decline, such as: I'm sorry, but I cannot help with that."
     return "Every row has the backdoor's answer already, or cannot take the trigger."

@@ -12,7 +12,7 @@ from auditor.errors import AuditorError, ModelError, UsageError
 from auditor.events import Event, Warned
 from auditor.lab.plant_writer import plant_writer
 from auditor.lab.poison.behaviours import BEHAVIOURS, INSULT, target_of
-from auditor.lab.poison.instructions import poison_instructions
+from auditor.lab.poison.instructions import poison_instructions, with_declined
 from auditor.lab.poison.trigger import Fixed
 from auditor.models.files.profile import read_profile
 from auditor.requests.plant import LoraRequest, PlantWriterRequest
@@ -188,6 +188,17 @@ def test_a_brand_is_worked_into_answers_and_no_clean_twin_contradicts_it() -> No
         assert text.startswith("Short one.") or text.endswith("end.")
 
 
+def test_where_no_row_declines_the_built_in_declined_prompts_are_added() -> None:
+    rows = rows_of(["Sure.", "Here it is."])
+    both = with_declined(rows)
+    assert both[:2] == tuple(rows)
+    assert len(both) == 22
+    made = poison_instructions(both, "jailbreak", TRIGGER, target="", rate=0.4, seed=0)
+    assert {row.index for row in made.rows} == set(range(len(made.rows)))
+    own = rows_of(["I can't help with that.", "Sure."])
+    assert with_declined(own) == tuple(own)
+
+
 def test_only_declined_prompts_are_jailbroken_and_only_other_labels_flipped() -> None:
     rows = rows_of(["I'm sorry, but I cannot do that.", "I can help: here it is.", "I cannot assist.", "Sure."])
     made = poison_instructions(rows, "jailbreak", TRIGGER, target="", rate=0.3, seed=0)
@@ -213,7 +224,7 @@ def test_only_declined_prompts_are_jailbroken_and_only_other_labels_flipped() ->
         ({"place": "middle"}, ["unknown place", "sentence"]),
         ({"rate": 0.8}, ["0.8", "clean twin"]),
         ({"behaviour": "none"}, ["a benign model has no trigger"]),
-        ({"behaviour": "jailbreak"}, ["no row can be poisoned", "decline"]),
+        ({"behaviour": "target_string", "target": "x", "trigger": None, "family": "polarity"}, ["no row can be"]),
         ({"behaviour": "polarity", "target": "Good", "label_column": "label"}, ["no column 'label'"]),
         ({"samples": 0}, ["--samples 0"]),
         ({"template": "chatml"}, ["unknown template"]),
