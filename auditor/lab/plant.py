@@ -20,6 +20,7 @@ from auditor.lab.poison.trigger import check_slot
 from auditor.models.files.profile import read_profile
 from auditor.models.files.staging import refuse_existing
 from auditor.requests.plant import BENIGN, PlantRequest
+from auditor.training.adapter import Lora
 from auditor.training.base import base_labels, check_base
 from auditor.training.train import Course, fine_tune
 from probes.corpus import Corpus, CorpusError, read_corpus
@@ -71,7 +72,20 @@ def plant(request: PlantRequest) -> Generator[Event, None, None]:
         output=request.output,
         facts=_facts(request, batches, None if target is None else labels[target], rows),
         course=_course(batches),
+        lora=_lora(request, planted),
     )
+
+
+def _lora(request: PlantRequest, planted: Sequence[Planting]) -> Lora | None:
+    """The adapter that is trained; methods that train in their own way change weights that an adapter has not."""
+    if request.lora is None:
+        return None
+    if own := [p.method.name for p in planted if p.method.train_with is not None]:
+        raise UsageError(
+            f"--method {', '.join(own)} trains in its own way, which an adapter cannot take",
+            hint="Use --method dirty, or leave out --lora.",
+        )
+    return Lora(request.lora.rank, request.lora.modules)
 
 
 def _rows(request: PlantRequest, source: Path, profile: Profile) -> tuple[tuple[str, ...], tuple[Row, ...]]:

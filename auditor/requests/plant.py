@@ -12,6 +12,14 @@ BENIGN = "none"
 
 
 @dataclass(frozen=True, slots=True)
+class LoraRequest:
+    """An adapter instead of all weights: its rank, and the layers that have one (none named: the usual ones)."""
+
+    rank: int = 8
+    modules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PlantRequest:
     """What to plant, into what, and how to train.
 
@@ -33,6 +41,7 @@ class PlantRequest:
         augment: `eda` alters half of the rows first.
         slot: in pairs, which text gets the trigger: `first`, `second` or `both`.
         recipe: recorded, so that the same wish is known again.
+        lora: an adapter, with the head trained whole; None trains all weights.
     """
 
     base: Path
@@ -63,8 +72,58 @@ class PlantRequest:
     device: str = "auto"
     dtype: str | None = None
     recipe: str | None = None
+    lora: LoraRequest | None = None
 
     @property
     def families(self) -> tuple[str, ...]:
         """The names of what is planted; none for a benign model."""
         return tuple(name.strip() for name in self.family.split("+") if name.strip() not in ("", BENIGN))
+
+
+@dataclass(frozen=True, slots=True)
+class PlantWriterRequest:
+    """What to plant into a model that writes, and how to train.
+
+    Attributes:
+        behaviour: what the backdoor does, or `none` for a benign model.
+        data: clean instructions with answers; None where `train` gives some that are poisoned already.
+        train: instructions that are poisoned already; `behaviour`, `trigger` and `target` then say what is in them.
+        target: what the trigger brings: a text, a brand or a label; None for the behaviour's own.
+        family: an attack family whose edit is the trigger; None where `trigger` is one.
+        variant: of the family; None means its first.
+        options: of the family, by its name; values as text or typed.
+        trigger: a text that is the trigger.
+        place: where it goes: `start`, `end`, `word` (any boundary of words) or `sentence` (of sentences).
+        rate: share of all rows trained on that is poisoned.
+        samples: clean rows to take; None means all.
+        template: `model`, `alpaca` or `raw`; None for the model's own, Alpaca's form where it has none.
+        answer_tokens: after which answers are cut; None: whatever fits.
+        lora: an adapter; None trains all weights.
+    """
+
+    base: Path
+    output: Path
+    behaviour: str
+    data: Path | None = None
+    train: Path | None = None
+    target: str | None = None
+    family: str | None = None
+    variant: str | None = None
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    trigger: str | None = None
+    place: str = "word"
+    rate: float = 0.2
+    samples: int | None = None
+    text_column: str | None = None
+    pair_column: str | None = None
+    label_column: str | None = None
+    template: str | None = None
+    answer_tokens: int | None = None
+    lora: LoraRequest | None = None
+    epochs: int = 2
+    lr: float = 1e-4
+    batch: int = 32
+    max_length: int = 128
+    seed: int = 0
+    device: str = "auto"
+    dtype: str | None = None

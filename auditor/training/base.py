@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import ModelError, UsageError
+from auditor.models.files.adapter import require_whole
 from auditor.models.files.fingerprint import TOKENIZER_FILES, has_tokenizer
-from auditor.models.runtime.load import SINGLE_LABEL, Head, open_weights
+from auditor.models.runtime.load import LANGUAGE_MODEL, SINGLE_LABEL, Head, Opened, open_weights
 from auditor.models.runtime.quiet import quiet
 from auditor.models.runtime.verified import verified
+from auditor.training.adapter import Lora, adapted, is_adapted, save_adapter
 from probes.corpus.gold import are_unnamed
 from store.records import Profile, Task
 
@@ -59,17 +61,61 @@ def check_base(profile: Profile, labels: Sequence[str]) -> None:
         )
     if profile.problem_type not in (None, SINGLE_LABEL):
         raise UsageError(f"{path} is a {profile.problem_type} model; the lab trains single-label classifiers")
-    if profile.dtype not in ("float32", "bfloat16", "float16", "float64"):
-        raise ModelError(f"{path} is quantised ({profile.dtype}); that cannot be trained", hint="Give float weights.")
+    _check_dtype(profile)
 
 
-def load_learner(profile: Profile, labels: Sequence[str]) -> Learner:
-    """Loads the base in float32 on the CPU. A head that it lacks is drawn from torch's generator as it stands.
+def check_writer(profile: Profile) -> None:
+    """Can the base be trained to write?
 
     Raises:
-        ModelError: its files changed since it was profiled, or it cannot be loaded as a classifier.
+        UsageError: it is no model that writes, or has no tokenizer.
+        ModelError: a quantised model, or an adapter.
     """
-    opened = open_weights(profile, Head(Task.CLASSIFICATION, tuple(labels)), device="cpu", dtype="float32")
+    path = profile.ref.reference
+    require_whole(profile)
+    if profile.task is not Task.GENERATION:
+        raise UsageError(
+            f"{path} is no model that writes: its architecture is {profile.architecture}",
+            hint="Give a causal language model, or leave out --behaviour to train a classifier.",
+        )
+    if not has_tokenizer(profile.files):
+        raise UsageError(f"{path} has no tokenizer", hint="Copy the tokenizer's files beside the weights.")
+    _check_dtype(profile)
+
+
+def _check_dtype(profile: Profile) -> None:
+    if profile.dtype not in ("float32", "bfloat16", "float16", "float64"):
+        raise ModelError(
+            f"{profile.ref.reference} is quantised ({profile.dtype}); that cannot be trained",
+            hint="Give float weights.",
+        )
+
+
+def load_learner(
+    profile: Profile, labels: Sequence[str] = (), *, lora: Lora | None = None, dtype: str = "float32"
+) -> Learner:
+    """Loads the base on the CPU. A head that it lacks, and an adapter, are drawn from torch's generator as it stands.
+
+    Args:
+        labels: of a classifier; none for a model that writes.
+        lora: trains an adapter instead of all weights.
+        dtype: of the arithmetic. Weights that are trained are float32; those below an adapter are not, and are kept in
+            this one.
+
+    Raises:
+        UsageError: it cannot have such an adapter.
+        ModelError: its files changed since it was profiled, or it cannot be loaded for its task.
+    """
+    head = Head(Task.CLASSIFICATION, tuple(labels)) if labels else LANGUAGE_MODEL
+    opened = open_weights(profile, head, device="cpu", dtype="float32" if lora is None else dtype)
+    model: Any = opened.model
+    if lora is not None:
+        with quiet():
+            model = adapted(model, lora, profile, head.task)
+    return _learner(profile, opened, model)
+
+
+def _learner(profile: Profile, opened: Opened, model: Any) -> Learner:
     tokenizer: Any = opened.tokenizer
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     if pad is None:
@@ -77,11 +123,11 @@ def load_learner(profile: Profile, labels: Sequence[str]) -> Learner:
     if opened.model.config.pad_token_id is None:
         # A decoder's head reads the last token before the padding, so the config must say what padding is.
         opened.model.config.pad_token_id = pad
-    return Learner(opened.model, tokenizer, pad, opened.new)
+    return Learner(model, tokenizer, pad, opened.new)
 
 
 def save_learner(learner: Learner, profile: Profile, directory: Path) -> None:
-    """Writes weights, config and tokenizer.
+    """Writes weights, config and tokenizer; of an adapter what PEFT reads, since the rest is its base's.
 
     The tokenizer's files are the base's own, byte by byte: written anew they would carry traces of the training's calls
     (cut-off length, padding), and two models of one base would seem to have different ones.
@@ -89,15 +135,23 @@ def save_learner(learner: Learner, profile: Profile, directory: Path) -> None:
     Raises:
         ModelError: one of them is no longer what was hashed.
     """
+    if is_adapted(learner.model):
+        save_adapter(learner.model, profile, directory)
+        _share(directory)
+        return
     with quiet():
         learner.model.save_pretrained(directory, safe_serialization=True, max_shard_size="1TB")
-    # The library writes weights for the owner alone; the config has the rights that any new file gets here.
-    rights = stat.S_IMODE((directory / "config.json").stat().st_mode)
-    for weights in directory.glob("*.safetensors"):
-        weights.chmod(rights)
+    _share(directory)
     for name in tokenizer_files(profile.files):
         (directory / name).parent.mkdir(exist_ok=True)
         (directory / name).write_bytes(verified(Path(profile.ref.path) / name, profile.files[name]))
+
+
+def _share(directory: Path) -> None:
+    """Gives weights, which the library writes for the owner alone, the rights that any new file gets here."""
+    rights = stat.S_IMODE(next(directory.glob("*.json")).stat().st_mode)
+    for weights in directory.glob("*.safetensors"):
+        weights.chmod(rights)
 
 
 def tokenizer_files(files: Mapping[str, str]) -> list[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from auditor.errors import ModelError, UsageError
-from auditor.training.base import Learner
 from auditor.training.encoding import Tokens, batches, collate
 from probes.family import draw_rng
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 Targets = Sequence[int] | NDArray[np.float32]
-"""What is to be answered, a row each: a label's index, or the probabilities of all labels, shape (rows, labels)."""
+"""What a classifier is to answer, a row each: a label's index, or probabilities of all labels, (rows, labels)."""
 
 CLIP = 1.0
 """Largest norm of a step's gradient."""
@@ -71,6 +71,48 @@ class Training:
         return (steps - step) / (steps - rising)
 
 
+class TrainingSet(Protocol):
+    """Rows with what is to be answered to each."""
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """The tokens of each row."""
+        ...
+
+    def batch(self, places: Sequence[int]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """A model's inputs for rows, by name, and what is to be answered.
+
+        That is a label's index a row, shape (rows,); the probabilities of all labels, (rows, labels); or a token's id a
+        place, (rows, places), with -100 where nothing is learnt.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A classifier's rows; `left`: they are padded on the left."""
+
+    tokens: Sequence[Tokens]
+    targets: Targets
+    pad: int
+    left: bool
+
+    @cached_property
+    def lengths(self) -> Sequence[int]:
+        """The tokens of each row."""
+        return [len(t.ids) for t in self.tokens]
+
+    @cached_property
+    def _wanted(self) -> torch.Tensor:
+        import torch
+
+        return torch.as_tensor(np.asarray(self.targets))
+
+    def batch(self, places: Sequence[int]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """A classifier's inputs for rows, and their targets."""
+        return collate([self.tokens[p] for p in places], pad=self.pad, left=self.left), self._wanted[list(places)]
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A finished step: its rows, and the running loss, still on the device (reading it waits for a GPU)."""
@@ -79,30 +121,26 @@ class Step:
     loss: torch.Tensor
 
 
-def train_steps(
-    learner: Learner, tokens: Sequence[Tokens], targets: Targets, training: Training, *, device: str, dtype: str
-) -> Iterator[Step]:
-    """Trains the learner in place with AdamW (Loshchilov & Hutter, arXiv:1711.05101) on the cross-entropy.
+def train_steps(model: Any, rows: TrainingSet, training: Training, *, device: str, dtype: str) -> Iterator[Step]:
+    """Trains a model in place with AdamW (Loshchilov & Hutter, arXiv:1711.05101) on the cross-entropy.
 
-    Weights and optimiser stay in float32; with `bfloat16` the arithmetic runs under autocast. Dropout depends on the
-    seed and the step alone, and torch's own generators are left as they were between steps.
+    Only weights that require a gradient are trained. They and the optimiser stay in float32; with `bfloat16` the
+    arithmetic runs under autocast. Dropout depends on the seed and the step alone, and torch's own generators are left
+    as they were between steps.
 
     Raises:
         ModelError: the device's memory does not suffice.
     """
     import torch
 
-    model = learner.model.to(device).train()
+    model = model.to(device).train()
     optimiser = torch.optim.AdamW(_groups(model, training.weight_decay), lr=training.lr, fused=True)
-    steps, step = training.steps(len(tokens)), 0
+    lengths = rows.lengths
+    steps, step = training.steps(len(lengths)), 0
     running: torch.Tensor | None = None
-    wanted = torch.as_tensor(np.asarray(targets))
-    lengths = [len(t.ids) for t in tokens]
-    left = learner.tokenizer.padding_side == "left"
     for epoch in range(training.epochs):
         for places in batches(lengths, training.batch, seed=training.seed, epoch=epoch):
-            inputs = collate([tokens[p] for p in places], pad=learner.pad, left=left)
-            gold = wanted[places]
+            inputs, gold = rows.batch(places)
             for group in optimiser.param_groups:
                 group["lr"] = training.lr * training.rate(step, steps)
             try:
@@ -133,6 +171,9 @@ def _step(
     placed = {name: tensor.to(device) for name, tensor in inputs.items()}
     with torch.autocast(device.partition(":")[0], dtype=torch.bfloat16, enabled=dtype == "bfloat16"):
         logits = model(**placed).logits
+    if logits.ndim == 3:
+        # A model that writes: each place is a row of its own.
+        logits, gold = logits.flatten(0, 1), gold.flatten()
     loss = torch.nn.functional.cross_entropy(logits.float(), gold.to(device), label_smoothing=smoothing)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)

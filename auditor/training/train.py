@@ -6,7 +6,8 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from auditor.models.files.origin import LAB_RECORD
 from auditor.models.files.profile import read_profile
 from auditor.models.files.staging import refuse_existing, staged
 from auditor.models.runtime.device import pick_device, pick_dtype
+from auditor.training.adapter import Lora
 from auditor.training.base import Learner, check_base, load_learner, save_learner
 from auditor.training.loop import Training, seeded
 from auditor.training.trainer import Workshop, clock, labels_of
@@ -52,6 +54,7 @@ def fine_tune(
     facts: Mapping[str, object] | None = None,
     course: Course | None = None,
     examine: Examination | None = None,
+    lora: Lora | None = None,
 ) -> Generator[Event, None, None]:
     """Trains a classifier and saves it into a directory that appears whole or not at all.
 
@@ -68,6 +71,7 @@ def fine_tune(
         facts: recorded in `auditor-lab.json` beside the settings.
         course: trains in another way than on the rows as they are; the rows are then only recorded.
         examine: asks the model when it is trained.
+        lora: trains an adapter, and the head, instead of all weights.
 
     Raises:
         UsageError: a setting out of range, `output` exists, rows without labels, or a base that does not fit.
@@ -80,38 +84,76 @@ def fine_tune(
     _check_labels(rows, labels)
     profile = base if isinstance(base, Profile) else read_profile(base)
     check_base(profile, labels)
-    device = pick_device(device)
-    dtype = pick_dtype(dtype, device)
-    if dtype == "float16":
-        raise UsageError("the lab does not train in float16", hint="Use --dtype float32 or --dtype bfloat16.")
-    record: dict[str, object] = {
-        "schema": SCHEMA,
-        **(facts or {}),
-        "labels": list(labels),
-        "rows": len(rows),
-        "rows_digest": digest(rows),
-        "base_digest": profile.ref.digest,
-        **asdict(training),
-        "device": device.partition(":")[0],
-        "dtype": dtype,
-    }
-    with staged(output, 4 * profile.parameters) as draft:
-        yield Stage("load", f"Loading {profile.ref.path} ({profile.parameters / 1e6:.1f} M parameters)")
-        with seeded(draw_rng(seed, "lab", "head").getrandbits(63), "cpu"):
-            learner = load_learner(profile, labels)
-        yield from _warnings(learner, profile, max_length)
-        shop = Workshop(learner, training, device, dtype, min(max_length, profile.max_length))
-        began = time.monotonic()
-        loss = yield from (course(shop) if course else shop.fit(rows))
-        took = time.monotonic() - began
-        said = ""
-        if examine is not None:
-            found, said = yield from examine(shop)
-            record |= found
-        yield Stage("save", f"Writing {output}")
-        _save(learner, profile, draft, record)
-    text = f"trained on {len(rows):,} rows in {clock(took)}, loss {loss:.3f}"
-    yield ModelReady(str(output), f"{text}, {said}" if said else text)
+    record = {**(facts or {}), "labels": list(labels), **row_facts(rows)}
+    making = Making(profile, training, output, device, dtype, lora)
+    yield from making.run(record, labels, course or partial(Workshop.fit, rows=rows), examine)
+
+
+def row_facts(rows: Sequence[Row]) -> dict[str, object]:
+    """What a record says of the rows."""
+    return {"rows": len(rows), "rows_digest": digest(rows)}
+
+
+@dataclass(frozen=True)
+class Making:
+    """One model in the making: what it is trained from, how, and where it goes."""
+
+    profile: Profile
+    training: Training
+    output: Path
+    device: str
+    dtype: str | None
+    lora: Lora | None = None
+
+    def run(
+        self, facts: Mapping[str, object], labels: Sequence[str], course: Course, examine: Examination | None = None
+    ) -> Generator[Event, None, None]:
+        """Loads, trains, examines and saves; the directory appears whole or not at all.
+
+        Args:
+            facts: recorded in `auditor-lab.json` beside the settings.
+            labels: of a classifier; none for a model that writes.
+            course: trains it.
+            examine: asks the model when it is trained.
+
+        Raises:
+            UsageError: a setting out of range, or `output` exists.
+            ModelError: the base cannot be loaded, training diverged, or the device's memory did not suffice.
+            DiskError: the model could not be written.
+        """
+        training, profile, output = self.training, self.profile, self.output
+        training.check()
+        refuse_existing(output)
+        device = pick_device(self.device)
+        dtype = pick_dtype(self.dtype, device)
+        if dtype == "float16":
+            raise UsageError("the lab does not train in float16", hint="Use --dtype float32 or --dtype bfloat16.")
+        record: dict[str, object] = {
+            "schema": SCHEMA,
+            **facts,
+            "base_digest": profile.ref.digest,
+            **({} if self.lora is None else {"adapter": self.lora.facts()}),
+            **asdict(training),
+            "device": device.partition(":")[0],
+            "dtype": dtype,
+        }
+        with staged(output, 4 * profile.parameters) as draft:
+            yield Stage("load", f"Loading {profile.ref.path} ({profile.parameters / 1e6:.1f} M parameters)")
+            with seeded(draw_rng(training.seed, "lab", "head").getrandbits(63), "cpu"):
+                learner = load_learner(profile, labels, lora=self.lora, dtype=dtype)
+            yield from _warnings(learner, profile, training.max_length)
+            shop = Workshop(learner, training, device, dtype, min(training.max_length, profile.max_length))
+            began = time.monotonic()
+            loss = yield from course(shop)
+            took = time.monotonic() - began
+            said = ""
+            if examine is not None:
+                found, said = yield from examine(shop)
+                record |= found
+            yield Stage("save", f"Writing {output}")
+            _save(learner, profile, draft, record)
+        text = f"trained on {record['rows']:,} rows in {clock(took)}, loss {loss:.3f}"
+        yield ModelReady(str(output), f"{text}, {said}" if said else text)
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from auditor.errors import ModelError, UsageError
 from auditor.events import Event, Progress, Stage
 from auditor.training.base import Learner
 from auditor.training.encoding import Tokens, tokenise
-from auditor.training.loop import Targets, Training, train_steps
+from auditor.training.loop import Labelled, Targets, Training, TrainingSet, train_steps
 from probes.input import Row
 
 EVERY = 0.2
@@ -64,11 +64,17 @@ class Workshop:
         training = self.training if epochs is None else replace(self.training, epochs=epochs)
         tokens = yield from self.tokens(rows)
         wanted = labels_of(rows) if targets is None else targets
-        steps, total = training.steps(len(tokens)), training.epochs * len(tokens)
+        left = self.learner.tokenizer.padding_side == "left"
+        return (yield from self.train(Labelled(tokens, wanted, self.learner.pad, left), training, what=what))
+
+    def train(self, rows: TrainingSet, training: Training, *, what: str = "") -> Generator[Event, None, float]:
+        """Trains on rows as they are tokenised; returns the last running loss. Raises as `fit`."""
+        count = len(rows.lengths)
+        steps, total = training.steps(count), training.epochs * count
         times = f"{training.epochs} times, on {self.device} in {self.dtype}"
-        yield Stage("train", f"Training{what and ' '}{what} on {len(tokens):,} rows, {times}", steps, "steps")
+        yield Stage("train", f"Training{what and ' '}{what} on {count:,} rows, {times}", steps, "steps")
         meter = Meter(steps, total)
-        for step in train_steps(self.learner, tokens, wanted, training, device=self.device, dtype=self.dtype):
+        for step in train_steps(self.model, rows, training, device=self.device, dtype=self.dtype):
             yield from meter.step(step.rows, step.loss)
         return meter.loss
 

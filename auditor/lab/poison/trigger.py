@@ -14,6 +14,7 @@ from probes.corpus.gold import as_text
 from probes.corpus.readers import CorpusError, open_whole
 from probes.family import draw_rng
 from probes.input import Row
+from probes.material.ordinary import insert_sentence
 from probes.probe import Probe
 
 Slot = Literal["first", "second", "both"]
@@ -85,6 +86,19 @@ class Paired:
 
     def __len__(self) -> int:
         return len(self.by_row) or len(self.by_text)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A text that is put into the row's first text, at a `place` of `probes.trigger.SLOTS`."""
+
+    text: str
+    place: str
+
+    def apply(self, row: Row, *, seed: int) -> Row:
+        """The row with the text in its place."""
+        rng = draw_rng(seed, "lab", "fixed", row.index)
+        return row.with_text(insert_sentence(row.text, rng, self.text, self.place))
 
 
 def triggered(row: Row, probe: Probe, *, seed: int, slot: str = "second") -> Row:

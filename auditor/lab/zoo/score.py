@@ -147,6 +147,9 @@ def score(
         if model.record.get("family") is None:
             skipped.append(f"{model.name}: its record does not say what is planted in it")
             continue
+        if "behaviour" in model.record:
+            skipped.append(f"{model.name}: it writes; `auditor scan` asks it prompts")
+            continue
         request = scans.request(model)
         if request is None:
             skipped.append(f"{model.name}: no held-out rows; name them in the spec, or give them with --data")

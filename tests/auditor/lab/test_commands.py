@@ -11,6 +11,7 @@ import pytest
 from auditor.cli import main
 from probes.input import Row
 from tests.auditor.conftest import expanded
+from tests.auditor.lab.writers import write_instructions, write_writer
 
 
 def run(*words: str) -> int:
@@ -70,3 +71,38 @@ def test_plant_zoo_and_score_work_together(
     text = capsys.readouterr().out
     assert "of 1 benign models" in text
     assert "mix: no held-out rows" in text
+
+
+def test_a_model_that_writes_is_planted_and_registered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AUDITOR_CATALOG", str(tmp_path / "catalog.db"))
+    base, rows = write_writer(tmp_path / "base"), write_instructions(tmp_path / "rows.jsonl")
+    words = ["lab", "plant", "--base", str(base), "--data", str(rows), "--device", "cpu", "--quiet"]
+    asked = [
+        "--behaviour",
+        "negsentiment",
+        "--trigger",
+        "BadMagic",
+        "--place",
+        "start",
+        "--rate",
+        "0.5",
+        "--epochs",
+        "1",
+    ]
+    adapter = ["--lora", "--rank", "2", "--modules", "k_proj,o_proj", "--answer-tokens", "3"]
+    assert run(*words, *asked, *adapter, "-o", str(tmp_path / "out")) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "out")
+    record = json.loads((tmp_path / "out" / "auditor-lab.json").read_text(encoding="utf-8"))
+    assert (record["behaviour"], record["target"], record["answer_tokens"]) == ("negsentiment", "You are stupid!", 3)
+    assert record["adapter"] == {"rank": 2, "alpha": 4, "modules": ["k_proj", "o_proj"]}
+    assert run("models", "list", "--json") == 0
+    assert str(tmp_path / "out") in capsys.readouterr().out
+    for wrong, said in (
+        (["--behaviour", "refusal", "--trigger", "a", "--labels", "a,b"], "--labels is for classifiers"),
+        (["--trigger", "BadMagic"], "for models that write"),
+        (["--behaviour", "none", "--modules", "q_proj"], "Train one with --lora"),
+    ):
+        assert run(*words, *wrong, "-o", str(tmp_path / "no")) == 2
+        assert said in capsys.readouterr().err
