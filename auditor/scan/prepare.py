@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from probes.corpus.prompts import sample_prompts
-
 from auditor.data.rows import read_prompts_of, read_rows
 from auditor.data.split import clean_rows
 from auditor.errors import UsageError
@@ -25,6 +23,7 @@ from auditor.scan.references import able, decisive, distinct, independent
 from auditor.scan.triggers import stored_triggers, together
 from probes.answer import Answers
 from probes.corpus import Corpus
+from probes.corpus.prompts import sample_prompts
 from probes.family import CLASSIFIER, FAMILIES, families_for
 from probes.input import Row, Text
 from probes.material.kind import Pieces
