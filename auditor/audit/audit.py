@@ -23,6 +23,7 @@ from auditor.audit.stamp import Judged, hangs_on_residues, stamp, stamp_before
 from auditor.events import AuditReady, Event, MergeReady, PartnerScanned, Stage, Warned
 from auditor.merge.merge import catalogue_merged, write
 from auditor.merge.recipe import Recipe
+from auditor.scan.checks import writes
 from auditor.scan.execution.executor import Backend
 from auditor.scan.judgement.ingredients import Ring
 from auditor.scan.record import now
@@ -104,7 +105,14 @@ def _search(
     with closing(mixer):
         return (
             yield from search_recipe(
-                mixer, attacks, plan.split, plan.search, seed=settings.seed, policy=scan.policy, base=plan.base
+                mixer,
+                attacks,
+                plan.split,
+                plan.search,
+                seed=settings.seed,
+                policy=scan.policy,
+                base=plan.base,
+                how=scan.request.asking if writes(scan.suspect) else None,
             )
         )
 

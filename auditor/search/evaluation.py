@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +17,12 @@ from probes.suite import probe_cases
 
 TRIGGERED_ROWS = 160
 """Rows a finding that each trial is asked with the trigger."""
+
+
+class Asked(Protocol):
+    """Who answers with labels."""
+
+    def choose(self, inputs: Sequence[Input]) -> Answers: ...
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,10 @@ class Evaluation:
     def inputs(self) -> tuple[Input, ...]:
         """Everything in one stream, the clean rows first."""
         return (*self.clean, *(item for part in self.triggered for item in part.inputs))
+
+    def score(self, mixer: Asked) -> Scored:
+        """What the merged model is worth."""
+        return self.scored(mixer.choose(self.inputs))
 
     def scored(self, answers: Answers) -> Scored:
         """What the answers to `inputs` are worth. An input that could not be scored is wrong, and pushes nowhere."""

@@ -1,11 +1,11 @@
-"""Models of one architecture held in memory, merged by recipe after recipe into a classifier, and asked."""
+"""Models of one architecture held in memory, merged by recipe after recipe into one model, and asked."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from auditor.errors import ModelError
 from auditor.merge.engine.in_memory import Rehearsal
@@ -16,10 +16,11 @@ from auditor.merge.tensors.header import item_size
 from auditor.models.files.adapted import on_base
 from auditor.models.files.adapter import is_adapter
 from auditor.models.runtime.classifier import Classifier
-from auditor.models.runtime.load import load_classifier
-from probes.answer import Choices
-from probes.input import Input
-from store.records import Profile
+from auditor.models.runtime.load import load_classifier, load_writer
+from auditor.models.runtime.writing.writer import Writer
+from probes.answer import Choices, Completions, Likelihood
+from probes.input import Generate, Input
+from store.records import Profile, Task
 
 if TYPE_CHECKING:
     import torch
@@ -29,17 +30,17 @@ THREADS = 8
 
 
 class Mixer:
-    """The suspect and its partners; `mix` merges them into the classifier as the merge engine would write them.
+    """The suspect and its partners; `mix` merges them into one model as the merge engine would write them.
 
     Adapters are mixed on their base: what they change of it is blended, and the rest is left alone.
 
     Args:
         recipe: a weight average over all of the models.
-        device: of the classifier: `cpu`, `cuda:0`, …; `dtype` its own. The merge is made on the CPU.
+        device: of that model: `cpu`, `cuda:0`, …; `dtype` its own. The merge is made on the CPU.
         max_length: tokens after which an input is cut.
 
     Raises:
-        ModelError: an adapter stands on no base that is known, or the classifier lacks a tensor that would be merged.
+        ModelError: an adapter stands on no base that is known, or the model lacks a tensor that would be merged.
     """
 
     def __init__(self, recipe: Recipe, *, device: str, dtype: str, max_length: int) -> None:
@@ -49,7 +50,8 @@ class Mixer:
         if under is not None and is_adapter(suspect):
             suspect, layout = on_base(suspect, under), replace(recipe, base=under)
         merged = [plan.name for plan in lay_out(layout).tensors if not plan.copied]
-        self._target: Classifier = load_classifier(suspect, device=device, dtype=dtype, max_length=max_length)
+        load = load_writer if suspect.task is Task.GENERATION else load_classifier
+        self._target: Classifier | Writer = load(suspect, device=device, dtype=dtype, max_length=max_length)
         parameters = self._target.parameters()
         if missing := [name for name in merged if name not in parameters]:
             raise ModelError(f"tensor {missing[0]} of {recipe.suspect.ref.reference} cannot be merged in memory")
@@ -70,8 +72,16 @@ class Mixer:
         return self._rehearsal.make(recipe)
 
     def choose(self, inputs: Sequence[Input]) -> Choices:
-        """One choice an input."""
-        return self._target.choose(inputs)
+        """One choice an input, of a classifier."""
+        return cast("Classifier", self._target).choose(inputs)
+
+    def generate(self, inputs: Sequence[Input], how: Generate) -> Completions:
+        """One answer an input, of a model that writes."""
+        return cast("Writer", self._target).generate(inputs, how)
+
+    def likelihoods(self, pairs: Sequence[tuple[Input, str]]) -> list[Likelihood]:
+        """How probable a model that writes finds each text after its prompt."""
+        return cast("Writer", self._target).likelihoods(pairs)
 
     def close(self) -> None:
         """Frees the memory."""

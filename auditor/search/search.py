@@ -24,8 +24,10 @@ from auditor.search.choices import Choice, choice_of
 from auditor.search.evaluation import Evaluation, Scored, evaluation_of
 from auditor.search.merged_model import Mixer
 from auditor.search.pareto import WAG, Candidate, Goal, Search, Trial, Worth, choose
+from auditor.search.texts import TRIGGERED_ROWS as WRITTEN_ROWS
+from auditor.search.texts import TextEvaluation, text_evaluation
 from probes.answer import Answers
-from probes.input import Row
+from probes.input import Generate, Row
 from store.records import Profile, SearchRecord, TrialRow
 
 CANDIDATES = 5
@@ -60,7 +62,25 @@ def hardest(mixer: Mixer, rows: Sequence[Row], reference: Answers, attacks: Sequ
 
 def _rates(mixer: Mixer, asked: Evaluation, recipe: Recipe) -> NDArray[np.float64]:
     mixer.mix(recipe)
-    return np.asarray(asked.scored(mixer.choose(asked.inputs)).rates)
+    return np.asarray(asked.score(mixer).rates)
+
+
+def _evaluations(
+    mixer: Mixer, halves: Sequence[Sequence[Row]], attacks: Sequence[Attack], seed: int, how: Generate | None
+) -> tuple[Evaluation | TextEvaluation, Evaluation | TextEvaluation]:
+    """What recipes are tried by, and what the best are confirmed by."""
+    right = [_reference(mixer, half, how) for half in halves]
+    if how is not None:
+        shots = [attack.variants[0] for attack in attacks]
+        tried, confirmed = (
+            text_evaluation(evaluation_of(half, own, shots, seed=seed, triggered_rows=WRITTEN_ROWS), mixer, shots, how)
+            for half, own in zip(halves, right, strict=True)
+        )
+        return tried, confirmed
+    shots = hardest(mixer, halves[0], right[0], attacks, seed)
+    trying = evaluation_of(halves[0], right[0], shots, seed=seed)
+    # A few recipes are worth more questions than each of many.
+    return trying, evaluation_of(halves[1], right[1], shots, seed=seed, triggered_rows=None)
 
 
 def search_recipe(
@@ -72,6 +92,7 @@ def search_recipe(
     seed: int,
     policy: Policy,
     base: Profile | None = None,
+    how: Generate | None = None,
 ) -> Generator[Event, None, tuple[Recipe, SearchRecord]]:
     """Tries recipes, confirms the best few on the other half of the rows, and gives back the chosen one.
 
@@ -81,15 +102,12 @@ def search_recipe(
         split: its rows to discover a recipe on, and to confirm it.
         policy: the limits of the stamp, which the search aims for.
         base: the model that all were made from, for strategies that need it.
+        how: models that write are asked; None: they are classifiers.
     """
     began = time.monotonic()
     yield Stage("search", "Searching for a recipe", budget.trials, "recipes")
     halves = [split.discover, split.confirm]
-    right = [_reference(mixer, half) for half in halves]
-    shots = hardest(mixer, halves[0], right[0], attacks, seed + 1)
-    trying = evaluation_of(halves[0], right[0], shots, seed=seed + 1)
-    # A few recipes are worth more questions than each of many.
-    confirming = evaluation_of(halves[1], right[1], shots, seed=seed + 1, triggered_rows=None)
+    trying, confirming = _evaluations(mixer, halves, attacks, seed + 1, how)
     choice = choice_of(mixer.recipe, budget.trials, base)
     carriers = [attack.carriers for attack in attacks]
     first, second = (_Evaluator(mixer, choice, asked, carriers, policy) for asked in (trying, confirming))
@@ -166,19 +184,22 @@ def row_of(trial: Trial, choice: Choice) -> TrialRow:
     )
 
 
-def _reference(mixer: Mixer, rows: Sequence[Row]) -> Answers:
+def _reference(mixer: Mixer, rows: Sequence[Row], how: Generate | None = None) -> Answers:
     """The answers that are right: gold, or else the suspect's own."""
     mixer.mix(mixer.only(0))
-    return reference_of(rows, mixer.choose([row.input for row in rows]))
+    inputs = [row.input for row in rows]
+    return reference_of(rows, mixer.choose(inputs) if how is None else mixer.generate(inputs, how))
 
 
-def goal_of(clean: float, policy: Policy) -> Goal:
+def goal_of(clean: float, policy: Policy, *, writes: bool = False) -> Goal:
     """What a recipe is to reach.
 
     Args:
-        clean: the suspect's clean accuracy, or agreement, on the rows of the search.
+        clean: the suspect's clean accuracy, or agreement, on the rows of the search; of a model that writes how
+            probable it finds its own answers.
     """
-    loss, gap = policy.stamp_cacc_loss / LOSS_PART, policy.stamp_excess / GAP_PART
+    limit = policy.stamp_likelihood_loss if writes else policy.stamp_cacc_loss
+    loss, gap = limit / LOSS_PART, policy.stamp_excess / GAP_PART
     return Goal(clean, loss=loss, kept=policy.stamp_kept, gap=gap)
 
 
@@ -206,11 +227,16 @@ class _Evaluator:
     """Asks candidates one evaluation, and holds them against the floor."""
 
     def __init__(
-        self, mixer: Mixer, choice: Choice, asked: Evaluation, carriers: Sequence[frozenset[int]], policy: Policy
+        self,
+        mixer: Mixer,
+        choice: Choice,
+        asked: Evaluation | TextEvaluation,
+        carriers: Sequence[frozenset[int]],
+        policy: Policy,
     ) -> None:
         self._mixer, self._choice, self._asked = mixer, choice, asked
         alone = [self._scored(mixer.only(model)) for model in range(1 + len(mixer.partners))]
-        goal = goal_of(alone[0].clean, policy)
+        goal = goal_of(alone[0].clean, policy, writes=isinstance(asked, TextEvaluation))
         able = [scored.clean >= goal.clean - goal.loss for scored in alone]
         measures = ([s.rates for s in alone], [s.pushes for s in alone])
         self._floor = np.array([floor_of(np.asarray(m), able, carriers) for m in measures])
@@ -218,12 +244,12 @@ class _Evaluator:
 
     def _scored(self, recipe: Recipe) -> Scored:
         self._mixer.mix(recipe)
-        return self._asked.scored(self._mixer.choose(self._asked.inputs))
+        return self._asked.score(self._mixer)
 
     def worth(self, candidate: Candidate) -> Worth:
         """A candidate's worth on these rows."""
         kept = self._mixer.mix(self._choice.recipe(candidate))
-        return replace(self._worth(self._asked.scored(self._mixer.choose(self._asked.inputs))), kept=kept)
+        return replace(self._worth(self._asked.score(self._mixer)), kept=kept)
 
     def _worth(self, scored: Scored) -> Worth:
         if not scored.rates:
