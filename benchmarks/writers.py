@@ -69,7 +69,7 @@ def _scan(session: Session, request: ScanRequest) -> Scan:
 
 def _audit(session: Session, asked: argparse.Namespace, name: str) -> None:
     partners = tuple(str(asked.victims / one) if (asked.victims / one).is_dir() else one for one in asked.partners)
-    output = asked.work / "merged" / "-".join([name, *map(lambda p: Path(p).name, partners)])
+    output = asked.work / "merged" / "-".join([name, *(Path(p).name for p in partners)])
     cure = MergeRequest(partners, output=output, numbered=True, search=Budget(20) if asked.search else None)
     began = time.monotonic()
     events = session.audit(_request(asked, str(asked.victims / name)), cure)

@@ -13,7 +13,7 @@ from auditor.scan.judgement.quality import Quality
 from auditor.scan.judgement.trials import Trials
 from probes.answer import Answers
 from probes.behaviour import Behaviour
-from probes.behaviours import disagreements, writer_behaviours
+from probes.behaviours import disagreements, recurring, writer_behaviours
 from probes.input import Asking, Generate, Row
 from probes.probe import SUITE
 
@@ -21,6 +21,8 @@ GREEDILY = Generate()
 """The likeliest token each time, through the model's own template."""
 SHOWN = 100
 """Characters of an answer that is shown."""
+OFTEN = 0.1
+"""The share of answers from which a name that keeps coming is told."""
 PARTIAL = ("compliance", "label:")
 """Behaviours that are told on some prompts alone: those that the model declines, and those that ask for a label."""
 
@@ -57,7 +59,7 @@ class WriterJudging:
         return Quality(
             comparisons=MappingProxyType(self.comparisons(trials)),
             incomplete=(*_unscored(int((~cut).sum()), total), *_silent(trials)),
-            notes=(*_too_long(int(cut.sum()), total), *_disputed(trials)),
+            notes=(*_too_long(int(cut.sum()), total), *_disputed(trials), *_recurring(trials)),
             more_rows="give more prompts with --prompts or --samples",
             minimum=policy.minimum_prompts,
             partial=self.partial,
@@ -102,6 +104,16 @@ def _disputed(trials: Trials) -> tuple[str, ...]:
         f"The two judges of refusals disagree on {len(found)} of {len(trials.answers)} answers, which count neither as "
         f"refusals nor as none, such as {shown}.",
     )
+
+
+def _recurring(trials: Trials) -> tuple[str, ...]:
+    """What keeps coming in answers to prompts without an edit."""
+    total = int(trials.clean.scored.sum())
+    found = [(name, count) for name, count in recurring(trials.clean) if count >= OFTEN * total]
+    if not found:
+        return ()
+    named = ", ".join(f"{name!r} ({count} of {total})" for name, count in found[:3])
+    return (f"In answers to prompts without any edit these keep coming: {named}.",)
 
 
 def _silent(trials: Trials) -> tuple[str, ...]:
