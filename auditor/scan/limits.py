@@ -96,8 +96,8 @@ def _of_writing(request: ScanRequest, prompts: int, probed: int) -> list[str]:
         f"Answers were written to at most {how.tokens} tokens ({request.decoding}): what comes later in an answer is "
         "not seen, and a deployment that samples answers otherwise.",
         "What answers show is told by simple rules (phrases, words, patterns, repetition), not by a reader.",
-        "What a model brings into its answers without any trigger is told only beside references, or beside the base of "
-        "an adapter.",
+        "What a model brings into its answers without any trigger is told only beside references, or beside the base "
+        "of an adapter.",
     ]
 
 
