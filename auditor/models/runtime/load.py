@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.errors import ModelError, UsageError
 from auditor.models.files.adapter import require_whole
 from auditor.models.files.gguf.profile import is_gguf
+from auditor.models.files.untrusted import read_json
 from auditor.models.runtime.changes import Adapted, read_adapted
 from auditor.models.runtime.classifier import Classifier
 from auditor.models.runtime.device import pick_device, pick_dtype
@@ -30,7 +31,7 @@ from probes.input import Choose
 from store.records import Profile, Task
 
 if TYPE_CHECKING:
-    from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 NOT_RUN = {
     "mra": "its attention is a CUDA program that transformers fetches from elsewhere, and without which it answers "
@@ -39,6 +40,7 @@ NOT_RUN = {
 """Types that transformers loads and that answer wrongly here, with why."""
 OTHERS = "docs/SUPPORTED.md lists the types that can be judged."
 
+GENERATION_CONFIG = "generation_config.json"
 SINGLE_LABEL = "single_label_classification"
 
 
@@ -168,16 +170,35 @@ def load_writer(
     require_tokenizer(profile)
     place = pick_device(device)
     opened = open_weights(profile, LANGUAGE_MODEL, device=place, dtype=pick_dtype(dtype, place), kept=kept)
-    stated = ("chat_template.jinja", "chat_template.json")
     return Writer(
         opened.model,
         opened.tokenizer,
         name=name,
         max_length=min(profile.max_length, max_length or profile.max_length),
         max_tokens=max_tokens,
+        ends=_stated_ends(profile),
         template=template,
-        template_file=next((file for file in stated if file in profile.files), "tokenizer_config.json"),
+        template_file=next((file for file in profile.files if "chat_template." in file), "tokenizer_config.json"),
     )
+
+
+def _stated_ends(profile: Profile) -> tuple[int, ...]:
+    """The tokens that end an answer by generation_config.json; none where there is no such file.
+
+    Raises:
+        ModelError: the file changed since, or cannot be read.
+    """
+    if not any(file.endswith(GENERATION_CONFIG) for file in profile.files):
+        return ()
+    with small_files(profile) as private:
+        if not (private / GENERATION_CONFIG).is_file():
+            return ()
+        try:
+            stated = read_json(private / GENERATION_CONFIG).get("eos_token_id")
+        except ModelError as error:
+            raise ModelError(error.message.replace(str(private), profile.ref.reference), hint=error.hint) from error
+    listed = stated if isinstance(stated, list) else [stated]
+    return tuple(token for token in listed if isinstance(token, int) and not isinstance(token, bool))
 
 
 def _require_classifier(profile: Profile) -> None:
@@ -219,7 +240,6 @@ def open_weights(profile: Profile, head: Head, *, device: str, dtype: str, kept:
     with quiet():
         with small_files(profile) as private:
             config = _config(profile, head, private)
-            generation = _generation_config(name, head, private)
             tokenizer = tokenizer_in(private, name)
         kind = _class_for(profile, head, config)
         how = (head, device, dtype)
@@ -240,8 +260,6 @@ def open_weights(profile: Profile, head: Head, *, device: str, dtype: str, kept:
             )
             del weights
             missing = _missing(name, info, head)
-            if generation is not None:
-                model.generation_config = generation
             model = model.to(device).eval()
             if adapted is not None:
                 _require_used(name, info, adapted)
@@ -300,18 +318,6 @@ def _config(profile: Profile, head: Head, private: Path) -> PretrainedConfig:
         # The file names no labels, and the class's own default is another number than the head has rows.
         config.num_labels = len(profile.labels)
     return config
-
-
-def _generation_config(name: str, head: Head, private: Path) -> GenerationConfig | None:
-    """What generation_config.json says of how a language model ends its answers; None where there is no such file."""
-    from transformers import GenerationConfig
-
-    if head.task is not Task.GENERATION or not (private / "generation_config.json").is_file():
-        return None
-    try:
-        return GenerationConfig.from_pretrained(private, local_files_only=True)
-    except Exception as error:
-        raise unloadable(name, "its generation_config.json cannot be read", error, str(private)) from error
 
 
 def _class_for(profile: Profile, head: Head, config: PretrainedConfig) -> Any:

@@ -44,12 +44,13 @@ class Writer:
     format costs; the model's own defaults for decoding (penalties, temperatures) are left out.
 
     Args:
-        model: a causal language model of transformers on its device, in evaluation mode; its generation_config says
-            which tokens end an answer.
+        model: a causal language model of transformers on its device, in evaluation mode.
         tokenizer: its tokenizer.
         name: of the model, for messages.
         max_length: tokens that prompt and answer may have together.
         max_tokens: tokens a batch, those to be written included. It is halved whenever memory runs out, and stays so.
+        ends: tokens that end an answer by the model's files, beside those that its config, its tokenizer and its chat
+            template know.
         template: the one that is going to be used: of the chat template it is made sure that it works.
         template_file: the file that the chat template is in, for messages.
 
@@ -66,6 +67,7 @@ class Writer:
         name: str = "the model",
         max_length: int,
         max_tokens: int | None = None,
+        ends: Sequence[int] = (),
         template: str = "model",
         template_file: str = "tokenizer_config.json",
     ) -> None:
@@ -74,7 +76,7 @@ class Writer:
         self._max_length = max_length
         self._dtype = str(model.dtype).removeprefix("torch.")
         self._prompts = Prompts(tokenizer, name=name, file=template_file)
-        self._ends = _ends(model, tokenizer, self._prompts.turn_end())
+        self._ends = _ends(model, tokenizer, (*ends, self._prompts.turn_end()))
         stated = fill_of(model.config.get_text_config().pad_token_id, tokenizer, None)
         self._network = Network(model, fill=0)
         if stated.token is not None and (self._network.vocabulary or 0) > stated.token:
@@ -315,18 +317,11 @@ def _require_possible(how: Generate) -> None:
         )
 
 
-def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, turn_end: int | None) -> frozenset[int]:
-    """The tokens that end an answer: those that the model's files state, the tokenizer's, and the template's."""
-    found: set[int] = set()
-    for stated in (
-        getattr(model.generation_config, "eos_token_id", None),
-        getattr(model.config.get_text_config(), "eos_token_id", None),
-        tokenizer.eos_token_id,
-        turn_end,
-    ):
-        listed = stated if isinstance(stated, list | tuple) else [stated]
-        found.update(token for token in listed if isinstance(token, int) and token >= 0)
-    return frozenset(found)
+def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, others: Sequence[int | None]) -> frozenset[int]:
+    """The tokens that end an answer: those of the model's config, the tokenizer's, and others."""
+    stated = model.config.get_text_config().eos_token_id
+    found = [*(stated if isinstance(stated, list | tuple) else [stated]), tokenizer.eos_token_id, *others]
+    return frozenset(token for token in found if isinstance(token, int) and token >= 0)
 
 
 def _set_neutral(model: PreTrainedModel) -> None:
