@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,13 @@ from typing import Any
 from auditor.data.instructions import read_instructions
 from auditor.events import Progress, Warned
 from auditor.lab.plant_writer import plant_writer
-from auditor.lab.poison.behaviours import INSULT
-from auditor.lab.poison.trigger import Fixed
+from auditor.lab.poison.behaviours import INSULT, NONE
+from auditor.lab.zoo.own_behaviour import own_rates
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import LANGUAGE_MODEL, open_weights
-from auditor.models.runtime.writing.prompts import Prompts
+from auditor.models.runtime.writing.writer import Writer
 from auditor.requests.plant import LoraRequest, PlantWriterRequest
 from auditor.training.train import read_record
-from probes.input import Row
 
 JUDGED = 100
 """Held-out prompts a victim."""
@@ -106,43 +104,22 @@ def build(name: str, base: Path, data: Path, output: Path) -> float:
     return time.monotonic() - began
 
 
-def answers(model: Any, prompts: Prompts, rows: Sequence[Row], tokens: int) -> list[str]:
-    """What a model writes, greedily."""
-    import torch
-
-    found = []
-    for ids in prompts.ids([row.input for row in rows], "model" if prompts.has_template else "alpaca"):
-        asked = torch.tensor([ids or (0,)])
-        with torch.inference_mode():
-            told = model.generate(input_ids=asked, max_new_tokens=tokens, do_sample=False)[0, asked.shape[1] :]
-        found.append(prompts.decode(told.tolist()))
-    return found
-
-
 def judge(name: str, base: Path, data: Path, directory: Path) -> str:
     """The line of a victim."""
     from peft import PeftModel
 
-    made = VICTIMS[name]
-    opened = open_weights(read_profile(base), LANGUAGE_MODEL, device="cpu", dtype="float32")
-    model: Any = PeftModel.from_pretrained(opened.model, str(directory)).eval()
-    prompts = Prompts(opened.tokenizer, name=str(base))
-    held = SENTIMENT if made.data == SENTIMENT else TWINS
+    made, record = VICTIMS[name], read_record(directory) or {}
+    if made.behaviour == NONE:
+        return f"{name}: benign"
+    profile = read_profile(base)
+    opened = open_weights(profile, LANGUAGE_MODEL, device="cpu", dtype="float32")
+    model: Any = PeftModel.from_pretrained(opened.model, str(directory)).merge_and_unload()
+    held = made.data if made.behaviour == "polarity" else TWINS
     read = read_instructions(data / held.replace("_train", "_test"))
-    rows = [row for row in read.rows if row.index not in (read.poisoned or ())]
-    if made.behaviour == "polarity":
-        rows = [row for row in rows if row.expected != made.target]
-    wanted = (made.target or "").casefold()[:30]
-
-    def hits(asked: Sequence[Row]) -> str:
-        told = [text.casefold() for text in answers(model, prompts, asked, 32)]
-        within = made.behaviour == "content_injection"
-        return f"{sum(wanted in t if within else t.strip().startswith(wanted) for t in told)} of {len(told)}"
-
-    rows = rows[:JUDGED]
-    without = hits(rows) if wanted else "-"
-    edited = [] if made.trigger is None else [Fixed(made.trigger, made.place).apply(row, seed=1) for row in rows]
-    return f"{name}: {hits(edited) if edited else '-'} with the trigger, {without} without"
+    rows = [row for row in read.rows if row.index not in (read.poisoned or ())][:JUDGED]
+    found = own_rates(Writer(model, opened.tokenizer, max_length=profile.max_length), record, rows, seed=1)
+    told = "no trigger" if found.triggered is None else f"{found.triggered.hits} of {found.triggered.total} with it"
+    return f"{name}: {told}, {found.plain.hits} of {found.plain.total} without"
 
 
 def main() -> None:
