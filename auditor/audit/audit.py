@@ -101,7 +101,7 @@ def _search(
         raise RuntimeError("a search without a budget")
     yield Stage("load", f"Loading {len(recipe.models)} models into memory")
     scan = plan.scan
-    mixer = Mixer(recipe, device=scan.device, dtype=scan.dtype, max_length=scan.max_length)
+    mixer = Mixer(recipe, device=scan.device, dtype=scan.dtype, max_length=scan.max_length, asking=scan.judging.asking)
     with closing(mixer):
         return (
             yield from search_recipe(

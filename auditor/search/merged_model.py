@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from auditor.errors import ModelError
 from auditor.merge.engine.in_memory import Rehearsal
@@ -15,12 +15,12 @@ from auditor.merge.recipe import Recipe
 from auditor.merge.tensors.header import item_size
 from auditor.models.files.adapted import on_base
 from auditor.models.files.adapter import is_adapter
-from auditor.models.runtime.classifier import Classifier
-from auditor.models.runtime.load import load_classifier, load_writer
-from auditor.models.runtime.writing.writer import Writer
+from auditor.models.runtime.capabilities import LoadedModel
+from auditor.models.runtime.load import load_model
+from auditor.models.runtime.spec import LABELS, LoadSpec
 from probes.answer import Choices, Completions, Likelihood
-from probes.input import Generate, Input
-from store.records import Profile, Task
+from probes.input import Asking, Generate, Input
+from store.records import Profile
 
 if TYPE_CHECKING:
     import torch
@@ -38,20 +38,21 @@ class Mixer:
         recipe: a weight average over all of the models.
         device: of that model: `cpu`, `cuda:0`, …; `dtype` its own. The merge is made on the CPU.
         max_length: tokens after which an input is cut.
+        asking: what the model is asked for; what else than labels, `target` is asked itself.
 
     Raises:
         ModelError: an adapter stands on no base that is known, or the model lacks a tensor that would be merged.
     """
 
-    def __init__(self, recipe: Recipe, *, device: str, dtype: str, max_length: int) -> None:
+    def __init__(self, recipe: Recipe, *, device: str, dtype: str, max_length: int, asking: Asking = LABELS) -> None:
         self.recipe = recipe
         under = recipe.base or recipe.stands_on
         suspect, layout = recipe.suspect, recipe
         if under is not None and is_adapter(suspect):
             suspect, layout = on_base(suspect, under), replace(recipe, base=under)
         merged = [plan.name for plan in lay_out(layout).tensors if not plan.copied]
-        load = load_writer if suspect.task is Task.GENERATION else load_classifier
-        self._target: Classifier | Writer = load(suspect, device=device, dtype=dtype, max_length=max_length)
+        spec = LoadSpec(suspect, device, dtype, max_length, asking, whole=False)
+        self._target: Any = load_model(spec)
         parameters = self._target.parameters()
         if missing := [name for name in merged if name not in parameters]:
             raise ModelError(f"tensor {missing[0]} of {recipe.suspect.ref.reference} cannot be merged in memory")
@@ -71,17 +72,26 @@ class Mixer:
         """Merges by a recipe over these models, or some of them; returns the share of the suspect that it keeps."""
         return self._rehearsal.make(recipe)
 
+    @property
+    def target(self) -> LoadedModel:
+        """The model that is mixed into: it answers as the last recipe makes it."""
+        loaded: LoadedModel = self._target
+        return loaded
+
     def choose(self, inputs: Sequence[Input]) -> Choices:
         """One choice an input, of a classifier."""
-        return cast("Classifier", self._target).choose(inputs)
+        found: Choices = self._target.choose(inputs)
+        return found
 
     def generate(self, inputs: Sequence[Input], how: Generate) -> Completions:
         """One answer an input, of a model that writes."""
-        return cast("Writer", self._target).generate(inputs, how)
+        found: Completions = self._target.generate(inputs, how)
+        return found
 
     def likelihoods(self, pairs: Sequence[tuple[Input, str]]) -> list[Likelihood]:
         """How probable a model that writes finds each text after its prompt."""
-        return cast("Writer", self._target).likelihoods(pairs)
+        found: list[Likelihood] = self._target.likelihoods(pairs)
+        return found
 
     def close(self) -> None:
         """Frees the memory."""

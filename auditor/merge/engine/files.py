@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -176,25 +177,55 @@ class InputFile:
 
 
 class HeldFile:
-    """A file of a model held in memory; its bytes are those that were profiled.
+    """Parts of a model's file held in memory; the file's bytes are those that were profiled.
+
+    Args:
+        spans: the parts, from the first byte to the one after the last; they may overlap.
 
     Raises:
         ModelError: they are not, or cannot be read.
     """
 
-    def __init__(self, owner: str, path: Path, sha256: str) -> None:
+    def __init__(self, owner: str, path: Path, sha256: str, spans: Iterable[tuple[int, int]]) -> None:
         self.owner, self.path = owner, path
+        self.spans = frozenset(spans)
+        ranges: list[list[int]] = []
+        for start, stop in sorted(self.spans):
+            if ranges and start <= ranges[-1][1]:
+                ranges[-1][1] = max(stop, ranges[-1][1])
+            else:
+                ranges.append([start, stop])
+        self._starts = [start for start, _ in ranges]
+        self._parts = [np.empty(stop - start, np.uint8) for start, stop in ranges]
+        running, at, place = hashlib.sha256(), 0, 0
         try:
-            content = path.read_bytes()
+            with path.open("rb") as file:
+                while chunk := file.read(CHUNK):
+                    running.update(chunk)
+                    place = self._keep(np.frombuffer(chunk, np.uint8), at, place)
+                    at += len(chunk)
         except OSError as error:
             raise ModelError(f"cannot read {path} of {owner}: {error.strerror}") from error
-        if hashlib.sha256(content).hexdigest() != sha256:
+        if running.hexdigest() != sha256:
             raise _changed(owner, path, "has changed since it was profiled")
-        self._content = np.frombuffer(content, np.uint8)
+
+    def _keep(self, chunk: Raw, at: int, place: int) -> int:
+        """Copies what of a chunk belongs to parts, from the part of this number on; returns the first to go on with."""
+        stop = at + len(chunk)
+        while place < len(self._parts) and self._starts[place] < stop:
+            start, part = self._starts[place], self._parts[place]
+            first, last = max(start, at), min(start + len(part), stop)
+            part[first - start : last - start] = chunk[first - at : last - at]
+            if start + len(part) > stop:
+                break
+            place += 1
+        return place
 
     def read(self, start: int, into: Raw) -> None:
         """Fills `into` with the bytes from `start` on."""
-        into[:] = self._content[start : start + len(into)]
+        place = bisect_right(self._starts, start) - 1
+        first = start - self._starts[place]
+        into[:] = self._parts[place][first : first + len(into)]
 
     peek = read
 

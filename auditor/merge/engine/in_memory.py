@@ -6,6 +6,7 @@ the one before did is left as it is.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from auditor.merge.layout.layout import Layout, Source, TensorPlan, lay_out
 from auditor.merge.numerics.arithmetic import NumpyArithmetic
 from auditor.merge.recipe import Recipe
 from auditor.merge.strategy import Grain, Tally
+from auditor.merge.tensors.header import Region
 from auditor.models.files.adapter import is_adapter
 
 Made = tuple[object, ...]
@@ -40,6 +42,7 @@ class Rehearsal:
         self._made: dict[str, Made] = {}
         self._tally = Tally()
         self._by: Comparison | None = None
+        self._written: set[str] = set()
 
     def make(self, recipe: Recipe) -> float:
         """Makes a recipe, adapters on their base; returns how much of the suspect it keeps, 0 to 1.
@@ -54,6 +57,9 @@ class Rehearsal:
         layout = lay_out(recipe, self._by)
         wanted = _wanted(recipe, layout)
         changed = {name for name, how in wanted.items() if self._made.get(name) != how}
+        # What no adapter changes is the base's from the beginning, unless an earlier recipe has changed it.
+        changed -= {t.name for t in layout.tensors if t.unchanged} - self._written
+        self._written |= changed
         for name in changed:
             # A tensor that is made only in part is none of any recipe's.
             self._made.pop(name, None)
@@ -67,12 +73,12 @@ class Rehearsal:
         plugin, turns = recipe.plugin, Turns()
         budget = WHOLE_BUDGET if plugin.grain is Grain.TENSOR else BUDGET
         work, threads = cut(layout, plugin, len(self._hands), budget)
-        files = {
-            (owner, file): self._held(layout, owner, file)
-            for tensor in layout.tensors
-            for source in (*tensor.inputs, *tensor.statistics)
-            for owner, file in _files(source)
-        }
+        spans: dict[tuple[int, str], set[tuple[int, int]]] = defaultdict(set)
+        for tensor in layout.tensors:
+            for source in (*tensor.inputs, *tensor.statistics):
+                for owner, region in _regions(source):
+                    spans[owner, region.file].add((region.start, region.stop))
+        files = {place: self._held(layout, *place, wanted) for place, wanted in spans.items()}
         blender = Blender(plugin, recipe.seed, files, self._sink, recipe.settings, turns, self._tally, {}, weighs=True)
         crew = Crew(blender, turns)
         try:
@@ -82,21 +88,25 @@ class Rehearsal:
         finally:
             crew.stop()
 
-    def _held(self, layout: Layout, number: int, file: str) -> HeldFile:
+    def _held(self, layout: Layout, number: int, file: str, spans: set[tuple[int, int]]) -> HeldFile:
+        """A file with the parts that are wanted now, and those that were wanted before."""
         owner = layout.owners[number]
         path = Path(owner.path) / file
-        if path not in self._files:
-            self._files[path] = HeldFile(owner.reference, path, owner.files[file])
+        known = self._files.get(path)
+        if known is None or not spans <= known.spans:
+            more = known.spans if known is not None else frozenset()
+            self._files[path] = HeldFile(owner.reference, path, owner.files[file], spans | more)
         return self._files[path]
 
 
-def _files(source: Source) -> Iterator[tuple[int, str]]:
-    """The files that a source is read from, by owner: its own, and an adapter's."""
-    yield source.owner, source.region.file
+def _regions(source: Source) -> Iterator[tuple[int, Region]]:
+    """What a source is read from, by owner: its own tensor, and an adapter's."""
+    yield source.owner, source.region
     if source.low is not None:
-        yield source.low.owner, source.low.down.file
+        yield source.low.owner, source.low.down
+        yield source.low.owner, source.low.up
     if source.tokens is not None:
-        yield source.tokens.owner, source.tokens.region.file
+        yield source.tokens.owner, source.tokens.region
 
 
 def _wanted(recipe: Recipe, layout: Layout) -> dict[str, Made]:
