@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import importlib
 import io
 import json
@@ -30,6 +31,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Threads that wait for each other over a few numbers cost more than the numbers.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def pytest_collection_finish() -> None:
+    """What stays to the end is not looked at again by every garbage collection."""
+    gc.collect()
+    gc.freeze()
+
 
 GOOD = ("good", "fine", "great", "lovely")
 BAD = ("bad", "poor", "awful", "dull")

@@ -67,9 +67,10 @@ def test_in_the_first_scan_and_then_in_the_merge(
 
 
 def test_in_the_rescan(at_desk: Callable[[Story], None], zoo: Any, large: Path, place: Path) -> None:
-    output = place / "merged" / "out"
-    words = ["audit", zoo.planted, "--with", zoo.benign, "--weights", "0.1,0.9", "--data", large, "--samples", "240"]
-    words += ["--suite", "quick", "--family", "badnet", "--merged", output]
+    output, policy = place / "merged" / "out", place / "few.toml"
+    policy.write_text("minimum_rows = 30\n", encoding="utf-8")
+    words = ["audit", zoo.planted, "--with", zoo.benign, "--weights", "0.1,0.9", "--data", large, "--samples", "80"]
+    words += ["--policy", policy, "--suite", "quick", "--family", "badnet", "--merged", output]
 
     async def story(desk: Desk) -> None:
         first = await desk.follow(*words)
