@@ -16,7 +16,7 @@ from screens.scan.result import ResultScreen
 from store.records import Stamp, Verdict
 from tests.screens.cancel.conftest import Desk, Story, events, leftovers
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("forked")]
 
 
 def test_in_the_first_scan_and_then_in_the_merge(
