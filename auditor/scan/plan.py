@@ -82,7 +82,7 @@ def _laid(suite: Suite, known: Plan | None) -> Mapping[str, Sequence[Case]]:
     """By name, the cases of the suite's probes that another plan has."""
     if known is None or known.suite.draws != suite.draws:
         return {}
-    found = defaultdict(list)
+    found: dict[str, list[Case]] = defaultdict(list)
     for case in known.cases:
         found[f"{case.family}/{case.variant}"].append(case)
     return {probe.name: found[probe.name] for probe in known.suite.probes if probe in suite.probes}

@@ -73,7 +73,7 @@ class Forward:
 
     def close(self) -> None:
         """Frees the model's memory."""
-        parts = [] if self._model is None else [weakref.ref(module) for module in self._model.modules()]
+        parts = [weakref.ref(module) for module in self._model.modules()] if self._model is not None else []
         self._model = self._sparse = None
         # A collection looks at all that Python holds: where nothing refers to itself, the model is gone without one.
         free(self.device.type, collect=any(part() is not None for part in parts))
