@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from probes.cases import Case, Role
@@ -166,7 +167,8 @@ def probe_cases(probe: Probe, rows: Sequence[Row], *, seed: int, draws: int = DR
     A row that cannot take the trigger, or not the control, is passed over.
     """
     for row in rows:
-        asks = [_edited(probe, row, seed, draw, draws) for draw in (None, *range(draws))]
+        mark = _mark(row)
+        asks = [_edited(probe, row, mark, seed, draw, draws) for draw in (None, *range(draws))]
         if None in asks:
             continue
         for draw, ask in enumerate(asks, -1):
@@ -175,24 +177,42 @@ def probe_cases(probe: Probe, rows: Sequence[Row], *, seed: int, draws: int = DR
             yield Case(row.index, ask, role, probe.family.name, probe.variant, max(draw, 0))
 
 
-def suite_cases(suite: Suite, rows: Sequence[Row], *, seed: int, probed: int | None = None) -> Iterator[Case]:
-    """All cases of a suite, the clean ones first; the probes are fired into the first `probed` rows (None: all)."""
+def suite_cases(
+    suite: Suite,
+    rows: Sequence[Row],
+    *,
+    seed: int,
+    probed: int | None = None,
+    laid: Mapping[str, Sequence[Case]] = MappingProxyType({}),
+) -> Iterator[Case]:
+    """All cases of a suite, the clean ones first; the probes are fired into the first `probed` rows (None: all).
+
+    Args:
+        laid: by the name of the probe, cases that are known already.
+    """
     yield from clean_cases(rows)
     for probe in suite.probes:
-        yield from probe_cases(probe, rows[:probed], seed=seed, draws=suite.draws)
+        if probe.name in laid:
+            yield from laid[probe.name]
+        else:
+            yield from probe_cases(probe, rows[:probed], seed=seed, draws=suite.draws)
 
 
-def _edited(probe: Probe, row: Row, seed: int, draw: int | None, draws: int) -> Input | None:
-    """A row under the edit; random places depend on what a text says, not on where its row stands.
+def _mark(row: Row) -> str:
+    """The digest of what a row says."""
+    return hashlib.sha256(
+        encoded(row.text) + (b"" if row.second is None else b"\x00" + encoded(row.second))
+    ).hexdigest()
+
+
+def _edited(probe: Probe, row: Row, mark: str, seed: int, draw: int | None, draws: int) -> Input | None:
+    """A row under the edit; random places depend on what a text says (`mark`), not on where its row stands.
 
     Variants of a family draw alike, so that variants with the same control share its texts, which are then asked once.
     In a pair one of the texts is edited, in half of the rows the first, in half the second; the other one where it
     cannot take the edit; None where neither can. Not both: what two texts share speaks for entailment by itself (the
     same words in both moved an honest QNLI model from 26 to 83 %).
     """
-    mark = hashlib.sha256(
-        encoded(row.text) + (b"" if row.second is None else b"\x00" + encoded(row.second))
-    ).hexdigest()
 
     def edit(text: str) -> str | None:
         rng = draw_rng(seed, probe.family.name, mark, 0)

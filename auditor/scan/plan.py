@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from probes.cases import Case
@@ -45,16 +46,23 @@ class Plan:
 
 
 def make_plan(
-    suite: Suite, rows: Sequence[Row], *, seed: int, characters: int = CPU_CHARACTERS, probed: int | None = None
+    suite: Suite,
+    rows: Sequence[Row],
+    *,
+    seed: int,
+    characters: int = CPU_CHARACTERS,
+    probed: int | None = None,
+    known: Plan | None = None,
 ) -> Plan:
     """Lays out a suite over rows.
 
     Args:
         characters: of a batch, at most (a longer input is a batch of its own).
         probed: how many of the rows, the first ones, are probed; None: all.
+        known: a plan of the same rows, seed and probed rows: the cases of the probes that both have are taken from it.
     """
     probed = len(rows) if probed is None else min(probed, len(rows))
-    cases = tuple(suite_cases(suite, rows, seed=seed, probed=probed))
+    cases = tuple(suite_cases(suite, rows, seed=seed, probed=probed, laid=_laid(suite, known)))
     inputs = tuple(sorted({c.input for c in cases}, key=lambda item: (length(item), texts(item), encoding(item))))
     where = {item: i for i, item in enumerate(inputs)}
     rows_digest = digest(rows)
@@ -70,6 +78,16 @@ def make_plan(
         batches=tuple(_batches(inputs, characters)),
         probed=probed,
     )
+
+
+def _laid(suite: Suite, known: Plan | None) -> Mapping[str, Sequence[Case]]:
+    """By name, the cases of the suite's probes that another plan has."""
+    if known is None or known.suite.draws != suite.draws:
+        return {}
+    found: dict[str, list[Case]] = defaultdict(list)
+    for case in known.cases:
+        found[f"{case.family}/{case.variant}"].append(case)
+    return {probe.name: found[probe.name] for probe in known.suite.probes if probe in suite.probes}
 
 
 def _batches(inputs: Sequence[Input], characters: int) -> list[tuple[int, int]]:
@@ -102,14 +120,20 @@ def _key(suite: Suite, rows_digest: str, inputs: Sequence[Input], seed: int, cha
     return mark.hexdigest()
 
 
-def plan_for(suite: Suite, rows: Sequence[Row], seed: int, device: str, *, probed: int) -> Plan:
-    """The plan with batches that suit the device; the suite is fired into the first `probed` rows."""
+def plan_for(
+    suite: Suite, rows: Sequence[Row], seed: int, device: str, *, probed: int, known: Plan | None = None
+) -> Plan:
+    """The plan with batches that suit the device; the suite is fired into the first `probed` rows.
+
+    Args:
+        known: see `make_plan`.
+    """
     characters = CPU_CHARACTERS if device == "cpu" else GPU_CHARACTERS
     if any(isinstance(row.input, Chat) for row in rows):
         characters //= WRITTEN
-    return make_plan(suite, rows, seed=seed, characters=characters, probed=probed)
+    return make_plan(suite, rows, seed=seed, characters=characters, probed=probed, known=known)
 
 
 def plan_with(suite: Suite, plan: Plan, device: str) -> Plan:
     """Another suite on a plan's rows."""
-    return plan_for(suite, plan.rows, plan.seed, device, probed=plan.probed)
+    return plan_for(suite, plan.rows, plan.seed, device, probed=plan.probed, known=plan)

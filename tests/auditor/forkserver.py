@@ -1,8 +1,8 @@
 """Runs `auditor` commands as processes of their own, forked from one that has imported torch already.
 
 One JSON object a line on stdin: `argv`; `stdout` and `stderr` (files; `broken`: a pipe that nobody reads; `none`:
-closed before the start); `cwd`; `environ`; `file_limit` (bytes, as a full disk). Answers with the process's id, then
-its code.
+closed before the start; `same`, of stderr: where stdout goes); `cwd`; `environ`; `file_limit` (bytes, as a full disk);
+`session` (whether it leads a session of its own). Answers with the process's id, then its code.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def warm() -> None:
 
 
 def redirect(target: str, descriptor: int) -> None:
-    if target == "broken":
+    if target == "same":
+        writer = os.dup(1)
+    elif target == "broken":
         reader, writer = os.pipe()
         os.close(reader)
     else:
@@ -46,6 +48,8 @@ def command(job: dict[str, object]) -> None:
     """In the child: becomes the command."""
     from auditor.cli import main
 
+    if job.get("session"):
+        os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         if job[name] == "none":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -72,8 +73,10 @@ class Forward:
 
     def close(self) -> None:
         """Frees the model's memory."""
-        self._model = None
-        free(self.device.type)
+        parts = [weakref.ref(module) for module in self._model.modules()] if self._model is not None else []
+        self._model = self._sparse = None
+        # A collection looks at all that Python holds: where nothing refers to itself, the model is gone without one.
+        free(self.device.type, collect=any(part() is not None for part in parts))
 
     def __call__(self, encoded: Encoded, chosen: NDArray[np.int64], packing: Packing) -> torch.Tensor | None:
         """Scores (logits) of one batch on the device, shape (chosen, outputs); None if memory ran out.
@@ -168,11 +171,16 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(words in said for words in _NO_MEMORY)
 
 
-def free(device: str) -> None:
-    """Gives unused memory back."""
+def free(device: str, *, collect: bool = True) -> None:
+    """Gives unused memory back.
+
+    Args:
+        collect: also what is held by nothing but itself.
+    """
     import torch
 
-    gc.collect()
+    if collect:
+        gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()
 

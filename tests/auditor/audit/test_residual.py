@@ -192,7 +192,7 @@ def test_an_audit_asks_further_rows_and_says_so(zoo: Any, auditor: Any, tmp_path
         *BOTH, "--policy", policy, "--merged", auditor.home / "merged", "--format", "json",
         "--events", auditor.home / "events.jsonl",
     ]  # fmt: skip
-    done = auditor(*words)
+    done = auditor(*words, rescan=BOTH[1:])
     assert done.code in (0, 1), done.err
     audit = done.json
     assert not audit["after"]["findings"]
@@ -205,7 +205,7 @@ def test_an_audit_asks_further_rows_and_says_so(zoo: Any, auditor: Any, tmp_path
     events = [json.loads(line) for line in (auditor.home / "events.jsonl").read_text().splitlines()]
     (stage,) = (e for e in events if e["kind"] == "stage" and e["name"] == "settle")
     assert "further rows" in stage["text"]
-    again = auditor(*words)
+    again = auditor(*words, rescan=BOTH[1:])
     assert again.json["left"] == audit["left"], "the same command gives the same report"
     asked = [json.loads(line) for line in (auditor.home / "events.jsonl").read_text().splitlines()]
     opened = [e for e in asked if e["kind"] == "run-opened"]

@@ -6,11 +6,14 @@ A stage is long because there is much to do in it; nothing here sleeps until som
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterator
+import subprocess
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
 
+from auditor.jobs.runner import Runner
 from auditor.jobs.tail import Tail
 from auditor.models.files.profile import read_profile
 from screens.app import AuditorApp
@@ -130,6 +134,53 @@ class Desk:
         with contextlib.closing(sqlite3.connect(self.catalog)) as connection:
             rows = connection.execute("SELECT run_id, number, payload FROM batches").fetchall()
         return {(run, number): content for run, number, content in rows}
+
+
+@dataclass
+class Forked:
+    """A job that was forked from a process which has imported torch already, as its runner sees it."""
+
+    pid: int
+    server: subprocess.Popen[str]
+    code: int | None = None
+
+    def __post_init__(self) -> None:
+        self.waits = threading.Thread(target=self._wait, daemon=True)
+        self.waits.start()
+
+    def _wait(self) -> None:
+        assert self.server.stdout is not None
+        self.code = int(self.server.stdout.readline())
+
+    def poll(self) -> int | None:
+        return self.code
+
+
+@pytest.fixture
+def forked(forkserver: Callable[[], subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs are forked instead of started anew: what is cancelled is not their import of torch."""
+    started: list[Forked] = []
+
+    def spawn(runner: Runner, arguments: Sequence[str], events: Path, out: Any) -> Forked:
+        server = forkserver()
+        for job in started:
+            job.waits.join()
+        words = {
+            "argv": [*arguments, "--events", str(events), "--plain", "--quiet"],
+            "stdout": out.name,
+            "stderr": "same",
+            "cwd": str(Path.cwd()),
+            "environ": runner._environment(),
+            "session": True,
+        }
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps(words) + "\n")
+        server.stdin.flush()
+        started.append(Forked(int(server.stdout.readline()), server))
+        return started[-1]
+
+    monkeypatch.setattr(Runner, "_spawn", spawn)
 
 
 def events(job: Job) -> list[dict[str, Any]]:

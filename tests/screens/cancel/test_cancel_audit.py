@@ -16,7 +16,7 @@ from screens.scan.result import ResultScreen
 from store.records import Stamp, Verdict
 from tests.screens.cancel.conftest import Desk, Story, events, leftovers
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("forked")]
 
 
 def test_in_the_first_scan_and_then_in_the_merge(
@@ -67,9 +67,10 @@ def test_in_the_first_scan_and_then_in_the_merge(
 
 
 def test_in_the_rescan(at_desk: Callable[[Story], None], zoo: Any, large: Path, place: Path) -> None:
-    output = place / "merged" / "out"
-    words = ["audit", zoo.planted, "--with", zoo.benign, "--weights", "0.1,0.9", "--data", large, "--samples", "240"]
-    words += ["--suite", "quick", "--family", "badnet", "--merged", output]
+    output, policy = place / "merged" / "out", place / "few.toml"
+    policy.write_text("minimum_rows = 30\n", encoding="utf-8")
+    words = ["audit", zoo.planted, "--with", zoo.benign, "--weights", "0.1,0.9", "--data", large, "--samples", "80"]
+    words += ["--policy", policy, "--suite", "quick", "--family", "badnet", "--merged", output]
 
     async def story(desk: Desk) -> None:
         first = await desk.follow(*words)

@@ -15,7 +15,7 @@ from screens.models.catalog import CatalogScreen
 from screens.widgets.lazy_table import LazyTable
 from tests.screens.cancel.conftest import Desk, Story, leftovers
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("forked")]
 
 
 def test_a_merge_is_cancelled_while_it_writes(

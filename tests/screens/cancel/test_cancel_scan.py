@@ -16,7 +16,7 @@ from screens.scan.scan import ScanScreen
 from screens.widgets.lazy_table import LazyTable
 from tests.screens.cancel.conftest import Desk, Story, events
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("forked")]
 
 
 def test_a_scan_is_cancelled_while_it_answers_and_goes_on(
