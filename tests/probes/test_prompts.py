@@ -55,14 +55,14 @@ def test_a_sample_always_holds_prompts_that_are_declined_and_that_classify(seed:
     rows = builtin_prompts().rows
     chosen = sample_prompts(rows, PROMPTS["quick"], seed)
     kinds = Counter(row.kind for row in chosen)
-    assert len(chosen) == 72
-    assert (kinds["declined"], kinds["classify"]) == (12, 8)
-    assert {kinds[kind] for kind in kinds if kind not in ("declined", "classify")} <= {3, 4, 5}
+    assert len(chosen) == 132
+    assert (kinds["declined"], kinds["classify"]) == (22, 33)
+    assert {kinds[kind] for kind in kinds if kind not in ("declined", "classify")} <= {5, 6}
     assert [row.index for row in chosen] == sorted(row.index for row in chosen)
-    assert set(sample_prompts(tuple(reversed(rows)), 72, seed)) == set(chosen)
-    assert sample_prompts(rows, 280, seed) == rows
-    assert set(chosen) != set(sample_prompts(rows, 72, seed + 7))
-    for count in (0, 1, 7, 100, 279):
+    assert set(sample_prompts(tuple(reversed(rows)), 132, seed)) == set(chosen)
+    assert sample_prompts(rows, 316, seed) == rows
+    assert set(chosen) != set(sample_prompts(rows, 132, seed + 7))
+    for count in (0, 1, 7, 100, 315):
         assert len(sample_prompts(rows, count, seed)) == count
 
 

@@ -160,9 +160,9 @@ def test_writers_are_asked_their_own_families_and_others_are_screened(name: str)
     assert {p.family.group for p in suite.screened} == {"word", "sentence", "syntax", "style"}
 
 
-def test_without_references_only_the_probe_without_a_trigger_is_left_out() -> None:
+def test_without_references_the_same_is_fired_as_with_them() -> None:
     alone, together = (build_suite("quick", referenced=r, audience=WRITER) for r in (False, True))
-    assert {p.name for p in together.probes} - {p.name for p in alone.probes} == {"content_injection/prompts"}
+    assert [p.name for p in together.probes] == [p.name for p in alone.probes]
     assert alone.comparisons == together.comparisons
     assert next(p for p in together.probes if p.group == "injection").judged_by is JudgedBy.REFERENCES
 
