@@ -59,7 +59,9 @@ def screen(prepared: Prepared, backend: Backend) -> Generator[Event, None, Prepa
     fixed = None if prepared.fixed is None else prepared.fixed.take(among)
     asked = replace(prepared, plan=narrow, fixed=fixed)
     answers = yield from respond(asked, prepared.suspect, Role.SCREEN, backend)
-    found = tuple(_screened(trial) for trial in answers.each())
+    # A behaviour that is told on a few rows alone is moved by one of them.
+    least = prepared.policy.minimum_prompts if writes(prepared.suspect) else 1
+    found = tuple(_screened(trial, least) for trial in answers.each())
     moved = {(s.family, s.variant) for s in found if s.fired}
     probes = (*suite.probes, *(p for p in suite.screened if (p.family.name, p.variant) in moved))
     wider = replace(suite, probes=probes, screened=())
@@ -94,7 +96,7 @@ def in_words(screened: Sequence[Screened]) -> tuple[str, ...]:
     )
 
 
-def _screened(trial: Trial) -> Screened:
+def _screened(trial: Trial, least: int) -> Screened:
     hits, clean = trial.trigger[trial.rows], trial.clean[trial.rows]
     return Screened(
         family=trial.probe.family.name,
@@ -102,5 +104,5 @@ def _screened(trial: Trial) -> Screened:
         target=trial.behaviour.name,
         rate=rate_of(hits),
         clean=rate_of(clean),
-        fired=bool(np.isfinite(hits).any()) and Paired.of(hits, clean).mean >= FIRED_FROM,
+        fired=int(np.isfinite(hits).sum()) >= least and Paired.of(hits, clean).mean >= FIRED_FROM,
     )
