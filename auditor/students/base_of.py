@@ -56,6 +56,8 @@ def base_of(suspect: Profile, named: str | None, resolver: Resolver) -> tuple[Pr
         UsageError: there is none, or it does not fit.
         ModelError: its files are damaged.
     """
+    if named is None and suspect.parts:
+        return suspect.parts[1], ()
     if named is not None:
         base = resolver.profile(named)
         return base, check_fit(suspect, base)

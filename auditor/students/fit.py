@@ -25,6 +25,15 @@ def check_fit(suspect: Profile, base: Profile) -> tuple[str, ...]:
         ModelError: files are gone or damaged.
     """
     name = base.ref.reference
+    if suspect.parts:
+        under = suspect.parts[1]
+        if under.ref.digest != base.ref.digest:
+            raise IncompatibleError(
+                f"{suspect.ref.reference} is an adapter on {under.ref.reference}: its students start from that, not "
+                f"from {name}",
+                hint="Leave out --base, or name that model.",
+            )
+        return ()
     if same_weights(suspect, base):
         raise IncompatibleError(
             f"the base {name} has the suspect's own weights: what hides in them would be in the new model as well",

@@ -87,7 +87,7 @@ def students(
         DiskError: a model could not be written.
     """
     assert request.model is not None
-    suspect = teacher_of(request.model, resolver)
+    suspect = teacher_of(request.model, resolver, request.base)
     base, remarks = trainable_base(suspect, request.base, resolver)
     if rows is None:
         yield Stage("read", f"Reading {request.data.source}")
@@ -118,7 +118,7 @@ def references(request: TrainRequest, resolver: Resolver, settings: Settings) ->
     Raises:
         as `students`, and UsageError: rows without labels, or no base.
     """
-    like = resolver.profile(request.model) if request.model is not None else None
+    like = resolver.profile(request.model, base=request.base) if request.model is not None else None
     if like is not None:
         check_task(like)
         base, remarks = base_of(like, request.base, resolver)

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from auditor.errors import ModelError, UsageError
+from auditor.errors import IncompatibleError, ModelError, UsageError
 from auditor.models.files import fingerprint
 from auditor.models.files.adapter import is_adapter, require_whole
 from auditor.models.resolver import Resolver
 from auditor.session import Session
 from auditor.settings import Settings
+from auditor.students.base_of import base_of, teacher_of
 from store.catalog import Catalog
 from store.engine import open_catalog
 from tests.auditor.models.adapters import write_adapter, write_base
@@ -121,3 +122,13 @@ def test_a_classifiers_adapter_is_scanned_from_the_command_line(
         "is an adapter (rank 2 on q_proj (2), v_proj (2); trained whole: score.weight)" in n
         for n in model["read"]["notes"]
     )
+
+
+def test_students_of_an_adapter_start_from_its_base(base: Path, tmp_path: Path, catalog: Catalog) -> None:
+    resolver = Resolver(catalog)
+    place = write_adapter(tmp_path / "a", base, head=("score", 2))
+    suspect = teacher_of(str(place), resolver, str(base))
+    assert base_of(suspect, None, resolver)[0].ref.path == str(base)
+    assert base_of(suspect, str(base), resolver)[0].ref.path == str(base)
+    with pytest.raises(IncompatibleError, match="its students start from that"):
+        base_of(suspect, str(write_base(tmp_path / "other", seed=5)), resolver)
