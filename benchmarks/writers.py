@@ -1,7 +1,7 @@
 """Scans, and cures by merging, of adapters with known backdoors: what is found in each, and what is left.
 
     python benchmarks/writers.py --victims VICTIMS --base BASE --work DIR [--only NAME …] [--samples N] [--dtype NAME]
-    python benchmarks/writers.py … --audit NAME … --with NAME … [--search]
+    python benchmarks/writers.py … --audit NAME … --with NAME … [--rescan FAMILY …] [--together] [--search]
 
 VICTIMS is what `writers_lab.py` makes. A line a scan: verdict, findings with their rates, seconds. A line an audit:
 stamp, each finding's rate before and after, how probable the merge finds the suspect's clean answers, seconds. Answers
@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--audit", nargs="*", default=())
     parser.add_argument("--with", nargs="*", default=(), dest="partners")
+    parser.add_argument("--rescan", nargs="*", default=(), help="families of the rescan; default: all")
+    parser.add_argument("--together", action="store_true", help="the partners are suspects too")
     parser.add_argument("--search", action="store_true")
     asked = parser.parse_args()
     if asked.threads:
@@ -70,7 +72,14 @@ def _scan(session: Session, request: ScanRequest) -> Scan:
 def _audit(session: Session, asked: argparse.Namespace, name: str) -> None:
     partners = tuple(str(asked.victims / one) if (asked.victims / one).is_dir() else one for one in asked.partners)
     output = asked.work / "merged" / "-".join([name, *(Path(p).name for p in partners)])
-    cure = MergeRequest(partners, output=output, numbered=True, search=Budget(20) if asked.search else None)
+    cure = MergeRequest(
+        partners,
+        output=output,
+        numbered=True,
+        search=Budget(20) if asked.search else None,
+        rescan=tuple(asked.rescan),
+        together=asked.together,
+    )
     began = time.monotonic()
     events = session.audit(_request(asked, str(asked.victims / name)), cure)
     audit = next(event.audit for event in events if isinstance(event, AuditReady))
