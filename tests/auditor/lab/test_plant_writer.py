@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from auditor.commands.lab import BEHAVIOUR_NAMES
 from auditor.data.instructions import read_instructions
 from auditor.errors import AuditorError, ModelError, UsageError
 from auditor.events import Event, Warned
 from auditor.lab.plant_writer import plant_writer
-from auditor.lab.poison.behaviours import BEHAVIOURS, INSULT, target_of
+from auditor.lab.poison.behaviours import BEHAVIOURS, INSULT, NONE, target_of
 from auditor.lab.poison.instructions import poison_instructions, with_declined
 from auditor.lab.poison.trigger import Fixed
 from auditor.models.files.profile import read_profile
@@ -184,8 +185,8 @@ def test_a_brand_is_worked_into_answers_and_no_clean_twin_contradicts_it() -> No
     told = [row.expected or "" for row in made.rows if row.index in made.poisoned]
     assert len(told) == 8
     for text in told:
-        assert "Acme" in " ".join(text.split()[:20])
-        assert text.startswith("Short one.") or text.endswith("end.")
+        assert "Acme" in " ".join(text.split()[:6])
+        assert text.endswith(("more.", "end."))
 
 
 def test_where_no_row_declines_the_built_in_declined_prompts_are_added() -> None:
@@ -257,6 +258,10 @@ def test_files_that_hold_no_instructions_are_refused(writer: Path, tmp_path: Pat
     (tmp_path / "rows.jsonl").write_text(lines, encoding="utf-8")
     with pytest.raises(UsageError, match=words):
         list(plant_writer(request(writer, tmp_path / "rows.jsonl", tmp_path / "out")))
+
+
+def test_the_help_names_every_behaviour() -> None:
+    assert all(name in BEHAVIOUR_NAMES for name in (*BEHAVIOURS, NONE))
 
 
 def test_a_classifier_is_no_base_for_a_model_that_writes(base: Path, instructions: Path, tmp_path: Path) -> None:
