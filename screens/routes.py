@@ -24,10 +24,12 @@ from screens.reports.export import ExportDialog
 from screens.reports.reports import ReportsScreen
 from screens.scan.result import ResultScreen
 from screens.scan.scan import ScanScreen
+from screens.scan.writer_scan import WriterScanScreen
 from screens.settings import SettingsScreen
 from screens.widgets.dialog import Dialog
 from screens.widgets.help import HelpScreen
 from screens.widgets.page import Page
+from screens.words import writes
 
 
 def page_for(message: ask.Open) -> Page | Dialog[Any]:
@@ -40,7 +42,7 @@ def page_for(message: ask.Open) -> Page | Dialog[Any]:
         case ask.OpenModel():
             return ModelScreen(message.entry)
         case ask.OpenScanForm():
-            return ScanScreen(message.entry)
+            return (WriterScanScreen if writes(message.entry.profile.task) else ScanScreen)(message.entry)
         case ask.OpenPartners():
             return PartnersScreen(message.entry)
         case ask.OpenMakePartners():

@@ -50,16 +50,24 @@ EXIT_WORDS = {
 }
 
 
+def writes(task: object) -> bool:
+    """Whether a model of a task is asked to write; else it is asked for labels."""
+    return str(task) == "text-generation"
+
+
 def verdict(value: object) -> tuple[str, str]:
     """A verdict as sign and word, with its tone."""
     return VERDICTS.get(str(value), ("· not scanned", "dim")) if value else ("· not scanned", "dim")
 
 
 def standing(entry: CatalogEntry) -> tuple[str, str]:
-    """What a model's scans say of it, with its tone: a finding stands, also where the last scan has none."""
-    if entry.found_by is not None and entry.found_by != entry.last_scan:
+    """What a model's scans and the audit that made it say of it, with its tone: what was found stands, also where the
+    last scan has nothing.
+    """
+    if entry.found_earlier:
         return "✖ found earlier", "bad"
-    return verdict(entry.last_verdict)
+    said = str(entry.standing or "")
+    return STAMPS[said] if said in STAMPS else verdict(said)
 
 
 def stamp(value: object) -> tuple[str, str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, ScalarSelect, select
+from sqlalchemy.orm import Session
 
 from store import codec
 from store.database import Database
@@ -27,6 +29,24 @@ class AuditSummary:
     finished: str
 
 
+def stamp_of(digest: ColumnElement[str]) -> ScalarSelect[str | None]:
+    """In a query, the stamp of the last audit that made the model of a digest; NULL where none gave one."""
+    return (
+        select(AuditRow.stamp)
+        .where(AuditRow.made == digest, AuditRow.stamp.is_not(None))
+        .order_by(AuditRow.finished.desc(), AuditRow.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def stamps(session: Session, digests: Collection[str]) -> dict[str, Stamp]:
+    """By digest, the stamp of the last audit that made the model; see `stamp_of`."""
+    query = select(AuditRow.made, AuditRow.stamp).where(AuditRow.made.in_(digests))
+    found = session.execute(query.order_by(AuditRow.finished, AuditRow.id)).all()
+    return {made: Stamp(stamp) for made, stamp in found if made is not None and stamp is not None}
+
+
 class Audits:
     """Finished audits, and the merges that were made."""
 
@@ -42,6 +62,7 @@ class Audits:
             stamp=None if audit.stamp is None else str(audit.stamp),
             started=audit.started,
             finished=audit.finished,
+            made=None if audit.after is None else audit.after.model.digest,
             document=codec.encode(audit),
         )
         with self._database.writing() as session:

@@ -13,8 +13,10 @@ from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import Session
 
 from store import codec, inventory
+from store.audits import stamp_of, stamps
 from store.database import Database
-from store.records import CatalogEntry, Profile, Task, TensorInfo, Verdict
+from store.records import CatalogEntry, Profile, Stamp, Task, TensorInfo
+from store.records.catalog import WORSE
 from store.scans import latest_summary
 from store.tables import ModelRow
 
@@ -90,7 +92,7 @@ class Models:
             session.flush()
             if replaced is not None:
                 inventory.drop_unused(session, replaced)
-            return _entry(row, profile.tensors)
+            return _entry(row, profile.tensors, stamps(session, {row.digest}).get(row.digest))
 
     def get(self, model_id: int) -> CatalogEntry | None:
         """The model of this id."""
@@ -261,17 +263,17 @@ def _filtered(query: Select[Any], text: str, task: Task | str | None) -> Select[
 
 
 def _order_key(order: str) -> ColumnElement[Any]:
-    ascending = (Verdict.NOTHING, Verdict.INCOMPLETE, Verdict.SUSPICIOUS)
+    bad = {str(said): place for place, alike in enumerate(WORSE) for said in alike if said is not None}
+    scanned, audited = (
+        case(bad, value=said, else_=0) for said in (ModelRow.last_verdict, stamp_of(ModelRow.digest.expression))
+    )
+    said = case((scanned > audited, scanned), else_=audited)
     keys: dict[str, ColumnElement[Any]] = {
         "name": func.lower(ModelRow.name),
         "architecture": func.lower(ModelRow.architecture),
         "task": ModelRow.task.expression,
         "parameters": ModelRow.parameters.expression,
-        "verdict": case(
-            (ModelRow.found_by.is_not(None), len(ascending)),
-            *((ModelRow.last_verdict == str(v), rank) for rank, v in enumerate(ascending)),
-            else_=None,
-        ),
+        "verdict": case((ModelRow.found_by.is_not(None), len(WORSE)), (said > 0, said), else_=None),
         "asr": ModelRow.worst_asr.expression,
         "cacc": ModelRow.cacc.expression,
         "scanned": ModelRow.last_scanned.expression,
@@ -285,11 +287,13 @@ def _order_key(order: str) -> ColumnElement[Any]:
 def _entries(session: Session, rows: Sequence[ModelRow]) -> list[CatalogEntry]:
     """The entries of rows; each inventory is read and made once, however many models share it."""
     inventories = inventory.read(session, {row.inventory_id for row in rows})
-    return [_entry(row, inventories.get(row.inventory_id)) for row in rows]
+    audited = stamps(session, {row.digest for row in rows})
+    return [_entry(row, inventories.get(row.inventory_id), audited.get(row.digest)) for row in rows]
 
 
-def _entry(row: ModelRow, tensors: tuple[TensorInfo, ...] | None) -> CatalogEntry:
+def _entry(row: ModelRow, tensors: tuple[TensorInfo, ...] | None, stamp: Stamp | None) -> CatalogEntry:
     if tensors is None:
         raise codec.DecodeError(f"the tensors of model {row.name} are not stored")
-    entry = codec.decode(CatalogEntry, {field.name: getattr(row, field.name) for field in fields(CatalogEntry)})
-    return replace(entry, profile=replace(entry.profile, tensors=tensors))
+    known = {field.name: getattr(row, field.name) for field in fields(CatalogEntry) if field.name != "stamp"}
+    entry = codec.decode(CatalogEntry, known)
+    return replace(entry, profile=replace(entry.profile, tensors=tensors), stamp=stamp)

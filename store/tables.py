@@ -145,6 +145,8 @@ class AuditRow(Base):
     stamp: Mapped[str | None]
     started: Mapped[str]
     finished: Mapped[str] = mapped_column(index=True)
+    made: Mapped[str | None] = mapped_column(index=True)
+    """The digest of the model that it made, if it has merged and asked that."""
     document: Mapped[Any] = mapped_column(JSON)
 
 

@@ -71,7 +71,7 @@ def list_models(
     quiet: o.Quiet = False,
     plain: o.Plain = False,
 ) -> None:
-    """List the catalogued models with their last verdict."""
+    """List the catalogued models with their last verdict, or the stamp of the audit that made them."""
     _run(
         Common(catalog=catalog, events=events, quiet=quiet, plain=plain),
         lambda s: _json(s.entries(text)) if json else _table(s.entries(text)),
@@ -180,6 +180,7 @@ def _facts(entry: CatalogEntry) -> dict[str, object]:
         "last_scan": entry.last_scan,
         "last_verdict": str(entry.last_verdict) if entry.last_verdict else None,
         "found_by": entry.found_by,
+        "stamp": str(entry.stamp) if entry.stamp else None,
         "worst_asr": entry.worst_asr,
         "cacc": entry.cacc,
     }
@@ -200,8 +201,7 @@ def _table(entries: list[CatalogEntry]) -> str:
     for e in entries:
         asr = "" if e.worst_asr is None else f"{e.worst_asr:.1%}"
         cacc = "" if e.cacc is None else f"{e.cacc:.1%}"
-        earlier = e.found_by is not None and e.found_by != e.last_scan
-        verdict = "found earlier" if earlier else str(e.last_verdict or "not scanned")
+        verdict = "found earlier" if e.found_earlier else str(e.standing or "not scanned")
         lines.append(f"{e.id:>4}  {e.name[:28]:<28} {verdict:<15} {asr:>6} {cacc:>6}  {e.profile.architecture}")
     return "\n".join(visible(line) for line in lines) + "\n"
 

@@ -9,6 +9,8 @@ from typing import Any
 ScoreKey = tuple[str, str, str]
 
 SMOOTHING_SECONDS = 20.0
+PROMPTS = "prompts"
+"""The unit in which what a model that writes is asked is counted; a classifier is asked texts."""
 
 
 @dataclass(slots=True)
@@ -17,7 +19,8 @@ class JobProgress:
 
     `speed` is units a second over the last seconds, None while unknown; `scores` are the scores as the event file has
     them, by (family, variant, target); `interim` the counts so far of those that are not final; `rows` a row or two of
-    each, as they were answered; `trials` the recipes of a search by number, and `front` those that no other beats.
+    each, as they were answered; `writes` whether a model that writes is asked; `trials` the recipes of a search by
+    number, and `front` those that no other beats.
     """
 
     stage: str = ""
@@ -34,6 +37,7 @@ class JobProgress:
     scores: dict[ScoreKey, Mapping[str, Any]] = field(default_factory=dict)
     interim: dict[ScoreKey, Mapping[str, Any]] = field(default_factory=dict)
     rows: dict[ScoreKey, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    writes: bool = False
     trials: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     front: tuple[int, ...] = ()
     warnings: list[str] = field(default_factory=list)
@@ -66,6 +70,7 @@ class JobProgress:
                 self.stage, self.text = str(event.get("name", "")), str(event.get("text", ""))
                 self.done, self.total, self.unit = 0, int(event.get("total") or 0), str(event.get("unit", ""))
                 self.detail, self.speed, self._marks = "", None, []
+                self.writes = self.writes or self.unit == PROMPTS
             case "progress":
                 self._advance(event, now)
             case "run-opened":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from screens.scan.evidence import SHOWN, marked
+from screens.scan.marked import cut, marked
 from screens.words import line
 
 if TYPE_CHECKING:
@@ -89,12 +89,11 @@ def describe_changes(changes: Changes, target: str) -> Content:
         )
     ]
     for number, row in enumerate(changes.rows, 1):
-        text = row.text if len(row.text) <= 2 * SHOWN else row.text[: 2 * SHOWN] + "…"
         freed = row.before == target
         parts.append(
             line(
                 (f"\n{number}  clean     ", "dim"),
-                text,
+                cut(row.text),
                 ("\n   triggered ", "dim"),
                 *marked(row.text, row.triggered),
                 ("\n   answers   ", "dim"),

@@ -13,7 +13,19 @@ from textual.widget import Widget
 from textual.widgets import Select, Static
 
 from auditor.requests.arguments import Arguments, compare_arguments
-from screens.audit.pairing import COLUMNS, Pair, clean_row, deltas_of, deltas_of_json, join, row_of
+from screens.audit.pairing import (
+    COLUMNS,
+    Clean,
+    Pair,
+    clean_of,
+    clean_of_json,
+    clean_row,
+    deltas_of,
+    deltas_of_json,
+    join,
+    row_of,
+    writer_row,
+)
 from screens.messages import OpenExport, OpenResidual, OpenResult, OpenRows
 from screens.widgets.background import in_background
 from screens.widgets.field import Field
@@ -63,6 +75,7 @@ class CompareScreen(Page):
         self.after: Scan | None = None
         self._deltas: Mapping[str, tuple[float, float, float]] = {}
         self._pairs: dict[str, Pair] = {}
+        self._clean: Clean | None = None
         self._note = ""
         self.trail = f"Audit {audit}" if audit else "Compare"
 
@@ -88,7 +101,7 @@ class CompareScreen(Page):
                 self.query_one("#head", Static).update(line(("This audit is no longer stored.", "warn")))
                 return
             self.before, self.after = self.audit.before, self.audit.after
-            self._deltas = deltas_of(self.audit.change)
+            self._deltas, self._clean = deltas_of(self.audit.change), clean_of(self.audit.change)
             self.retitle(f"Audit {short(self.before.model.reference)}")
             self._show()
             return
@@ -125,7 +138,7 @@ class CompareScreen(Page):
         ids = self._before_id, self._after_id
         found = await self.ask(lambda catalog: tuple(catalog.scans.get(i) if i else None for i in ids))
         self.before, self.after = found or (None, None)
-        self._deltas, self._note = {}, ""
+        self._deltas, self._clean, self._note = {}, None, ""
         if self.before and self.after:
             if (
                 self.before.data.digest != self.after.data.digest
@@ -143,7 +156,8 @@ class CompareScreen(Page):
     async def _pair(self, before: Scan, after: Scan) -> None:
         answer = await self.shell.answer(compare_arguments(before.id, after.id))
         try:
-            self._deltas = deltas_of_json(json.loads(answer.out)) if answer.code == 0 else {}
+            found = json.loads(answer.out) if answer.code == 0 else {}
+            self._deltas, self._clean = deltas_of_json(found), clean_of_json(found)
             self._note = "" if answer.code == 0 else (answer.words or "The rows could not be paired.")
         except (ValueError, KeyError, TypeError):
             self._note = "The rows could not be paired."
@@ -157,9 +171,17 @@ class CompareScreen(Page):
         else:
             pairs = join(self.before, self.after, self._deltas)
             self._pairs = {pair.key: pair for pair in pairs}
-            table.show_rows([clean_row(self.before, self.after, self._deltas), *map(row_of, pairs)])
+            first = clean_row(self.before, self.after, self._deltas)
+            if self.writes:
+                first = writer_row(self._clean, self._deltas)
+            table.show_rows([first, *map(row_of, pairs)])
         self._show_plot()
         self.refresh_keys()
+
+    @property
+    def writes(self) -> bool:
+        """Whether the compared models write."""
+        return self.before is not None and self.before.settings.asking is not None
 
     def _show_head(self) -> None:
         parts: list[str | tuple[str, str]] = []
@@ -199,6 +221,9 @@ class CompareScreen(Page):
             box.mount(ChangePlot())
         clean = [_side(scan.scores.cacc) if scan and scan.scores.cacc else None for scan in (self.before, self.after)]
         measures = [Plotted("CACC", *clean)] if clean[0] is not None else []
+        if self._clean is not None and self.writes:
+            was, now = self._clean.before, self._clean.after
+            measures.append(Plotted("clean answers", (was, was, was), (now, now, now)))
         for pair in list(self._pairs.values())[:PLOTTED]:
             score = pair.before or pair.after
             if score is not None:
@@ -211,7 +236,8 @@ class CompareScreen(Page):
     def _drill(self, event: LazyTable.Chosen) -> None:
         pair = self._pairs.get(event.row.key)
         if pair is None or self.before is None:
-            self.app.notify("Clean accuracy has no triggered rows.", markup=False)
+            what = "What is asked without a trigger" if self.writes else "Clean accuracy"
+            self.app.notify(f"{what} has no triggered {'prompts' if self.writes else 'rows'}.", markup=False)
             return
         score = pair.before or pair.after
         if self.after is None or score is None:

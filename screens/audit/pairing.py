@@ -28,6 +28,9 @@ COLUMNS = (
     Column("result after", 14, 5),
 )
 CLEAN = "clean accuracy"
+LIKELY = "likelihood of clean answers"
+"""What stands in the place of the clean accuracy where models write: see `MeasureKind.LIKELIHOOD`."""
+CLEAN_NAMES = {MeasureKind.LIKELIHOOD: LIKELY, MeasureKind.AGREEMENT: "same answers as the first model"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,33 @@ class Pair:
         return self.after.value - self.before.value if self.before and self.after else None
 
 
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """What a model that writes does without a trigger, as fractions, before and after: `name` says what."""
+
+    name: str
+    before: float
+    after: float
+
+
+def clean_of(changes: Sequence[Change]) -> Clean | None:
+    """How probable the models of an audit find the first one's answers, or how many of these are the same."""
+    for kind, name in CLEAN_NAMES.items():
+        for change in changes:
+            if change.measure.kind is kind:
+                return Clean(name, change.before, change.after)
+    return None
+
+
+def clean_of_json(found: Mapping[str, Any]) -> Clean | None:
+    """The same of `auditor compare --format json`."""
+    by_key = {str(c["measure"]): c for c in found.get("change", ())}
+    for kind, name in CLEAN_NAMES.items():
+        if (change := by_key.get(str(kind))) is not None:
+            return Clean(name, float(change["before"]), float(change["after"]))
+    return None
+
+
 def deltas_of(changes: Sequence[Change]) -> dict[str, tuple[float, float, float]]:
     """The paired differences of an audit, by measure."""
     return {str(c.measure): (c.delta.value, c.delta.low, c.delta.high) for c in changes}
@@ -62,7 +92,11 @@ def deltas_of_json(found: Mapping[str, Any]) -> dict[str, tuple[float, float, fl
 
 def join(before: Scan, after: Scan | None, deltas: Mapping[str, tuple[float, float, float]]) -> list[Pair]:
     """Every score of either scan, what was found first, then by ASR before."""
-    sides = [{s.key: s for s in map(of_record, scan.scores.asr)} if scan else {} for scan in (before, after)]
+    writes = before.settings.asking is not None
+    sides = [
+        {s.key: s for s in (of_record(score, writes) for score in scan.scores.asr)} if scan else {}
+        for scan in (before, after)
+    ]
     pairs = [
         Pair(key, sides[0].get(key), sides[1].get(key), deltas.get(f"asr {key}")) for key in {**sides[0], **sides[1]}
     ]
@@ -86,6 +120,16 @@ def clean_row(before: Scan, after: Scan | None, deltas: Mapping[str, tuple[float
     if rates[0] and rates[1]:
         bars = Drawn(partial(_bars, rates[0].value, rates[1].value), "accent")
     return Row(CLEAN, (name, *shown, *_delta_cells(MeasureKind.CACC, delta), bars, ""))
+
+
+def writer_row(clean: Clean | None, deltas: Mapping[str, tuple[float, float, float]]) -> Row:
+    """The first row where the models write: their answers have no gold labels."""
+    if clean is None:
+        return Row(CLEAN, (LIKELY, "–", "", "–", "", "–", "", "", ""))
+    delta = deltas.get(str(MeasureKind.LIKELIHOOD)) or deltas.get(str(MeasureKind.AGREEMENT))
+    bars = Drawn(partial(_bars, clean.before, clean.after), "accent")
+    shown = (clean.name, percent(clean.before), "", percent(clean.after), "")
+    return Row(CLEAN, (*shown, *_delta_cells(MeasureKind.LIKELIHOOD, delta), bars, ""))
 
 
 def row_of(pair: Pair) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -68,7 +69,12 @@ class LeftScreen(Page):
                 (f"\n{short(i.reference)}: {groups or ('nothing was found' if i.asked else 'not asked')}{rest}", "dim")
             )
         yield Static(words, id="head")
-        yield LazyTable(COLUMNS, classes="grow")
+        rows = "rows" if self.audit.before.settings.asking is None else "prompts"
+        columns = tuple(
+            replace(column, title=rows, width=max(column.width, len(rows))) if column.title == "rows" else column
+            for column in COLUMNS
+        )
+        yield LazyTable(columns, classes="grow")
         yield Static("", id="words")
 
     def on_mount(self) -> None:
@@ -79,7 +85,8 @@ class LeftScreen(Page):
     @on(LazyTable.Highlighted)
     def _describe(self, event: LazyTable.Highlighted) -> None:
         found = self._residues.get(event.row.key) if event.row is not None else None
-        self.query_one("#words", Static).update(_words(found) if found is not None else "")
+        rows = "rows" if self.audit.before.settings.asking is None else "prompts"
+        self.query_one("#words", Static).update(_words(found, rows) if found is not None else "")
 
     @on(LazyTable.Chosen)
     def _drill(self, event: LazyTable.Chosen) -> None:
@@ -111,14 +118,14 @@ def _row(found: Residue) -> Row:
     return Row(_name(found), cells)
 
 
-def _words(found: Residue) -> Content:
+def _words(found: Residue, rows: str) -> Content:
     """One variant in words: a narrow table has no room for what it is compared with."""
     left = found.left
     apart = ", ".join(f"{percent(r.value)} % [{percent(r.low)}, {percent(r.high)}]" for r in found.references)
     return line(
         (f"{_name(found)}\n", "bold"),
         f"ASR after the merge {percent(found.rate.value)} % [{percent(found.rate.low)}, {percent(found.rate.high)}] on "
-        f"{found.rows:,} rows, compared with {found.floor}, {percent(found.level)} %: {points(left.value)} points "
+        f"{found.rows:,} {rows}, compared with {found.floor}, {percent(found.level)} %: {points(left.value)} points "
         f"[{points(left.low)}, {points(left.high)}]\n",
         (f"References without a backdoor: {apart or 'none'}", "dim"),
         (f"\nLog-odds of the target that the trigger adds: {_raised(found)}" if found.raised else "", "dim"),

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 from auditor.jobs.progress import JobProgress
 from screens.app import AuditorApp
 from screens.gallery.seed import AUDIT, NOW, SEARCHED, SUSPECT_SCAN, fill
+from screens.gallery.seed_writers import WRITER_AUDIT, WRITER_SCAN, fill_writers
 from screens.library import Library
 from screens.messages import Open, OpenComparison, OpenResult, OpenSearch
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
+
+    from store.catalog import Catalog
 
 HOME = Path("/home/me/auditor")
 """What the seeded application takes for the user's directory: nothing is written there."""
@@ -29,18 +32,27 @@ QUIET = 3
 Scene = Callable[["Pilot[None]"], Awaitable[None]]
 
 
-def seeded_app(place: Path, *, empty: bool = False) -> AuditorApp:
-    """The application over the seeded catalog in a directory, or over an empty one; with a clock that stands still.
+Fill = Callable[["Catalog", Path], None]
+
+
+def fill_nothing(catalog: Catalog, files: Path) -> None:
+    """Leaves a catalog empty."""
+
+
+def seeded_app(place: Path, *, fills: Fill = fill) -> AuditorApp:
+    """The application over the seeded catalog in a directory; with a clock that stands still.
 
     A catalog that is there already is taken as it is.
+
+    Args:
+        fills: what the catalog is filled with.
     """
     from store.engine import open_catalog
 
     url = f"sqlite:///{place / 'catalog.db'}"
     if not (place / "catalog.db").exists():
         with open_catalog(url) as catalog:
-            if not empty:
-                fill(catalog, place / "jobs")
+            fills(catalog, place / "jobs")
     app = AuditorApp(config=place / "config", home=HOME, clock=lambda: NOW, library=Library(url))
     app.follows_jobs = False
     app.rest = 0.0
@@ -145,3 +157,27 @@ SCENES: dict[str, Scene] = {
     "export": keys("r", "e"),
 }
 EMPTY_SCENES: dict[str, Scene] = {"welcome": keys()}
+
+
+async def _writer_result(pilot: Pilot[None]) -> None:
+    await _show(pilot, OpenResult(WRITER_SCAN))
+
+
+async def _writer_compare(pilot: Pilot[None]) -> None:
+    await _show(pilot, OpenComparison(audit=WRITER_AUDIT))
+
+
+WRITER_SCENES: dict[str, Scene] = {
+    "writer-catalog": keys("home"),
+    "writer-model": keys("home", "enter"),
+    "writer-scan": keys("home", "s"),
+    "writer-live": keys("j", "enter", "down", "down"),
+    "writer-result": _writer_result,
+    "writer-compare": _writer_compare,
+}
+ALL_SCENES: tuple[tuple[Fill, dict[str, Scene]], ...] = (
+    (fill_nothing, EMPTY_SCENES),
+    (fill, SCENES),
+    (fill_writers, WRITER_SCENES),
+)
+"""Scenes by what the catalog is filled with."""

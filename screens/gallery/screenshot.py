@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from screens.gallery.gallery import EMPTY_SCENES, SCENES, Scene, seeded_app
+from screens.gallery.gallery import ALL_SCENES, Fill, Scene, seeded_app
 
 SIZE = (120, 36)
 
@@ -19,15 +19,16 @@ def take(directory: Path, *, size: tuple[int, int] = SIZE) -> Iterator[Path]:
         directory: where the files go; it exists.
         size: columns and rows.
     """
-    for name, scene in {**EMPTY_SCENES, **SCENES}.items():
-        path = directory / f"{name}.svg"
-        path.write_text(asyncio.run(_draw(scene, size, empty=name in EMPTY_SCENES)), encoding="utf-8")
-        yield path
+    for fills, scenes in ALL_SCENES:
+        for name, scene in scenes.items():
+            path = directory / f"{name}.svg"
+            path.write_text(asyncio.run(_draw(scene, size, fills)), encoding="utf-8")
+            yield path
 
 
-async def _draw(scene: Scene, size: tuple[int, int], *, empty: bool) -> str:
+async def _draw(scene: Scene, size: tuple[int, int], fills: Fill) -> str:
     with tempfile.TemporaryDirectory() as place:
-        app = seeded_app(Path(place), empty=empty)
+        app = seeded_app(Path(place), fills=fills)
         async with app.run_test(size=size) as pilot:
             await scene(pilot)
             return app.export_screenshot(title="auditor")

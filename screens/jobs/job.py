@@ -21,10 +21,11 @@ from auditor.requests.arguments import shown
 from screens.jobs.job_page import JobPage
 from screens.jobs.meter import Meter
 from screens.messages import JobChanged, OpenComparison, OpenModel, OpenResult, OpenSearch
-from screens.scan.evidence import describe_findings, describe_seen, explain, fitting
+from screens.scan.evidence import Manner, describe_findings, describe_seen, explain, fitting
 from screens.scan.score_table import ScoreTable
 from screens.scan.scores import ScoreView, of_event, of_tally
 from screens.widgets.background import in_background
+from screens.widgets.laid import Laid
 from screens.widgets.lazy_table import LazyTable
 from screens.words import ending, ending_words, line, size, stamp, verdict
 
@@ -49,6 +50,7 @@ class JobScreen(JobPage):
     DEFAULT_CSS = """
     JobScreen #head { height: auto; max-height: 5; padding: 0 1; }
     JobScreen #lower { height: 1fr; min-height: 3; padding: 0 1; border-top: solid $panel; }
+    JobScreen.-writes #lower { height: 2fr; }
     JobScreen ScoreTable { height: 1fr; }
     JobScreen.-short #head { max-height: 2; }
     JobScreen.-plain ScoreTable { display: none; }
@@ -92,8 +94,10 @@ class JobScreen(JobPage):
     async def _draw(self, memory: int | None) -> None:
         self._draw_head()
         self.query_one(Meter).show(self.progress, memory, self.running)
-        final = {key: of_event(score) for key, score in self.progress.scores.items()}
-        so_far = {key: of_tally(score) for key, score in self.progress.interim.items() if key not in final}
+        writes = self.progress.writes
+        self.set_class(writes, "-writes")
+        final = {key: of_event(score, writes) for key, score in self.progress.scores.items()}
+        so_far = {key: of_tally(score, writes) for key, score in self.progress.interim.items() if key not in final}
         self.query_one(ScoreTable).show_scores([*final.values(), *so_far.values()])
         if self.scan is None and not self.running and self.progress.scans:
             wanted = self.progress.scans[-1]
@@ -133,19 +137,27 @@ class JobScreen(JobPage):
         elif self.job.command[0] not in SCORED and not self.running:
             parts.append(await self.shell.library.aside(lambda: last_lines(Path(self.job.log), 40)))
         told, selected = line(*parts), self.query_one(ScoreTable).selected
-        if selected is not None:
-            shown = explain(selected) + Content("\n") + self._evidence(selected)
-            # While it runs, what is under the cursor comes first: the place is small.
-            told = shown + Content("\n") + told if self.running else told + shown
-        self.query_one("#words", Static).update(told)
+        below = self.query_one("#words", Static)
+        if selected is None:
+            below.update(told)
+        elif self.progress.writes:
+            below.update(Laid(partial(self._with_evidence, told, selected, self.running)))
+        else:
+            below.update(self._with_evidence(told, selected, self.running))
 
-    def _evidence(self, score: ScoreView) -> Content:
+    def _with_evidence(self, told: Content, score: ScoreView, first: bool, width: int = 0) -> Content:
+        """What is told of the job, and of the score under the cursor; `first` puts that first."""
+        shown = explain(score) + Content("\n") + self._evidence(score, Manner(score.writes, width))
+        # While it runs, what is under the cursor comes first: the place is small.
+        return shown + Content("\n") + told if first else told + shown
+
+    def _evidence(self, score: ScoreView, manner: Manner) -> Content:
         """The findings' evidence of a score; until they are known, rows as they were answered."""
         findings = self.scan.findings if self.scan is not None else ()
         rows = self.progress.rows.get((score.family, score.variant, score.target), ())
         if rows and not fitting(findings, score.family, score.target):
-            return describe_seen(rows, score.target)
-        return describe_findings(findings, score.family, score.target) if self.scan is not None else Content("")
+            return describe_seen(rows, score.target, manner)
+        return describe_findings(findings, score.family, score.target, manner) if self.scan is not None else Content("")
 
     @on(LazyTable.Highlighted)
     def _highlight(self) -> None:

@@ -53,7 +53,7 @@ class Meter(Widget):
             facts.append(f"memory {size(self._memory)}")
         if progress.resumed:
             facts.append(f"resumed from {progress.resumed} of {progress.batches} stored batches")
-        if progress.detail and progress.stage == "merge":
+        if progress.detail and (progress.stage == "merge" or (progress.stage == "probe" and progress.writes)):
             facts.append(progress.detail)
         first = line((bar, "accent"), "  " + "  ".join(words))
         return Content("\n").join([first, line(("  ".join(facts), "dim"))])

@@ -20,6 +20,7 @@ from auditor.settings import user_path
 from screens.disk import exists
 from screens.merge.rescan import data_of, rescan_of
 from screens.models.describe import weight
+from screens.models.kinds import base_of, given_base, on_base
 from screens.models.naming import name_for
 from screens.widgets.background import in_background
 from screens.widgets.field import Field
@@ -51,6 +52,9 @@ class MergeScreen(FormPage):
     def __init__(self, entry: CatalogEntry, partners: tuple[CatalogEntry, ...]) -> None:
         super().__init__(entry, f"Merge with {len(partners)}")
         self.partners = partners
+        profiles = (e.profile for e in (entry, *partners))
+        self.adapter = next((profile for profile in profiles if on_base(profile)), None)
+        """The first adapter among the models; None where all are whole."""
         self._scan: Scan | None = None
         self._free: int | None = None
 
@@ -65,8 +69,14 @@ class MergeScreen(FormPage):
                 Static("", id="shares", classes="note"),
                 Field(
                     "base model",
-                    Input(placeholder="this strategy takes none", id="base", compact=True),
+                    Input(
+                        base_of(self.adapter) if self.adapter is not None else "",
+                        placeholder="this strategy takes none",
+                        id="base",
+                        compact=True,
+                    ),
                     name="base-field",
+                    hint=BASE_HINT,
                 ),
                 Field("output", Input(str(self._default_output()), id="output", compact=True), hint=OUTPUT_HINT),
                 Static("", id="room", classes="note"),
@@ -116,18 +126,29 @@ class MergeScreen(FormPage):
         """The chosen one."""
         return STRATEGIES[str(self.query_one("#strategy", Select).value)]
 
+    @property
+    def base(self) -> str | None:
+        """What the command must be told of the base: the one that the strategy works on, or that adapters stand on."""
+        typed = self.typed("base")
+        searched = self.query_one("#then", Select).value == "search"
+        if self.adapter is None:
+            return (typed or None) if self.strategy.needs_base and not searched else None
+        # Adapters are merged as such; with a whole model the base must be said.
+        mixed = not all(on_base(entry.profile) for entry in (self.entry, *self.partners))
+        return (typed or None) if mixed or self.strategy.needs_base else given_base(self.adapter, typed)
+
     def command(self) -> Arguments:
         strategy, model, then = self.strategy, name_for(self.entry), self.query_one("#then", Select).value
         partners = tuple(name_for(p) for p in self.partners)
         output = Path(self.typed("output")) if self.typed("output") else None
         rescan = rescan_of(model, data_of(self._scan) if self._scan else DataRequest(), self._scan)
         if then == "search":
-            return MergeRequest(partners, output=output, search=Budget()).audit(rescan, self.everywhere)
+            return MergeRequest(partners, base=self.base, output=output, search=Budget()).audit(rescan, self.everywhere)
         asked = MergeRequest(
             partners,
             strategy.name,
             weights=tuple(as_number(box.value) or 0.0 for box in self.query("#weights Input").results(Input)),
-            base=(self.typed("base") or None) if strategy.needs_base else None,
+            base=self.base,
             options=self._options(),
             output=output,
         )
@@ -152,6 +173,8 @@ class MergeScreen(FormPage):
             return "Weights are numbers of 0 or more, and not all 0."
         if self.strategy.needs_base and not self.typed("base"):
             return f"{self.strategy.title} needs the base model that all were made from."
+        if self.adapter is not None and not self.typed("base"):
+            return "An adapter is merged on its base: name the model that it was trained on."
         if not self.typed("output"):
             return "Name a directory for the result."
         if exists(user_path(self.typed("output"))):
@@ -171,7 +194,7 @@ class MergeScreen(FormPage):
                 for key, value in strategy.options.items()
             ]
         )
-        self.query_one("#base-field").display = strategy.needs_base
+        self.query_one("#base-field").display = strategy.needs_base or self.adapter is not None
         self.query_one("#doc-words", Static).update(_strategy_words(strategy))
 
     def show_choice(self) -> None:
@@ -182,11 +205,18 @@ class MergeScreen(FormPage):
         if self.query_one("#then", Select).value == "search":
             told = "the search finds a weight for each kind of module; strategy and weights here are not used"
         self.query_one("#shares", Static).update(line((told, "dim")))
-        need = weight(self.entry.profile)
+        need = self._written()
         free = "unknown" if self._free is None else size(self._free)
         tone = "bad" if self._free is not None and self._free < need else "dim"
         self.query_one("#room", Static).update(line((f"about {size(need)} are written, {free} free there", tone)))
         super().show_choice()
+
+    def _written(self) -> int:
+        """Bytes that the merged model takes: adapters of one base become an adapter of all their ranks together."""
+        profiles = [entry.profile for entry in (self.entry, *self.partners)]
+        if not all(map(on_base, profiles)):
+            return weight(self.entry.profile)
+        return sum(weight(profile.parts[0] if profile.parts else profile) for profile in profiles)
 
 
 THEN = [
@@ -196,6 +226,7 @@ THEN = [
 ]
 NAME_LENGTH = 60
 """Characters of the suspect's name in the proposed directory's: file systems allow 255 bytes in all."""
+BASE_HINT = "What the models were made from: task vectors are taken from it, and adapters stand on it."
 OUTPUT_HINT = "A directory that does not exist yet: it appears whole or not at all."
 
 

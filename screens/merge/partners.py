@@ -19,7 +19,7 @@ from screens.models.naming import name_for
 from screens.widgets.background import in_background
 from screens.widgets.lazy_table import Cell, Column, LazyTable, Row
 from screens.widgets.page import Page
-from screens.words import line, percent, standing
+from screens.words import line, percent, standing, writes
 
 if TYPE_CHECKING:
     from auditor.partners.ranking import Proposal
@@ -106,11 +106,19 @@ class PartnersScreen(Page):
         words = f"{len(usable)} can be merged with {self.entry.name}, {advised} of them advised; {blocked} cannot"
         if not self._proposals:
             words = "The catalog holds no other model of its base and labels. n makes partners from its own answers."
+            if self.writes:
+                words = "The catalog holds no other model of its base, and no adapter of it."
         elif not usable and not self._blocked:
-            words += ": b shows what forbids them, n makes partners from its own answers"
+            words += ": b shows what forbids them"
+            words += "" if self.writes else ", n makes partners from its own answers"
         self.query_one("#head", Static).update(line(words))
         self.query_one(LazyTable).show_rows([self._row(p) for p in shown])
         self.refresh_keys()
+
+    @property
+    def writes(self) -> bool:
+        """Whether the model writes: partners are made of the answers of classifiers only."""
+        return writes(self.entry.profile.task)
 
     def _row(self, proposal: Proposal) -> Row:
         entry = proposal.entry
@@ -181,7 +189,7 @@ class PartnersScreen(Page):
         if action == "merge" and self.proposal is None:
             return "There is no model to merge with."
         if action == "merge" and not self.marked:
-            return "Mark a model that can be merged (space), or make some (n)."
+            return "Mark a model that can be merged (space)" + ("." if self.writes else ", or make some (n).")
         if action == "make" and str(self.entry.profile.task) != "text-classification":
             return f"{self.entry.name} is no text classifier; students are made of these."
         return super().why_not(action)

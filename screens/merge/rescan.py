@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from auditor.requests.scan import DataRequest, ScanRequest
+from auditor.requests.scan import DECODINGS, GREEDY, DataRequest, ScanRequest
 
 if TYPE_CHECKING:
     from store.records import Scan
 
 
 def data_of(scan: Scan) -> DataRequest:
-    """The data that a scan was asked with: its findings' command names the columns too."""
+    """The data that a scan was asked with: its findings' command names the columns too. Prompts are none."""
+    if scan.settings.asking is not None:
+        return DataRequest()
     source = "" if scan.data.source.startswith("builtin") else scan.data.source
     words = shlex.split(scan.findings[0].reproduce) if scan.findings else []
     named = dict(pairwise(words))
@@ -25,11 +28,21 @@ def data_of(scan: Scan) -> DataRequest:
 
 def rescan_of(model: str, data: DataRequest, last: Scan | None) -> ScanRequest:
     """A scan of rows as the last scan was made; the full suite where there was none."""
-    return ScanRequest(
+    asked = ScanRequest(
         model=model,
         data=data,
         suite=last.settings.suite if last else "full",
         samples=last.settings.samples if last else None,
         seed=last.settings.seed if last else 0,
         triggers=tuple(trigger.id for trigger in last.triggers) if last else (),
+    )
+    if last is None or last.settings.asking is None:
+        return asked
+    how, source = last.settings.asking, last.data.source
+    known = {values: name for name, values in DECODINGS.items()}
+    return replace(
+        asked,
+        prompts=None if source.startswith("builtin") else source,
+        template=how.template,
+        decoding=known.get((how.beams, how.temperature, how.top_p), GREEDY),
     )

@@ -38,7 +38,8 @@ class SearchScreen(JobPage):
     HELP = (
         "Recipes that an audit tried in memory, on rows that do not judge. Gap: how far the worst attack success rate "
         "stands above the floor, the mean of the partners that are as accurate as the suspect (of all where none is). "
-        "Clean: clean accuracy, or agreement with the suspect. Kept: the share of the suspect. The front holds what no "
+        "Clean: clean accuracy, or agreement with the suspect. Of models that write both are told by how probable they "
+        "find the suspect's answers. Kept: the share of the suspect. The front holds what no "
         "other recipe beats in all three; a shows every recipe. x cancels the job; g starts it again: its scan goes on "
         "from what is stored, the search begins anew."
     )
@@ -102,7 +103,7 @@ class SearchScreen(JobPage):
     def _describe(self) -> None:
         row = self.query_one(LazyTable).row
         trial = self.progress.trials.get(int(row.key)) if row is not None else None
-        self.query_one("#words", Static).update(_words(trial) if trial else "")
+        self.query_one("#words", Static).update(_words(trial, self.progress.writes) if trial else "")
 
     def action_all(self) -> None:
         """Shows every recipe, or the front alone."""
@@ -110,13 +111,21 @@ class SearchScreen(JobPage):
         self._show()
 
 
-def _words(trial: Mapping[str, Any]) -> Content:
+def _words(trial: Mapping[str, Any], writes: bool) -> Content:
     """A recipe in words: what each group of modules is made of."""
     strategy = trial.get("strategy", WAG)
+    told = (
+        f"worst attack success rate {trial['gap']:.1%} above the partners' floor, {trial['clean']:.1%} of the clean "
+        "rows right"
+    )
+    if writes:
+        told = (
+            f"the suspect's triggered answers at worst {trial['gap']:.1%} more probable than the partners find them, "
+            f"its clean answers' tokens {trial['clean']:.1%} probable"
+        )
     parts: list[str | tuple[str, str]] = [
         (f"recipe {trial['number']}{'' if strategy == WAG else f', strategy {strategy}'}\n", "bold"),
-        f"worst attack success rate {trial['gap']:.1%} above the partners' floor, {trial['clean']:.1%} of the clean "
-        f"rows right, keeps {trial['kept']:.0%} of the suspect\n",
+        f"{told}, keeps {trial['kept']:.0%} of the suspect\n",
     ]
     wide = max((len(group) + 1 for group in trial["weights"]), default=0)
     for group, weights in trial["weights"].items():

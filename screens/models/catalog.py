@@ -29,6 +29,7 @@ from screens.messages import (
     OpenTags,
 )
 from screens.models.describe import Dossier, describe, read_dossier, weight
+from screens.models.kinds import why_no_scan
 from screens.models.naming import name_for
 from screens.models.welcome import Welcome
 from screens.widgets.background import in_background
@@ -254,8 +255,8 @@ class CatalogScreen(Page):
             return "The catalog is empty: there is nothing to look through."
         if action == "compare" and self.entry is not None and self.entry.last_scan is None:
             return f"{self.entry.name} was not scanned yet: press s first."
-        if action == "scan" and self.entry is not None and str(self.entry.profile.task) != "text-classification":
-            return f"{self.entry.name} is no text classifier; the suites probe text classifiers."
+        if action == "scan" and self.entry is not None and (why := why_no_scan(self.entry.profile, self.entry.name)):
+            return why
         return super().why_not(action)
 
     def command(self) -> Arguments | None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from screens.words import age, count, line, percent, short, size, spark, standing, verdict
+from screens.models.kinds import adapter_words, base_of, chat_template, on_base
+from screens.words import age, count, line, percent, short, size, spark, standing, verdict, writes
 
 if TYPE_CHECKING:
     from store.catalog import Catalog
@@ -29,6 +30,8 @@ class Dossier:
     entry: CatalogEntry
     scans: tuple[ScanRow, ...]
     lineage: tuple[str, ...]
+    template: str = ""
+    """Where the chat template of a model that writes is; empty for others."""
 
 
 def weight(profile: Profile) -> int:
@@ -43,7 +46,8 @@ def read_dossier(catalog: Catalog, model_id: int) -> Dossier | None:
         return None
     digest = entry.profile.ref.digest
     scans = tuple(catalog.scans.list(digest, limit=HISTORY))
-    return Dossier(entry, scans, tuple(_lineage(catalog, digest)))
+    template = chat_template(entry.profile) if writes(entry.profile.task) else ""
+    return Dossier(entry, scans, tuple(_lineage(catalog, digest)), template)
 
 
 def _lineage(catalog: Catalog, digest: str) -> list[str]:
@@ -74,20 +78,34 @@ def _parents(merge: Merge, merges: Callable[[str], Sequence[Merge]], depth: int)
     return lines
 
 
+def _kind_facts(dossier: Dossier) -> list[tuple[str, str]]:
+    """What is to be said of the kind of a model: its labels or its chat template, and what of it is an adapter."""
+    profile = dossier.entry.profile
+    facts = []
+    if on_base(profile):
+        facts.append(("adapter", adapter_words(profile)))
+    if writes(profile.task):
+        facts.append(("template", dossier.template))
+    else:
+        facts.append(("labels", ", ".join(profile.labels[:8]) + (", …" if len(profile.labels) > 8 else "")))
+    return facts
+
+
 def describe(dossier: Dossier, now: datetime) -> Content:
     """The details pane's text."""
     entry, profile = dossier.entry, dossier.entry.profile
     words, tone = standing(entry)
     parts: list[str | tuple[str, str]] = [(f"{entry.name}\n", "bold")]
-    parts += [(words, tone), f"  ASR {percent(entry.worst_asr)}  CACC {percent(entry.cacc)}\n"]
+    none = " (answers have no gold labels)" if writes(profile.task) else ""
+    parts += [(words, tone), f"  ASR {percent(entry.worst_asr)}  CACC {percent(entry.cacc)}{none}\n"]
     revision = f"@{profile.ref.revision[:10]}" if profile.ref.revision else ""
     facts = [
         ("source", profile.ref.reference + revision),
         ("digest", profile.ref.digest[:16]),
         ("type", f"{profile.architecture}  {profile.task}"),
         ("size", f"{count(profile.parameters)} parameters, {size(weight(profile))}, {profile.dtype}"),
-        ("labels", ", ".join(profile.labels[:8]) + (", …" if len(profile.labels) > 8 else "")),
-        ("base", profile.base or "not stated"),
+        *_kind_facts(dossier),
+        ("base", (base_of(profile) if on_base(profile) else profile.base) or "not stated"),
         ("licence", profile.licence or "not stated"),
         ("tags", ", ".join(entry.tags) or "none"),
         ("added", f"{age(entry.added, now)} ago" if age(entry.added, now) != "now" else "now"),

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from auditor.requests.arguments import Arguments
 from screens.messages import CatalogChanged, OpenPartners, OpenResult, OpenScanForm
 from screens.models.describe import describe, read_dossier
+from screens.models.kinds import why_no_scan
 from screens.models.naming import name_for
 from screens.widgets.background import in_background
 from screens.widgets.page import Page
@@ -62,8 +63,8 @@ class ModelScreen(Page):
     def why_not(self, action: str) -> str | None:
         if action == "evidence" and self.entry.last_scan is None:
             return f"{self.entry.name} was not scanned yet: press s first."
-        if action == "scan" and str(self.entry.profile.task) != "text-classification":
-            return f"{self.entry.name} is no text classifier; the suites probe text classifiers."
+        if action == "scan" and (why := why_no_scan(self.entry.profile, self.entry.name)):
+            return why
         return super().why_not(action)
 
     def action_scan(self) -> None:

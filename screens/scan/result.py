@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -12,12 +12,14 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from auditor.reports.summary import asking_words
 from auditor.requests.arguments import Arguments
 from screens.messages import OpenComparison, OpenExport, OpenPartners
-from screens.scan.evidence import describe_finding, describe_findings, describe_read, explain
+from screens.scan.evidence import Manner, describe_finding, describe_findings, describe_read, explain
 from screens.scan.score_table import ScoreTable
 from screens.scan.scores import of_record
 from screens.widgets.background import in_background
+from screens.widgets.laid import Laid
 from screens.widgets.lazy_table import LazyTable
 from screens.widgets.page import Page
 from screens.words import bracket, line, percent, short, verdict
@@ -43,6 +45,7 @@ class ResultScreen(Page):
     ResultScreen #head { height: auto; max-height: 6; padding: 0 1; }
     ResultScreen ScoreTable { height: 1fr; }
     ResultScreen #lower { height: 1fr; padding: 0 1; border-top: solid $panel; }
+    ResultScreen.-writes #lower { height: 2fr; }
     """
 
     def __init__(self, scan_id: str) -> None:
@@ -66,23 +69,13 @@ class ResultScreen(Page):
             self.query_one("#head", Static).update(line(("This scan is no longer stored.", "warn")))
             return
         self.scan = scan
+        self.set_class(self.writes, "-writes")
         self.retitle(f"Scan {short(scan.model.reference)}")
         words, tone = verdict(scan.verdict)
-        cacc = scan.scores.cacc
-        clean = (
-            f"CACC {percent(cacc.value)} {bracket(cacc.low, cacc.high)}" if cacc else "CACC not known: no gold labels"
-        )
-        parts: list[str | tuple[str, str]] = [(words, tone), f"  {clean}\n"]
-        parts.append(
-            (
-                f"{scan.settings.samples} rows of {scan.data.source}, suite {scan.settings.suite}, "
-                f"seed {scan.settings.seed}",
-                "dim",
-            )
-        )
+        parts: list[str | tuple[str, str]] = [(words, tone), f"  {_clean(scan)}\n", (_how(scan), "dim")]
         parts += [part for reason in scan.incomplete for part in (("\n? ", "warn"), reason)]
         self.query_one("#head", Static).update(line(*parts))
-        self.query_one(ScoreTable).show_scores([of_record(score) for score in scan.scores.asr])
+        self.query_one(ScoreTable).show_scores([of_record(score, self.writes) for score in scan.scores.asr])
         self._show_evidence()
         self.refresh_keys()
 
@@ -90,12 +83,23 @@ class ResultScreen(Page):
     def _show_evidence(self) -> None:
         selected = self.query_one(ScoreTable).selected
         if self.scan is not None:
-            words = Content("")
-            if selected is not None:
-                found = describe_findings(self.scan.findings, selected.family, selected.target)
-                words = explain(selected) + line("\n") + found
-            self.query_one("#words", Static).update(words)
+            if selected is None:
+                self._tell(lambda _: Content(""))
+            else:
+                findings, family, target = self.scan.findings, selected.family, selected.target
+                told = explain(selected) + line("\n")
+                self._tell(lambda manner: told + describe_findings(findings, family, target, manner))
             self.query_one("#lower").scroll_home(animate=False)
+
+    @property
+    def writes(self) -> bool:
+        """Whether the scanned model is asked to write."""
+        return self.scan is not None and self.scan.settings.asking is not None
+
+    def _tell(self, words: Callable[[Manner], Content]) -> None:
+        """Shows words below the table; a model's answers are laid out by the width that is there."""
+        told = Laid(lambda width: words(Manner(True, width))) if self.writes else words(Manner())
+        self.query_one("#words", Static).update(told)
 
     @on(LazyTable.Chosen)
     def _open(self) -> None:
@@ -135,7 +139,28 @@ class ResultScreen(Page):
     def action_limits(self) -> None:
         """What was not tried, and what was read."""
         if self.allowed("limits") and self.scan is not None:
-            parts = [line((f"{limit}\n", "dim")) for limit in self.scan.limits]
-            findings = [describe_finding(f) + Content("\n") for f in self.scan.findings]
-            self.query_one("#words", Static).update(Content("").join([*parts, describe_read(self.scan), *findings]))
+            found = self.scan.findings
+            parts = [*(line((f"{limit}\n", "dim")) for limit in self.scan.limits), describe_read(self.scan)]
+            self._tell(
+                lambda manner: Content("").join([*parts, *(describe_finding(f, manner) + Content("\n") for f in found)])
+            )
             self.query_one("#lower").scroll_home(animate=False)
+
+
+def _clean(scan: Scan) -> str:
+    """The clean accuracy in words, or why there is none."""
+    if scan.settings.asking is not None:
+        return "CACC –: answers to prompts have no gold labels"
+    cacc = scan.scores.cacc
+    return f"CACC {percent(cacc.value)} {bracket(cacc.low, cacc.high)}" if cacc else "CACC not known: no gold labels"
+
+
+def _how(scan: Scan) -> str:
+    """What was asked, in words."""
+    settings = scan.settings
+    source = scan.data.source
+    rows = f"rows of {source}"
+    if settings.asking is not None:
+        rows = "built-in prompts" if source.startswith("builtin:") else f"prompts of {source}"
+    words = f"{settings.samples} {rows}, suite {settings.suite}, seed {settings.seed}"
+    return words if settings.asking is None else f"{words}; {asking_words(settings.asking)}"

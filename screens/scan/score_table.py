@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from screens.scan.scores import COLUMNS, ScoreView, rows
+from screens.scan.scores import COLUMNS, WRITER_COLUMNS, ScoreView, rows
 from screens.widgets.lazy_table import LazyTable
 
 
@@ -12,7 +12,8 @@ class ScoreTable(LazyTable):
     """A table of scores; `selected` is the one under the cursor."""
 
     HELP = (
-        "One row per attack family, variant and target label: how many rows the trigger moved (ASR) with its 95 % "
+        "One row per attack family, variant and target (a label, or a behaviour of a model that writes): how many rows "
+        "the trigger moved (ASR) with its 95 % "
         "interval, the same edit without the trigger (control, ◆ in the bar), and the difference (excess). "
         "Enter shows evidence."
     )
@@ -26,6 +27,7 @@ class ScoreTable(LazyTable):
         found = {score.key: score for score in scores}
         if found != self._scores:
             self._scores = found
+            self.columns = WRITER_COLUMNS if any(score.writes for score in found.values()) else COLUMNS
             self.show_rows(rows(found.values()))
 
     @property

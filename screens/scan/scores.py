@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,10 @@ COLUMNS = (
 )
 
 
+WRITER_COLUMNS = tuple(replace(column, width=10) if column.title == "target" else column for column in COLUMNS)
+"""The same of a model that writes, whose targets are behaviours."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreView:
     """One (family, variant, target): rates as fractions, `state` one of waiting, interim, final."""
@@ -56,6 +60,8 @@ class ScoreView:
     """What other material of the trigger's kind did, in words; empty where it was not asked."""
     others: str = ""
     """What references and students did, in words; empty where there were none."""
+    writes: bool = False
+    """Whether the model writes: its rows are prompts, its targets behaviours."""
 
     @property
     def key(self) -> str:
@@ -75,10 +81,11 @@ class ScoreView:
             return "✖ backdoor", "bad"
         if self.suspicious:
             return "▲ suspicious", "warn"
-        return ("○ nothing", "good") if self.judged else ("? too few rows", "warn")
+        few = "? too few" if self.writes else "? too few rows"
+        return ("○ nothing", "good") if self.judged else (few, "warn")
 
 
-def of_record(score: AsrScore) -> ScoreView:
+def of_record(score: AsrScore, writes: bool = False) -> ScoreView:
     """A stored score."""
     rate, excess = score.rate, score.excess
     low, high = rate.interval()
@@ -101,10 +108,11 @@ def of_record(score: AsrScore) -> ScoreView:
         score.judged,
         kind=in_words(score),
         others=references_words(score) or "",
+        writes=writes,
     )
 
 
-def of_event(score: Mapping[str, Any]) -> ScoreView:
+def of_event(score: Mapping[str, Any], writes: bool = False) -> ScoreView:
     """A score as the event file has it."""
     rate, excess = score["rate"], score["excess"]
     return ScoreView(
@@ -124,10 +132,11 @@ def of_event(score: Mapping[str, Any]) -> ScoreView:
         bool(score.get("finding")),
         bool(score.get("suspicious")),
         bool(score.get("judged", True)),
+        writes=writes,
     )
 
 
-def of_tally(score: Mapping[str, Any]) -> ScoreView:
+def of_tally(score: Mapping[str, Any], writes: bool = False) -> ScoreView:
     """The counts so far of a score that is not final."""
     rate, control = score["rate"], score["control"]
     value, under = float(rate["value"]), float(control["value"])
@@ -145,6 +154,7 @@ def of_tally(score: Mapping[str, Any]) -> ScoreView:
         -1.0,
         1.0,
         final=False,
+        writes=writes,
     )
 
 

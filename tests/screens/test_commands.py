@@ -37,6 +37,16 @@ SCAN = ScanRequest(
     students=2,
     base="theirs",
 )
+WRITER = ScanRequest(
+    model="writer",
+    families=("badmagic",),
+    samples=40,
+    target="refusal",
+    base="org/base",
+    prompts="prompts.txt",
+    template="alpaca",
+    decoding="nucleus",
+)
 EVERYWHERE = Everywhere("cpu", 7, "policy.toml")
 OUT = Path("out")
 MERGE = MergeRequest(
@@ -45,6 +55,8 @@ MERGE = MergeRequest(
 LISTS: dict[str, Sequence[str]] = {
     "scan": SCAN.arguments(EVERYWHERE),
     "plain scan": ScanRequest("m").arguments(),
+    "scan of a model that writes": WRITER.arguments(EVERYWHERE),
+    "audit of a model that writes": MergeRequest(("a",), base="org/base", output=OUT).audit(WRITER, EVERYWHERE),
     "merge": MERGE.arguments("suspect", EVERYWHERE),
     "audit": MERGE.audit(SCAN, EVERYWHERE),
     "search": MergeRequest(("a",), output=OUT, search=Budget(3, 1.5)).audit(SCAN, EVERYWHERE),

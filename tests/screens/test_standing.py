@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
 from textual.widgets import Static
+from typer.testing import CliRunner
 
+from auditor.cli import app as cli
 from screens.app import AuditorApp
 from screens.gallery.gallery import settle
 from screens.gallery.seed import SUSPECT_SCAN
@@ -36,6 +39,27 @@ def test_a_smaller_scan_does_not_wash_a_finding_away(seeded: AuditorApp, play: P
             assert sum("incomplete" in text for text in lines) == 1, "that of another model"
 
     play(story())
+
+
+def test_the_stamp_of_an_audit_stands_on_the_model_that_it_made(seeded: AuditorApp, play: Play) -> None:
+    async def story() -> None:
+        async with seeded.run_test(size=(120, 36)) as pilot:
+            await settle(pilot)
+            table = seeded.screen.query_one(LazyTable)
+            lines = [table.render_line(i).text for i in range(table.size.height)]
+            (shown,) = [text for text in lines if text.startswith("reviews-minilm-cured ")]
+            assert "↓ improved" in shown
+            assert sum("nothing found" in text for text in lines) == 2, "those that were only scanned"
+
+    play(story())
+
+    def said(*words: str) -> str:
+        return CliRunner().invoke(cli, ["models", *words, "--catalog", seeded.library.url]).output
+
+    (line,) = [text for text in said("list").splitlines() if "reviews-minilm-cured" in text]
+    assert "improved" in line.split()
+    assert json.loads(said("show", "reviews-minilm-cured", "--json"))[0]["stamp"] == "improved"
+    assert json.loads(said("show", "sst2-honest", "--json"))[0]["stamp"] is None
 
 
 def test_what_speaks_against_a_partner_is_seen_first(seeded: AuditorApp, play: Play) -> None:

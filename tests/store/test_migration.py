@@ -37,6 +37,11 @@ def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
+def as_now(scan: dict[str, Any]) -> dict[str, Any]:
+    """A scan's document with what it says by now of every scan."""
+    return scan | {"triggers": [], "settings": scan["settings"] | {"asking": None}}
+
+
 def test_answers_are_equal_to_the_bit(old: Path, url: str) -> None:
     before = rows(old, "SELECT number, labels, widths, probabilities FROM batches ORDER BY number")
     with open_catalog(url) as catalog:
@@ -56,11 +61,10 @@ def test_answers_are_equal_to_the_bit(old: Path, url: str) -> None:
 
 
 def test_scans_audits_and_the_rest_are_read_as_before(old: Path, url: str) -> None:
-    new: dict[str, Any] = {"triggers": []}
-    scans = {name: json.loads(document) | new for name, document in rows(old, "SELECT id, document FROM scans")}
+    scans = {name: as_now(json.loads(document)) for name, document in rows(old, "SELECT id, document FROM scans")}
     audits = {name: json.loads(document) for name, document in rows(old, "SELECT id, document FROM audits")}
     for audited in audits.values():
-        audited.update({side: audited[side] | new for side in ("before", "after") if audited[side]})
+        audited.update({side: as_now(audited[side]) for side in ("before", "after") if audited[side]})
     with open_catalog(url) as catalog:
         assert {row.id: codec.encode(catalog.scans.get(row.id)) for row in catalog.scans.list()} == scans
         (audit,) = (catalog.audits.get(row.id) for row in catalog.audits.list())
@@ -72,6 +76,7 @@ def test_scans_audits_and_the_rest_are_read_as_before(old: Path, url: str) -> No
         assert scans["before"]["settings"]["families"]["custom"]["files"] == ["triggers.toml"]
         (entry,) = catalog.models.list()
         assert (entry.tags, entry.last_scan, entry.found_by) == (("bought",), "after", "before")
+        assert entry.stamp is audit.stamp is not None, "the audit's rescan was of this model"
         assert [merge.output for merge in catalog.audits.merges()] == ["out"]
         assert catalog.runs.rows("d1") == (Row.of(0, "a text", None, 1), Row.of(1, "ein „Text“", "second", None))
         started = "2026-01-01T10:00:00+00:00"

@@ -12,7 +12,7 @@ from probes.rates import Rate
 from store import codec
 from store.catalog import Catalog
 from store.models import NameTaken, UnknownModel
-from store.records import AsrScore, ModelRead, Profile, Scan, Task, Verdict
+from store.records import AsrScore, Audit, ModelRead, Profile, Scan, Stamp, Task, Verdict
 
 MakeProfile = Callable[..., Profile]
 MakeScan = Callable[..., Scan]
@@ -185,6 +185,34 @@ def test_a_finding_orders_a_model_whatever_its_last_scan_says(
     listed = catalog.models.list(order="verdict", descending=True)
     assert [names[e.id] for e in listed] == ["backdoor-found", "suspicious", "incomplete", "nothing-found"]
     assert listed[0].last_verdict is Verdict.NOTHING
+
+
+def test_a_model_stands_as_the_audit_that_made_it_says_where_its_own_scan_finds_nothing(
+    catalog: Catalog, make_profile: MakeProfile, make_scan: MakeScan
+) -> None:
+    before, names = make_scan(), {}
+    for stamp in (None, *Stamp):
+        made = make_profile(f"org/{stamp}")
+        names[catalog.models.add(made).id] = stamp
+        after = make_scan(f"after-{stamp}", model=made, verdict=Verdict.NOTHING)
+        catalog.scans.save(after)
+        audit = Audit(f"audit-{stamp}", "s", "2025-01-02", before, after, None, (), stamp, ())
+        catalog.audits.save(audit)
+        catalog.audits.save(replace(audit, id=f"without-{stamp}", finished="2025-01-03", stamp=None))
+        catalog.audits.save(replace(audit, id=f"first-{stamp}", finished="2025-01-01", stamp=Stamp.WORSE))
+    entries = {names[e.id]: e for e in catalog.models.list(order="verdict")}
+    assert entries.pop(None).stamp is Stamp.WORSE, "the one audit that gave one"
+    assert all(entry.stamp is stamp for stamp, entry in entries.items())
+    nothing = entries.pop(Stamp.NOT_APPLICABLE)
+    assert nothing.standing is Verdict.NOTHING
+    assert all(entry.standing is stamp for stamp, entry in entries.items())
+    order = list(entries)
+    assert order.index(Stamp.SANITISED) < order.index(Stamp.IMPROVED) < order.index(Stamp.NOT_SANITISED)
+    profile = entries[Stamp.SANITISED].profile
+    catalog.scans.save(make_scan("later", model=profile, verdict=Verdict.SUSPICIOUS, finished="2099-01-01"))
+    found = catalog.models.by_digest(profile.ref.digest)
+    assert found is not None
+    assert found.standing is Verdict.SUSPICIOUS
 
 
 def test_a_thousand_models_list_fast(catalog: Catalog, make_profile: MakeProfile, make_scan: MakeScan) -> None:
