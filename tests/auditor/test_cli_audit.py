@@ -11,17 +11,9 @@ import pytest
 
 from probes.suite import build_suite
 from tests.auditor.conftest import BOTH, DIFF, RATE, permuted
-from tests.conftest import toy_rows, write_csv
 
 Zoo = Any
 Auditor = Any
-
-
-def few_rows(home: Path) -> list[object]:
-    """60 rows a label, and a policy that takes them for enough."""
-    policy = home / "few.toml"
-    policy.write_text("minimum_rows = 50\n", encoding="utf-8")
-    return ["--data", write_csv(home / "few.csv", toy_rows(120, seed=2)), "--policy", policy]
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +23,9 @@ def audited(
     """One audit of the planted model, and the home with its catalog."""
     auditor = make_auditor(forkserver, tmp_path_factory.mktemp("audited"))
     done = auditor(
-        "audit", zoo.planted, "--with", zoo.benign, zoo.partner, "--suspect-weight", "0.1", *few_rows(auditor.home),
-        *BOTH, "--family", "bite", "--merged", auditor.home / "merged",
-        "--format", "json", "--events", auditor.home / "events.jsonl",
+        "audit", zoo.planted, "--with", zoo.benign, zoo.partner, "--suspect-weight", "0.1", "--data", zoo.data, *BOTH,
+        "--family", "bite", "--merged", auditor.home / "merged", "--format", "json",
+        "--events", auditor.home / "events.jsonl",
     )  # fmt: skip
     assert done.code in (0, 1), done.err
     return auditor, {**done.json, "code": done.code}
@@ -109,7 +101,7 @@ def test_two_scans_are_compared_row_by_row(audited: tuple[Auditor, dict[str, Any
     close = [{**c, **{part: pytest.approx(c[part], abs=1e-6) for part in ("before", "after", "delta")}} for c in own]
     assert close == done.json["change"]
     assert auditor("compare", before, after).out
-    auditor("scan", zoo.benign, *few_rows(auditor.home), "--seed", "1", "--quiet", "--format", "json", *BOTH)
+    auditor("scan", zoo.benign, "--data", zoo.data, "--seed", "1", "--quiet", "--format", "json", *BOTH)
     other = auditor("compare", before, zoo.benign.name)
     assert (other.code, "same rows" in other.err) == (2, True)
 
