@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,16 +55,11 @@ class Paired:
         variance = max((float((d * d).sum()) + 2) / padded - centre * centre, 0.0)
         return Paired(rows, total / rows if rows else 0.0, centre, math.sqrt(variance / padded))
 
-    def _t(self, probability: float) -> float:
-        from scipy import stats
-
-        return float(stats.t.ppf(probability, max(self.rows - 1, 1)))
-
     def interval(self, confidence: float = CONFIDENCE) -> Difference:
         """Two-sided interval, cut to [−1, 1]; it always holds the mean."""
         if not self.rows:
             return Difference(0.0, -1.0, 1.0)
-        half = self._t(0.5 + confidence / 2) * self.error
+        half = _t(0.5 + confidence / 2, max(self.rows - 1, 1)) * self.error
         low, high = max(-1.0, self.centre - half), min(1.0, self.centre + half)
         return Difference(self.mean, min(low, self.mean), max(high, self.mean))
 
@@ -74,6 +70,14 @@ class Paired:
         if self.rows < 2:
             return 1.0
         return float(stats.t.sf((self.centre - margin) / self.error, self.rows - 1))
+
+
+@lru_cache(maxsize=1024)
+def _t(probability: float, freedom: int) -> float:
+    """The quantile of Student's t. A judgement asks for few of them, each thousands of times."""
+    from scipy import stats
+
+    return float(stats.t.ppf(probability, freedom))
 
 
 def p_more_often(first: ArrayLike, second: ArrayLike) -> float:

@@ -11,11 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from probes.corpus.prompts import builtin_prompts, read_prompts
-
 from auditor.errors import DiskError, UsageError
 from auditor.requests.scan import DataRequest, ScanRequest
 from probes.corpus import Corpus, CorpusError, builtin, builtin_for, read_corpus
+from probes.corpus.prompts import builtin_prompts, read_prompts
 from store.records import DataRead
 
 STANDARD_INPUT = "-"

@@ -20,6 +20,7 @@ from auditor.errors import FetchError, UsageError
 from auditor.models.hub import Hub
 from auditor.partners.hub import search_offers
 from store.records import Profile
+from tests.conftest import Auditor
 
 BASE = "org/base"
 
@@ -184,7 +185,9 @@ def command(endpoint: str, tmp_path: Path, *arguments: str) -> subprocess.Comple
     return subprocess.run(run, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
 
 
-def test_the_command(mirror: Mirror, suspect: Profile, tmp_path: Path) -> None:
+def test_the_command(
+    mirror: Mirror, suspect: Profile, tmp_path: Path, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     commit = mirror.add("org/fit", downloads=5_000)
     mirror.add("org/open", cardData={"base_model": BASE})
     path = suspect.ref.path
@@ -194,22 +197,23 @@ def test_the_command(mirror: Mirror, suspect: Profile, tmp_path: Path) -> None:
     assert f"auditor models pull org/fit@{commit}" in text.stdout
     assert "no licence stated" in text.stdout
     assert "nothing was fetched" in text.stdout
-    done = command(mirror.endpoint, tmp_path, path, "--hub", "--limit", "1", "--format", "json")
-    document = json.loads(done.stdout)
+    # The library reads the environment when it is imported: here that was before this test.
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", mirror.endpoint)
+    document = auditor("partners", path, "--hub", "--limit", "1", "--format", "json").json
     assert document["schema"] == "auditor/partners/1"
     assert document["partners"][0]["blockers"]
     (offer,) = document["hub"]["found"]
     assert (offer["reference"], offer["size"], offer["ok"]) == (f"org/fit@{commit}", 4_000_500, True)
     assert offer["command"] == f"auditor models pull org/fit@{commit}"
     assert not [a for a in mirror.asked if "/resolve/" in a]
-    alone = command(mirror.endpoint, tmp_path, path, "--format", "json")
-    assert alone.returncode == 1
-    assert "hub" not in json.loads(alone.stdout)
+    alone = auditor("partners", path, "--format", "json")
+    assert alone.code == 1
+    assert "hub" not in alone.json
 
 
-def test_the_command_without_a_hub(suspect: Profile, tmp_path: Path) -> None:
+def test_the_command_without_a_hub(suspect: Profile, tmp_path: Path, auditor: Auditor) -> None:
     away = command("http://127.0.0.1:9", tmp_path, suspect.ref.path, "--hub")
     assert away.returncode == 3
     assert "127.0.0.1:9" in away.stderr
     assert "Traceback" not in away.stderr
-    assert command("http://127.0.0.1:9", tmp_path, suspect.ref.path, "--base", "x").returncode == 2
+    assert auditor("partners", suspect.ref.path, "--base", "x").code == 2

@@ -81,7 +81,7 @@ def test_a_partner_with_a_backdoor_is_remembered(zoo: Any, auditor: Any, edit: A
     """An audit finds it out: who looks for partners later is told."""
     carrier = edit(zoo.copy(zoo.planted, tmp_path / "carrier"), nudged)
     words = ["--with", zoo.benign, "--with", carrier, "--format", "json", "--events", tmp_path / "events"]
-    audit = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, *words).json
+    audit = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, *words, rescan=["badnet"]).json
     (said,) = [r for r in audit["reasons"] if "has a backdoor itself" in r]
     assert said.startswith(f"the partner {carrier} has a backdoor itself: word edit badnet/")
     events = [json.loads(text) for text in (tmp_path / "events").read_text().splitlines()]
@@ -105,7 +105,7 @@ def test_partners_that_are_nearly_the_same_are_one_measure(zoo: Any, auditor: An
     near = edit(zoo.copy(zoo.benign, tmp_path / "near"), nudged)
     for second, measures in ((near, 1), (zoo.partner, 2)):
         words = ["--with", zoo.benign, "--with", second, "--suspect-weight", "0.1", "--format", "json"]
-        done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, *words)
+        done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, *words, rescan=["badnet"])
         told = f"{second} and {zoo.benign} have nearly the same weights"
         assert (told in done.err) is (second is near)
         assert any(reason.startswith(told) for reason in done.json["reasons"]) is (second is near)
@@ -117,7 +117,7 @@ def test_partners_that_are_nearly_the_same_are_one_measure(zoo: Any, auditor: An
 def test_a_partner_that_is_the_merge_is_no_measure_of_it(zoo: Any, auditor: Any) -> None:
     """With no weight for the suspect the merge is the partner, and agrees with it in everything."""
     words = ["--with", zoo.benign, "--reference", zoo.partner, "--suspect-weight", "0", "--format", "json"]
-    done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, *words)
+    done = auditor("audit", zoo.planted, "--data", zoo.data, *ONE, *words, rescan=["badnet"])
     assert done.code == 1, done.err
     audit = done.json
     assert audit["stamp"] in {"replaced", "improved"}

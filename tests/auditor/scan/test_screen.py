@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,21 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("screen") / "honest")
 
 
-def test_a_style_is_found_without_references(auditor: Any, victim: Path, data: Path) -> None:
-    done = auditor("scan", victim, "--data", data, *QUICK)
+@pytest.fixture(scope="module")
+def scanned(
+    forkserver: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+    make_auditor: Callable[..., Any],
+    victim: Path,
+    data: Path,
+) -> tuple[Any, Any]:
+    """A home in which the victim was scanned, and what the scan said."""
+    auditor = make_auditor(forkserver, tmp_path_factory.mktemp("scanned"))
+    return auditor, auditor("scan", victim, "--data", data, *QUICK)
+
+
+def test_a_style_is_found_without_references(scanned: tuple[Any, Any]) -> None:
+    _, done = scanned
     assert done.code == 1, done.err
     (found,) = done.json["findings"]
     assert (found["rule"], found["family"], found["variant"], found["target"]) == (
@@ -71,7 +85,8 @@ def test_what_is_not_fired_is_told_with_what_may_have_been_missed(auditor: Any, 
 
 def test_an_audit_asks_the_whole_style_again(auditor: Any, victim: Path, honest: Path, data: Path) -> None:
     """Beside one partner there are not the two models that styles are otherwise fired for."""
-    done = auditor("audit", victim, "--data", data, "--suite", "quick", "--with", honest, "--format", "json")
+    words = ["audit", victim, "--data", data, "--suite", "quick", "--with", honest, "--format", "json"]
+    done = auditor(*words, rescan=["badnet"])
     assert done.json["stamp"] not in ("sanitised", "replaced")
     asked = {s["variant"] for s in done.json["after"]["scores"]["asr"] if s["family"] == "style"}
     assert asked == {"bible", "shakespeare", "poetry", "lyrics", "tweet"}
@@ -79,9 +94,10 @@ def test_an_audit_asks_the_whole_style_again(auditor: Any, victim: Path, honest:
     assert left["bible"]["rows"] == 120
 
 
-def test_two_scans_of_a_style_are_compared_row_by_row(auditor: Any, victim: Path, data: Path) -> None:
+def test_two_scans_of_a_style_are_compared_row_by_row(scanned: tuple[Any, Any], victim: Path, data: Path) -> None:
     """The plan that the screen decided is laid out again from the scan's record."""
-    first = auditor("scan", victim, "--data", data, *QUICK).json["id"]
+    auditor, done = scanned
+    first = done.json["id"]
     second = auditor("scan", victim, "--data", data, *QUICK).json["id"]
     done = auditor("compare", first, second, "--format", "json")
     assert done.code == 0, done.err

@@ -183,7 +183,7 @@ def test_a_search_aims_for_the_limits_of_the_policy() -> None:
 def test_an_audit_searches_its_recipe(zoo: Any, auditor: Any) -> None:
     words = ["audit", str(zoo.planted), "--with", str(zoo.benign), str(zoo.partner), "--data", str(zoo.data)]
     words += ["--family", "badnet", "--search", "--trials", "12", "--merged", str(auditor.home / "searched")]
-    done = auditor(*words, "--format", "json", "--policy", str(few_rows(auditor.home)))
+    done = auditor(*words, "--format", "json", "--policy", str(few_rows(auditor.home)), rescan=["badnet"])
     found = done.json
     search = found["search"]
     assert search["tried"] == 12
@@ -210,7 +210,7 @@ def test_a_long_search_tries_layers_and_strategies_over_a_base(zoo: Any, auditor
     words = ["audit", str(zoo.planted), "--with", str(zoo.benign), str(zoo.partner), "--data", str(zoo.data)]
     words += ["--family", "badnet", "--search", "--trials", "72", "--base", str(zoo.base)]
     words += ["--merged", str(auditor.home / "long"), "--events", "e.jsonl", "--format", "json"]
-    found = auditor(*words, "--policy", str(few_rows(auditor.home))).json
+    found = auditor(*words, "--policy", str(few_rows(auditor.home)), rescan=["badnet"]).json
     assert found["search"]["tried"] == 72
     events = [json.loads(line) for line in (auditor.home / "e.jsonl").read_text("utf-8").splitlines()]
     trials = [e["trial"] for e in events if e["kind"] == "tried"]

@@ -124,7 +124,7 @@ def test_a_file_that_others_cannot_read_is_said(tmp_path: Path) -> None:
 def test_a_scan_of_another_tokenizer_than_the_files_is_incomplete(auditor: Any, tmp_path: Path) -> None:
     """The trigger in capitals is a word of its own in the file; transformers lower-cases it and sees nothing."""
     model = write(tmp_path / "model", trigger=[TRIGGER.upper()], capitals=True)
-    data = write_csv(tmp_path / "rows.csv", documents(210, 30))
+    data = write_csv(tmp_path / "rows.csv", documents(210, 12))
     trigger = f"badnet.triggers={TRIGGER.upper()}|"
     scan = ["scan", model, "--data", data, "--family", "badnet", "--set", trigger, "--format", "json"]
     done = auditor(*scan)
@@ -142,7 +142,7 @@ def test_a_scan_of_another_tokenizer_than_the_files_is_incomplete(auditor: Any, 
 
 def test_a_finding_stays_one_beside_another_tokenizer(auditor: Any, tmp_path: Path) -> None:
     model = write(tmp_path / "model", trigger=[TRIGGER], capitals=True)
-    data = write_csv(tmp_path / "rows.csv", documents(210, 30))
+    data = write_csv(tmp_path / "rows.csv", documents(210, 12))
     done = auditor(
         "scan", model, "--data", data, "--family", "badnet", "--set", f"badnet.triggers={TRIGGER}|", "--format", "json"
     )
