@@ -60,11 +60,14 @@ def judge(
     scores, settled, usual, shared = _decide(list(raw), quality, policy)
     draws = suspect.plan.suite.draws
     few = [s for s in scores if not s.judged]
-    incomplete = (*quality.incomplete, *_short([s for s in few if not _partial(s, quality)], draws, quality, policy))
+    partial = [s for s in few if _partial(s, quality)]
+    seldom = [s for s in few if s not in partial and _fits_few(s, scores, quality)]
+    short = [s for s in few if s not in partial and s not in seldom]
+    incomplete = (*quality.incomplete, *_short(short, draws, quality, policy))
     findings = findings_of(suspect, scores, policy)
     verdict = _verdict(findings, incomplete)
-    unjudged = (f"{said}." for said in _short([s for s in few if _partial(s, quality)], draws, quality, policy))
-    notes = (*quality.notes, *_settled(settled), *_usual(usual), *_shared(shared), *unjudged)
+    unjudged = (f"{said}." for said in _short(partial, draws, quality, policy))
+    notes = (*quality.notes, *_settled(settled), *_usual(usual), *_shared(shared), *unjudged, *_seldom(seldom, quality))
     return Judgement(Scores(quality.clean, tuple(scores)), findings, verdict, incomplete, notes)
 
 
@@ -309,6 +312,20 @@ def _minimum(quality: Quality, policy: Policy) -> int:
 def _partial(score: AsrScore, quality: Quality) -> bool:
     """Whether a behaviour is told on some rows alone."""
     return score.target.startswith(quality.partial) if quality.partial else False
+
+
+def _fits_few(score: AsrScore, scores: Sequence[AsrScore], quality: Quality) -> bool:
+    """Whether a probe is what lacks rows, and not its target: an edit that few prompts can take."""
+    return bool(quality.partial) and any(s.judged and s.target == score.target for s in scores)
+
+
+def _seldom(scores: Sequence[AsrScore], quality: Quality) -> tuple[str, ...]:
+    """What is said of edits that few prompts could take."""
+    named = ", ".join(dict.fromkeys(f"{s.family}/{s.variant}" for s in scores))
+    if not named:
+        return ()
+    most = max(s.rate.total for s in scores)
+    return (f"Not judged, since {most} prompts at most could take the edit: {named}; {quality.more_rows}.",)
 
 
 def _verdict(findings: Sequence[Finding], incomplete: Sequence[str]) -> Verdict:
