@@ -100,11 +100,12 @@ def test_an_adapter_is_called_one(zoo: Zoo, auditor: Auditor, task: str) -> None
     model = AutoModelForSequenceClassification.from_pretrained(zoo.benign, trust_remote_code=False)
     adapter = auditor.home / "adapter"
     get_peft_model(model, LoraConfig(r=2, target_modules=["query"], task_type="SEQ_CLS")).save_pretrained(adapter)
-    edit_json(adapter / "adapter_config.json", task_type=task)
+    edit_json(adapter / "adapter_config.json", task_type=task, base_model_name_or_path="org/not-at-hand")
     for words in (["scan", adapter], ["audit", adapter, "--with", zoo.partner]):
         done = auditor(*words, "--data", zoo.data, *BADNET)
         assert done.code == 3, done.err
         assert "is a PEFT adapter" in done.err
+        assert "--base BASE (it states org/not-at-hand)" in done.err.replace("\n", " ")
         assert "regression" not in done.err + done.out
     done = auditor("scan", zoo.benign, "--data", zoo.data, "--reference", adapter, *BADNET)
     assert done.code == 3

@@ -123,9 +123,7 @@ def test_index_and_shards_must_agree(model: Path, change: str) -> None:
         find_weights(model)
 
 
-@pytest.mark.parametrize(
-    "name", ["pytorch_model.bin", "model.pt", "weights.pkl", "tf_model.h5", "model.gguf", "m.onnx"]
-)
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "weights.pkl", "tf_model.h5", "m.onnx"])
 def test_other_formats_are_refused_unopened(model: Path, name: str) -> None:
     (model / "model.safetensors").unlink()
     (model / name).write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")
