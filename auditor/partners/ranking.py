@@ -24,7 +24,7 @@ from auditor.partners.copies import Standing, judge_copies
 from auditor.partners.fitting import Compatibility, comparable, copies, fit, is_base_of
 from auditor.partners.independence import closeness, is_based_on, judge_origin, judge_weights, stand_ins
 from auditor.partners.remarks import Kind, Remark, Topic, judge_licence, unless_recorded
-from store.records import CatalogEntry, Merge, Profile, Task, Verdict
+from store.records import CatalogEntry, Merge, Profile, Stamp, Task, Verdict
 
 TOP = 12
 """So many of the best are all looked at closely."""
@@ -72,6 +72,18 @@ SCAN = {
     Verdict.FOUND: Remark(Kind.DOUBT, Topic.SCAN, "its last scan found a backdoor: merging may carry it over", -60),
 }
 """What a verdict says of a partner."""
+LEFT: Mapping[Stamp | None, Remark] = {
+    Stamp.IMPROVED: Remark(
+        Kind.WARNING, Topic.SCAN, "the audit that made it calls it improved: some of a backdoor may be left", -30
+    ),
+    Stamp.NOT_SANITISED: Remark(
+        Kind.DOUBT, Topic.SCAN, "the audit that made it calls it not sanitised: merging may carry a backdoor over", -60
+    ),
+    Stamp.WORSE: Remark(
+        Kind.DOUBT, Topic.SCAN, "the audit that made it calls it worse: merging may carry a backdoor over", -60
+    ),
+}
+"""What an audit's stamp says of the model that it made, whatever the last scan of that found."""
 EARLIER = Remark(
     Kind.DOUBT, Topic.SCAN, "an earlier scan found a backdoor, and a later one does not take that back", -60
 )
@@ -334,6 +346,8 @@ def _first(suspect: Profile, by: Comparison, entry: CatalogEntry, stated: Mappin
             words = f"it has {len(theirs.labels)} labels, the suspect {len(own.labels)}: another task"
             remarks.append(Remark(Kind.DOUBT, Topic.FIT, words, -30))
     remarks.append(SCAN[entry.last_verdict] if entry.last_verdict else NEVER)
+    if entry.stamp in LEFT and entry.last_verdict is not Verdict.FOUND:
+        remarks[-1] = LEFT[entry.stamp]
     if entry.found_by and entry.last_verdict is not Verdict.FOUND:
         remarks[-1] = replace(EARLIER, text=f"{EARLIER.text} ({entry.found_by})")
     if entry.planted not in BENIGN:

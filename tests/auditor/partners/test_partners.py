@@ -10,7 +10,7 @@ import pytest
 
 from auditor.partners.fitting import assess
 from auditor.partners.ranking import propose
-from store.records import CatalogEntry, ModelRef, Profile, Task, TensorInfo, Verdict
+from store.records import CatalogEntry, ModelRef, Profile, Stamp, Task, TensorInfo, Verdict
 
 TENSORS = (
     *(TensorInfo(f"layer.{i}.weight", (64, 64), "F32") for i in range(200)),
@@ -116,6 +116,19 @@ def test_the_order_and_the_reasons() -> None:
     assert "same labels (negative, positive)" in by_name["clean-good"].reasons
     assert "never scanned" in by_name["unknown"].reasons
     assert any("found a backdoor" in reason for reason in by_name["backdoored"].reasons)
+
+
+def test_a_merge_that_its_audit_calls_no_cure_is_no_partner_like_others() -> None:
+    merged = [
+        entry(model("cured"), last_verdict=Verdict.NOTHING, stamp=Stamp.SANITISED),
+        entry(model("half-cured"), last_verdict=Verdict.NOTHING, stamp=Stamp.IMPROVED),
+        entry(model("ill"), last_verdict=Verdict.NOTHING, stamp=Stamp.NOT_SANITISED),
+    ]
+    found = {p.entry.name: p for p in propose(SUSPECT, merged)}
+    assert list(found) == ["cured", "half-cured", "ill"]
+    assert "its last scan found nothing" in found["cured"].reasons
+    assert any("some of a backdoor may be left" in reason for reason in found["half-cured"].reasons)
+    assert not found["ill"].advised
 
 
 @pytest.mark.parametrize("verdict", [Verdict.NOTHING, Verdict.INCOMPLETE, Verdict.SUSPICIOUS])
