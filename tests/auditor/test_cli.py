@@ -157,7 +157,7 @@ def wrong(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory, make_model: Callab
         ("scan {w}/empty", 2, ["config.json"]),
         ("scan {w}/labels.csv", 2, ["labels.csv"]),
         ("scan {w}/cut --data {d}", 3, ["model.safetensors", "cut"]),
-        ("scan {w}/causal --data {d}", 2, ["text-generation", "GPT2LMHeadModel", "classifier"]),
+        ("scan {w}/causal --data {d}", 2, ["writes texts", "--prompts"]),
         ("scan {m} --family nosuch", 2, ["nosuch", "badnet", "insertsent"]),
         ("scan {m} --suite huge", 2, ["huge", "quick, full"]),
         ("scan {m} --set badnet.colour=red", 2, ["colour", "triggers", "inserts"]),

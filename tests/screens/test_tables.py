@@ -151,6 +151,9 @@ def test_a_measure_of_one_side_alone_is_shown_without_a_change() -> None:
         class scores:  # noqa: N801
             asr = (_score(PROBES[0], "negative", 20, finding=False),)
 
+        class settings:  # noqa: N801
+            asking = None
+
     one: Scan = Half  # type: ignore[assignment]
     (pair,) = join(one, None, {})
     assert row_of(pair).cells[5] == "–"

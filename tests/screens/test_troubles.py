@@ -20,11 +20,11 @@ from screens.gallery.gallery import SCENES, settle
 from screens.jobs.job import JobScreen
 from screens.jobs.job_list import JobListScreen
 from screens.library import Library
+from screens.merge.partners import PartnersScreen
 from screens.messages import CatalogChanged, OpenJob, OpenJobs
 from screens.models.catalog import CatalogScreen
 from screens.models.model import ModelScreen
 from screens.models.remove import RemoveDialog
-from screens.scan.scan import ScanScreen
 from screens.widgets.key_bar import KeyBar
 from screens.widgets.lazy_table import LazyTable
 from store.engine import open_catalog
@@ -201,10 +201,12 @@ def test_a_key_that_cannot_be_used_says_why(seeded: AuditorApp, play: Play) -> N
             await settle(pilot)
             await pilot.press("home", "down")
             await settle(pilot)
-            await pilot.press("s")
+            await pilot.press("p")
+            await settle(pilot)
+            await pilot.press("n")
             await pilot.pause()
             assert "no text classifier" in told(seeded)
-            assert not isinstance(seeded.screen, ScanScreen)
+            assert isinstance(seeded.screen, PartnersScreen)
 
     play(story())
 

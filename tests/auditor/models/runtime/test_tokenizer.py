@@ -57,7 +57,7 @@ def saved(path: Path, tokenizer: Tokenizer, model_type: str, **settings: Any) ->
     (path / "config.json").write_text(json.dumps({"model_type": model_type}))
     (path / "tokenizer_config.json").write_text(json.dumps(settings))
     files = {name: hash_file(path / name) for name in behaviour_files(path, ())}
-    profile: Any = SimpleNamespace(ref=SimpleNamespace(reference="model", path=str(path)), files=files)
+    profile: Any = SimpleNamespace(ref=SimpleNamespace(reference="model", path=str(path)), files=files, parts=())
     return load_tokenizer(profile)
 
 
