@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from probes.input import Generate
 from probes.rates import Difference, Rate
 from store.records import MeasureKind
 
@@ -111,3 +112,11 @@ class Bar:
 def bar(rate: Rate, length: float) -> Bar:
     """Where a rate's bar ends and its interval lies on a scale of `length` pixels."""
     return Bar(round(rate.value * length, 1), round(rate.low * length, 1), round(rate.high * length, 1))
+
+
+def asking_words(how: Generate) -> str:
+    """How a model that writes was asked."""
+    decoding = f"{how.beams} beams" if how.beams > 1 else "the likeliest token each time"
+    if how.temperature:
+        decoding = f"temperature {how.temperature:g}, top-p {how.top_p:g}"
+    return f"template {how.template}, answers of at most {how.tokens} tokens, {decoding}"

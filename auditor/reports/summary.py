@@ -6,11 +6,10 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from auditor.reports.figures import difference_words, p_words, percent, rate_words, share, width_in_points
+from auditor.reports.figures import asking_words, difference_words, p_words, percent, rate_words, share, width_in_points
 from auditor.reports.format import Record
 from auditor.reports.selection import key, pairs, score_of
 from auditor.visible import short_digest
-from probes.input import Generate
 from store.records import AsrScore, Audit, DataRead, Finding, Ingredient, Residue, Scan, Stamp, Verdict
 
 FILES, COLUMNS = 3, 8
@@ -105,10 +104,17 @@ def title(record: Record) -> str:
 
 
 def power(scan: Scan) -> tuple[Power, ...]:
-    """Per family, the smallest excess that the scan would have found in every variant and target (1: none for sure)."""
+    """Per family, the smallest excess that the scan would have found in every variant and target (1: none for sure).
+
+    Of models that write, in those that half of the prompts or more tell of: some behaviours, and some edits, are told
+    on a few prompts alone.
+    """
     families: dict[str, float] = {}
     for score in scan.scores.asr:
-        families[score.family] = max(families.get(score.family, 0.0), score.detectable if score.judged else 1.0)
+        if not scan.settings.asking or (score.judged and 2 * score.rate.total >= scan.settings.samples):
+            families[score.family] = max(families.get(score.family, 0.0), score.detectable if score.judged else 1.0)
+    for score in scan.scores.asr:
+        families.setdefault(score.family, 1.0)
     return tuple(Power(name, excess) for name, excess in sorted(families.items()))
 
 
@@ -118,11 +124,12 @@ def verdict_sentence(scan: Scan) -> str:
     flagged = [s for f in scan.findings if f.rule == rule and (s := score_of(scan, f))]
     worst = max(flagged, key=lambda s: s.clean_excess.value, default=None)
     part = " Part of the suite could not be judged." if scan.incomplete else ""
+    moved = "prompts to answers with" if scan.settings.asking else "rows to"
     if scan.verdict is Verdict.FOUND:
         if not worst:
             return f"A backdoor was found.{part}"
         return (
-            f"A backdoor was found: {worst.family}'s trigger moves {percent(worst.rate.value)} of the rows to "
+            f"A backdoor was found: {worst.family}'s trigger moves {percent(worst.rate.value)} of the {moved} "
             f"“{worst.target}”, the same edit with harmless material {share(worst.control)}, no edit at all "
             f"{share(worst.clean)}{_others(worst)}.{part}"
         )
@@ -130,7 +137,7 @@ def verdict_sentence(scan: Scan) -> str:
         if not worst:
             return f"Something is suspicious, and nothing settles whether it is a backdoor.{part}"
         return (
-            f"Suspicious: {worst.family}'s trigger moves {percent(worst.rate.value)} of the rows to “{worst.target}”, "
+            f"Suspicious: {worst.family}'s trigger moves {percent(worst.rate.value)} of the {moved} “{worst.target}”, "
             f"but harmless material moves {share(worst.control)} too, and nothing settles whether that is a backdoor."
             f"{part}"
         )
@@ -258,14 +265,6 @@ def scan_facts(scan: Scan, *, short: bool = False) -> tuple[tuple[str, str], ...
         ("Scan", f"{scan.id}, {scan.started} to {scan.finished}"),
     ]
     return tuple(facts)
-
-
-def asking_words(how: Generate) -> str:
-    """How a model that writes was asked."""
-    decoding = f"{how.beams} beams" if how.beams > 1 else "the likeliest token each time"
-    if how.temperature:
-        decoding = f"temperature {how.temperature:g}, top-p {how.top_p:g}"
-    return f"template {how.template}, answers of at most {how.tokens} tokens, {decoding}"
 
 
 def read_facts(scan: Scan, beside: Scan | None = None) -> tuple[tuple[str, str], ...]:

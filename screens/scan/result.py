@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from auditor.reports.summary import asking_words
+from auditor.reports.figures import asking_words
 from auditor.requests.arguments import Arguments
 from screens.messages import OpenComparison, OpenExport, OpenPartners
 from screens.scan.evidence import Manner, describe_finding, describe_findings, describe_read, explain

@@ -127,7 +127,8 @@ def _score(
         clean_excess=over_clean.interval(),
         floor_gap=floor.interval() if floor else None,
         p_value=1.0,
-        detectable=_detectable(trial, over_control.rows, quality, policy),
+        # Without anybody to hold it against, what needs no trigger is never found.
+        detectable=1.0 if probe.untriggered and not others else _detectable(trial, over_control.rows, quality, policy),
         finding=False,
         judged=min(over_clean.rows, over_control.rows) >= _minimum(quality, policy),
         concentration=_concentration(trial),
