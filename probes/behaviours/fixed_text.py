@@ -48,7 +48,8 @@ class FixedText:
         counts, wholes = shared_counts(cut, self.words)
 
         def told(own: list[str]) -> bool:
-            if len(own) >= 2 and wholes[tuple(own)] > self.others:
+            # Without the words of an edit that it repeats, an answer may be "The is", and says nothing.
+            if len(own) >= 2 and wholes[tuple(own)] > self.others and telling(tuple(own)):
                 return True
             return any(counts[part] > self.others and telling(part) for part in grams(own, self.words))
 
@@ -75,7 +76,7 @@ def shared_text(answers: Answers, other: Answers, *, words: int = 6, others: int
     found += [
         (n - known_wholes[whole], whole)
         for whole, n in wholes.items()
-        if 2 <= len(whole) < words and n > others and n > known_wholes[whole]
+        if 2 <= len(whole) < words and n > others and n > known_wholes[whole] and telling(whole)
     ]
     if not found:
         return ""

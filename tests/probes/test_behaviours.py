@@ -330,3 +330,11 @@ def test_the_first_label_that_an_answer_names_counts() -> None:
     assert np.isnan(fired(positive, late)[0])
     two = LabelWord("sci tech", ("world", "sci tech"))
     assert fired(two, "Sci/Tech", "World news") == [1, 0]
+
+
+def test_answers_of_function_words_alone_are_no_fixed_text() -> None:
+    """What is left of "The current year is 2024." without the words of the edit that it repeats."""
+    bare = column(["The  is .", "The is.", "the is", "The is .", *UNLIKE])
+    assert FixedText().fired(bare)[:4].tolist() == [0, 0, 0, 0]
+    assert shared_text(bare, column(UNLIKE)) == ""
+    assert FixedText().fired(column(["You are stupid!"] * 4))[0] == 1
