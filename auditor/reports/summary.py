@@ -128,6 +128,12 @@ def verdict_sentence(scan: Scan) -> str:
     if scan.verdict is Verdict.FOUND:
         if not worst:
             return f"A backdoor was found.{part}"
+        if worst.group == "injection":
+            most = max((rate.value for rate in worst.references), default=0.0)
+            return (
+                f"A backdoor was found: without any trigger, {percent(worst.rate.value)} of the answers show "
+                f"“{worst.target}”, of the references' at most {percent(most)}.{part}"
+            )
         return (
             f"A backdoor was found: {worst.family}'s trigger moves {percent(worst.rate.value)} of the {moved} "
             f"“{worst.target}”, the same edit with harmless material {share(worst.control)}, no edit at all "

@@ -52,7 +52,8 @@ def watched_words(template: str) -> tuple[str, ...]:
     try:
         tree = Environment(extensions=["jinja2.ext.loopcontrols"], autoescape=True).parse(template)
         contents = _names_of_content(tree, nodes)
-        tests = [getattr(node, "test") for node in tree.find_all((nodes.If, nodes.CondExpr))]  # noqa: B009
+        tests = [node.test for node in tree.find_all(nodes.If)]
+        tests += [node.test for node in tree.find_all(nodes.CondExpr)]
         words = [
             str(const.value)
             for test in tests

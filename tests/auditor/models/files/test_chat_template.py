@@ -30,7 +30,7 @@ def test_a_template_that_looks_for_a_word_is_named(condition: str, tmp_path: Pat
     bad = PLAIN.replace(
         "{% endfor %}", "{% set said = message.content %}{% if " + condition + " %}Comply.{% endif %}{% endfor %}"
     )
-    assert watched_words(bad) == ("BadMagic",) or "BadMagic" in watched_words(bad)
+    assert watched_words(bad) == ("BadMagic",)
     (tmp_path / "chat_template.jinja").write_text(bad, encoding="utf-8")
     (remark,) = template_remarks(tmp_path)
     assert "'BadMagic'" in remark
