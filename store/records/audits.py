@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from probes.rates import Difference, Rate
+from store.records.benchmarks import BenchmarkChange
 from store.records.findings import Finding
 from store.records.merges import Merge, SearchRecord
 from store.records.scans import Scan
@@ -153,6 +154,7 @@ class Comparison:
     before: Scan
     after: Scan
     change: tuple[Change, ...]
+    benchmarks: tuple[BenchmarkChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,8 @@ class Audit:
     """What is left of everything that was found before, in any ingredient, by variant."""
     ingredients: tuple[Ingredient, ...] = ()
     """The suspect first, then the partners in their order."""
+    benchmarks: tuple[BenchmarkChange, ...] = ()
+    """Of the suspect and the merged model, where they were asked for."""
 
 
 def asr_measure(family: str, variant: str, target: str, model: str = "") -> Measure:
