@@ -10,7 +10,7 @@ from auditor.audit.audit import audit
 from auditor.audit.compare import Side, compare
 from auditor.audit.plan import AuditPlan, plan_audit, with_students
 from auditor.bench.choose import benchmarks_for
-from auditor.bench.run import run_benchmarks
+from auditor.bench.paired import changes
 from auditor.errors import UsageError
 from auditor.events import Event
 from auditor.events.journal import journal
@@ -76,10 +76,7 @@ class Session:
             base: what the model stands on, where it is an adapter.
         """
         profile = self.profile(reference, base=base)
-        tasks = benchmarks_for(request, profile)
-        device, dtype = self.backend.device()
-        run = run_benchmarks(tasks, profile, device, dtype, self.catalog.benchmarks, fresh=request.fresh)
-        return profile, (yield from run)
+        return profile, (yield from self.backend.bench(benchmarks_for(request, profile), profile, fresh=request.fresh))
 
     def partners(
         self, reference: str, *, base: str | None = None, labels: Mapping[str, str] | None = None
@@ -128,7 +125,8 @@ class Session:
         """
         first, second = self.stored_scan(before), self.stored_scan(after)
         sides = [Side(s, rebuild(s, self.catalog)) for s in (first, second)]
-        return Comparison(first, second, compare(*sides))
+        benchmarks = changes(first.scores.benchmarks, second.scores.benchmarks, self.catalog.benchmarks)
+        return Comparison(first, second, compare(*sides), benchmarks)
 
     def verify(self, directory: Path) -> Verification:
         """Checks a merged directory. Raises as `auditor.merge.verify.verify_with`."""

@@ -91,6 +91,7 @@ class HarnessTask:
     request: BenchRequest
     _built: dict[int, list[Any]] = field(default_factory=dict)
     _known: str = ""
+    _owner: Any = None
 
     part = PART
 
@@ -144,8 +145,10 @@ class HarnessTask:
         """
         with silent():
             lm = subject.harness(self.request.batch_size)
-            if not self._built:
+            if self._owner is not lm:
+                # A chat template, and so the prompts, are the model's own.
                 self._build(lm)
+                self._owner = lm
             places = [place for place in range(start, stop) if place in self._built]
             chosen = [instance for place in places for instance in self._built[place]]
             try:
@@ -175,6 +178,7 @@ class HarnessTask:
         # A chat template is a program of the model's: it raises what it likes.
         except Exception as error:
             raise ModelError(f"{self.name}: its prompts cannot be made: {error}") from error
+        self._built.clear()
         for instance in self.task.instances:
             self._built.setdefault(instance.doc_id, []).append(instance)
 

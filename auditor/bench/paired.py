@@ -40,7 +40,8 @@ def _change(
     was: BenchmarkScore, now: BenchmarkScore, first: BenchmarkRun | None, second: BenchmarkRun | None
 ) -> BenchmarkChange:
     relative = was.metric.partition(",")[0] == PERPLEXITY
-    pairs = _pairs(was.metric, first, second)
+    # What was asked in another way is another test, also on the same rows.
+    pairs = _pairs(was.metric, first, second) if was.asked == now.asked else None
     delta, p_value = _measured(*pairs, relative=relative, bounded=was.value <= 1) if pairs is not None else (None, None)
     return BenchmarkChange(
         was.task, was.metric, was.value, now.value, now.rows, delta, p_value, relative, was.higher_is_better, was.main

@@ -44,6 +44,7 @@ class Perplexity:
     stride: int
     limit: int | None = None
     _tokens: list[int] = field(default_factory=list)
+    _owner: Any = None
 
     name = PERPLEXITY
     part = 2
@@ -99,7 +100,8 @@ class Perplexity:
 
     def _windows(self, subject: Subject) -> list[tuple[int, int, int]]:
         """First token, first token that is predicted, and end, of each window."""
-        if not self._tokens:
+        if self._owner is not subject.opened().tokenizer:
+            self._owner = subject.opened().tokenizer
             with quiet():
                 self._tokens = list(subject.opened().tokenizer(self.text)["input_ids"])
         total, found, seen = len(self._tokens), [], 0

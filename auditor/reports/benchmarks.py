@@ -9,7 +9,7 @@ from typing import Any
 
 from auditor.events.log import plain
 from auditor.visible import visible
-from store.records import BenchmarkChange, BenchmarkScore, Profile
+from store.records import Audit, BenchmarkChange, BenchmarkScore, Profile
 
 HEAD = f"{'task':<18}{'metric':<14}{'value':>9}{'± error':>10}{'rows':>8}"
 
@@ -45,13 +45,58 @@ def delta_in(change: BenchmarkChange) -> str:
     return f"{told}, p = {change.p_value:.2g}"
 
 
+CHANGES_NOTE = (
+    "Change: after − before in points, of a perplexity the part of itself by which it rose; 95 % intervals, paired by "
+    "row; p: McNemar's exact test, elsewhere Student's t."
+)
+
+
+def value_in(score: BenchmarkScore) -> str:
+    """A score with its standard error."""
+    error = f" ± {score.stderr:.4f}" if math.isfinite(score.stderr) else ""
+    return f"{score.value:.4f}{error}"
+
+
+def sides_in(change: BenchmarkChange) -> tuple[str, str]:
+    """Both values of a change."""
+    before, after = change.before, change.after
+    return figure(change.metric, before, after), figure(change.metric, after, before)
+
+
+def asked_in(scores: Sequence[BenchmarkScore]) -> tuple[str, ...]:
+    """How a model was asked, a line a way: what is the same of several tasks is said once."""
+    found: dict[str, list[str]] = {}
+    for score in scores:
+        if score.asked and score.task not in found.setdefault(score.asked, []):
+            found[score.asked].append(score.task)
+    return tuple(f"{', '.join(tasks)}: {asked}." for asked, tasks in found.items())
+
+
+def partner_lines(audit: Audit) -> tuple[str, ...]:
+    """The benchmarks of each partner, where they were asked for."""
+    return tuple(
+        f"{one.reference} by itself: " + ", ".join(f"{s.task} {figure(s.metric, s.value)}" for s in shown)
+        for one in audit.ingredients
+        if (shown := [s for s in one.benchmarks if s.main])
+    )
+
+
+def changes_text(changes: Sequence[BenchmarkChange]) -> list[str]:
+    """One line a metric: before, after, and the change with its interval and p-value."""
+    lines = ["", f"{'benchmark':<38} {'before':>7} {'after':>7}  change, 95 % interval, p"] if changes else []
+    for c in changes:
+        was, now = sides_in(c)
+        lines.append(f"{f'{c.task} {c.metric}'[:38]:<38} {was:>7} {now:>7}  {delta_in(c)}")
+    return lines
+
+
 def scores_text(profile: Profile, scores: Sequence[BenchmarkScore]) -> str:
     """One line a metric, and how the model was asked."""
     lines = [f"{profile.ref.reference}  {profile.ref.digest[:12]}", "", HEAD]
     for s in scores:
         value, error = figure(s.metric, s.value), error_in(s)
         lines.append(f"{s.task[:17]:<18}{s.metric[:13]:<14}{value:>9}{error:>10}{s.rows:>8,}")
-    lines += ["", *dict.fromkeys(f"{s.task}: {s.asked}." for s in scores)]
+    lines += ["", *asked_in(scores)]
     return "\n".join(visible(line) for line in lines) + "\n"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from probes.rates import Difference, Rate
-from store.records.benchmarks import BenchmarkChange
+from store.records.benchmarks import BenchmarkChange, BenchmarkScore
 from store.records.findings import Finding
 from store.records.merges import Merge, SearchRecord
 from store.records.scans import Scan
@@ -145,6 +145,8 @@ class Ingredient:
     scan: str | None = None
     asked: bool = True
     """False where a model's labels are others than the suspect's, so that nothing could be asked of it."""
+    benchmarks: tuple[BenchmarkScore, ...] = ()
+    """Of a partner, where they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
