@@ -58,7 +58,7 @@ def _perplexity_error(items: Sequence[float]) -> float:
     for number in range(DRAWS // AT_ONCE):
         stream = np.random.RandomState()
         *key, place = random.Random(number).getstate()[1]
-        stream.set_state(("MT19937", np.array(key, dtype=np.uint32), place))
+        stream.set_state(("MT19937", np.array(key, dtype=np.uint32), place, 0, 0.0))
         places = (stream.random_sample((AT_ONCE, rows.size)) * float(rows.size)).astype(np.int64)
         drawn.append(np.exp(-rows[places].mean(axis=1)))
     return float(np.std(np.concatenate(drawn), ddof=1))
