@@ -235,7 +235,7 @@ def local_task(name: str, request: BenchRequest) -> HarnessTask:
     if request.few_shot and LOCAL[name].trained:
         splits["train"] = read_task_rows(name, rows_file(name, directory, ".train"))
     require_harness()
-    import yaml
+    import yaml  # type: ignore[import-untyped]
 
     with silent():
         from datasets import Dataset
