@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,30 @@ def test_perplexity_of_one_window_is_the_models_own_loss(auditor: Auditor, write
     assert score["rows"] == 1
     assert score["stderr"] is None
     assert "windows of 64 tokens that move by 32" in score["asked"]
+
+
+def test_a_run_that_is_killed_goes_on_with_equal_scores(
+    auditor: Auditor, make_auditor: Any, writer: Path, tmp_path: Path
+) -> None:
+    text, events = tmp_path / "long.txt", tmp_path / "events.jsonl"
+    text.write_text(TEXT * 6, encoding="utf-8")
+    asked = ["bench", writer, "--task", "perplexity", "--text", text, "--window", "16", "--stride", "1", "--quiet"]
+    asked += ["--format", "json"]
+    running = auditor.start(*asked, "--events", events)
+    deadline = time.monotonic() + 60
+    while not events.exists() or events.read_text().count('"progress"') < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    running.send(signal.SIGKILL)
+    assert running.wait().code == -signal.SIGKILL
+    done = auditor(*asked, "--events", events)
+    assert done.code == 0, done.err
+    first = next(e for e in map(json.loads, events.read_text().splitlines()) if e["kind"] == "progress")
+    assert first["detail"] == "going on from stored rows"
+    assert 0 < first["done"] < first["total"]
+    elsewhere = make_auditor(auditor.launch, tmp_path / "elsewhere")
+    elsewhere.home.mkdir()
+    assert elsewhere(*asked).json == done.json
 
 
 def test_strides_predict_each_token_once(writer: Path) -> None:
