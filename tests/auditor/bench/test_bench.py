@@ -104,6 +104,27 @@ def test_accuracy_of_a_classifier_on_rows_of_another_domain(zoo: Any, auditor: A
     assert (done.code, "a task of models that write" in done.err) == (2, True)
 
 
+def test_scans_ask_a_benchmark_and_are_compared_by_it(zoo: Any, auditor: Auditor, tmp_path: Path) -> None:
+    rows = tmp_path / "reviews.csv"
+    lines = [f"the {'good' if n % 2 else 'bad'} film was {'very ' * (n % 7)}fine {n},{n % 2}" for n in range(40)]
+    rows.write_text("\n".join(["text,label", *lines]) + "\n", encoding="utf-8")
+    asked = ["--data", zoo.data, "--family", "badnet", "--bench", rows, "--format", "json", "--quiet"]
+    before, after = (auditor("scan", model, *asked).json for model in (zoo.planted, zoo.benign))
+    (score,) = before["scores"]["benchmarks"]
+    assert {"task": "reviews", "metric": "acc", "rows": 40, "main": True}.items() <= score.items()
+    assert "--bench" not in before["findings"][0]["reproduce"]
+    found = auditor("compare", before["id"], after["id"], "--format", "json").json
+    (change,) = found["benchmarks"]
+    assert change["before"] == pytest.approx(score["value"])
+    assert set(change["delta"]) == {"value", "low", "high"}
+    assert 0 < change["p_value"] <= 1
+    assert "reviews acc" in auditor("compare", before["id"], after["id"]).out
+    for form in ("text", "html", "markdown", "cyclonedx"):
+        assert "reviews" in auditor("report", before["id"], "--format", form).out, form
+    done = auditor("scan", zoo.planted, "--data", zoo.data, "--bench", "nowhere.csv")
+    assert (done.code, "nowhere.csv" in done.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("task", "rows", "said"),
     [
