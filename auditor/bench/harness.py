@@ -276,7 +276,7 @@ def hub_tasks(name: str, request: BenchRequest) -> list[HarnessTask]:
     except Exception as error:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise FetchError(
-            f"the task {name} cannot be loaded: {said}", hint="Is the hub reached? `auditor doctor`"
+            f"the task {name} cannot be loaded: {said}", hint="`auditor doctor` says whether the hub is reached."
         ) from error
     found = []
     for own, task in tasks.items():
