@@ -12,6 +12,7 @@ import typer
 from auditor import __version__
 from auditor.commands import tui
 from auditor.commands.audit import audit
+from auditor.commands.bench import bench, tasks
 from auditor.commands.compare import compare
 from auditor.commands.demo import demo
 from auditor.commands.doctor import doctor
@@ -71,6 +72,8 @@ app.command()(audit)
 app.command()(partners)
 app.command()(merge)
 app.command()(compare)
+app.command()(bench)
+app.command()(tasks)
 app.command()(report)
 app.add_typer(models, name="models")
 app.add_typer(lab, name="lab")

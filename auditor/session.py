@@ -9,6 +9,8 @@ from pathlib import Path
 from auditor.audit.audit import audit
 from auditor.audit.compare import Side, compare
 from auditor.audit.plan import AuditPlan, plan_audit, with_students
+from auditor.bench.choose import benchmarks_for
+from auditor.bench.paired import changes
 from auditor.errors import UsageError
 from auditor.events import Event
 from auditor.events.journal import journal
@@ -21,6 +23,7 @@ from auditor.partners.hub import LIMIT, Offers, search_offers
 from auditor.partners.proposals import catalogued_partners
 from auditor.partners.ranking import Proposal
 from auditor.policy import Policy
+from auditor.requests.bench import BenchRequest
 from auditor.requests.merge import MergeRequest
 from auditor.requests.scan import ScanRequest
 from auditor.scan.execution.backend import CatalogBackend
@@ -30,7 +33,7 @@ from auditor.scan.stored import rebuild
 from auditor.settings import Settings
 from auditor.students.beside import prepare_with_students
 from store.catalog import Catalog
-from store.records import Audit, CatalogEntry, Comparison, Profile, Scan
+from store.records import Audit, BenchmarkScore, CatalogEntry, Comparison, Profile, Scan
 
 
 @dataclass
@@ -63,6 +66,17 @@ class Session:
         """Probes one model; the last event carries the scan."""
         prepared = yield from prepare_with_students(request, self.resolver, self.policy, self.backend, self.settings)
         yield from journal(scan(prepared, self.backend), self.catalog)
+
+    def bench(
+        self, reference: str, request: BenchRequest, *, base: str | None = None
+    ) -> Generator[Event, None, tuple[Profile, tuple[BenchmarkScore, ...]]]:
+        """Asks a model benchmarks. Raises as `benchmarks_for` and `run_benchmarks`.
+
+        Args:
+            base: what the model stands on, where it is an adapter.
+        """
+        profile = self.profile(reference, base=base)
+        return profile, (yield from self.backend.bench(benchmarks_for(request, profile), profile, fresh=request.fresh))
 
     def partners(
         self, reference: str, *, base: str | None = None, labels: Mapping[str, str] | None = None
@@ -111,7 +125,8 @@ class Session:
         """
         first, second = self.stored_scan(before), self.stored_scan(after)
         sides = [Side(s, rebuild(s, self.catalog)) for s in (first, second)]
-        return Comparison(first, second, compare(*sides))
+        benchmarks = changes(first.scores.benchmarks, second.scores.benchmarks, self.catalog.benchmarks)
+        return Comparison(first, second, compare(*sides), benchmarks)
 
     def verify(self, directory: Path) -> Verification:
         """Checks a merged directory. Raises as `auditor.merge.verify.verify_with`."""

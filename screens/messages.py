@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from auditor.jobs.progress import JobProgress
-    from store.records import Audit, CatalogEntry, Job, Scan
+    from store.records import Audit, BenchmarkChange, CatalogEntry, Job, Scan
 
 
 @dataclass
@@ -147,6 +147,16 @@ class OpenExport(Open):
 
     record: str
     kind: str
+
+
+@dataclass
+class OpenBenchmarks(Open):
+    """Benchmarks before and after; of an audit, where its id is given."""
+
+    before: Scan
+    after: Scan
+    changes: tuple[BenchmarkChange, ...]
+    audit: str | None
 
 
 @dataclass

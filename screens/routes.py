@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from screens import messages as ask
+from screens.audit.benchmarks import BenchmarksScreen
 from screens.audit.compare import CompareScreen
 from screens.audit.drill import DrillScreen
 from screens.audit.residual import LeftScreen
@@ -57,6 +58,8 @@ def page_for(message: ask.Open) -> Page | Dialog[Any]:
             return DrillScreen(message.before, message.after, message.family, message.variant, message.target)
         case ask.OpenResidual():
             return LeftScreen(message.audit)
+        case ask.OpenBenchmarks():
+            return BenchmarksScreen(message.before, message.after, message.changes, message.audit)
         case ask.OpenJob():
             return JobScreen(message.job)
         case ask.OpenSearch():

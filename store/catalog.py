@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from store.audits import Audits
+from store.benchmarks import Benchmarks
 from store.database import Database
 from store.jobs import Jobs
 from store.models import Models
@@ -25,6 +26,7 @@ class Catalog:
         self.triggers = Triggers(database)
         self.audits = Audits(database)
         self.jobs = Jobs(database)
+        self.benchmarks = Benchmarks(database)
 
     def close(self) -> None:
         """Closes the connections. Everything stored is on disk already."""

@@ -124,6 +124,28 @@ class BatchRow(Base):
     payload: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class BenchmarkTableRow(Base):
+    """A model's rows of a benchmark, as far as they are scored."""
+
+    __tablename__ = "benchmarks"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    model_digest: Mapped[str] = mapped_column(index=True)
+    task: Mapped[str]
+    parts: Mapped[int | None]
+
+
+class BenchmarkPartRow(Base):
+    """A finished part of a benchmark: what its metrics say of each row."""
+
+    __tablename__ = "benchmark_parts"
+
+    benchmark_id: Mapped[int] = mapped_column(ForeignKey("benchmarks.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rows: Mapped[Any] = mapped_column(JSON)
+
+
 class RowSetRow(Base):
     """The rows of scans by digest: lets two scans be compared row by row after the user's file has moved."""
 

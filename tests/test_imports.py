@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("torch", "transformers", "textual", "sqlalchemy", "peft", "scipy")
+HEAVY = ("torch", "transformers", "textual", "sqlalchemy", "peft", "scipy", "lm_eval", "datasets")
 CONSOLE = Path(sysconfig.get_path("scripts")) / "auditor"
 
 LOADED = """
@@ -27,7 +27,15 @@ print("\\n" + json.dumps(sorted({{name.partition(".")[0] for name in sys.modules
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["scan", "--help"], ["audit", "--help"], ["lab", "student", "--help"], ["--version"]]
+    "words",
+    [
+        ["--help"],
+        ["scan", "--help"],
+        ["audit", "--help"],
+        ["lab", "student", "--help"],
+        ["bench", "--help"],
+        ["--version"],
+    ],
 )
 def test_help_loads_nothing_heavy(words: list[str]) -> None:
     code = LOADED.format(words=words)

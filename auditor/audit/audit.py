@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from auditor.audit.benched import partners_benched
 from auditor.audit.carriers import partners_alone, partners_in_words, students_in_words
 from auditor.audit.compare import Side, agreement, compare
 from auditor.audit.further_rows import settle
@@ -76,6 +77,7 @@ def audit(plan: AuditPlan, backend: Backend, catalog: Catalog, settings: Setting
     words = [*students_in_words(plan.partners), *partners_in_words(plan.partners, ring, scans)]
     words += [double.text for double in found.doubles]
     record = replace(record, reasons=(*record.reasons, *words))
+    record = yield from partners_benched(record, prepared, plan.partners, backend)
     if search is not None:
         record = replace(record, search=search, reasons=(*record.reasons, in_words(search)))
     return (yield from _finish(record))
@@ -161,6 +163,7 @@ def _conclude(
 
     left = tuple(r for one in parts for r in measured([one]))
     change = compare(suspect, merged)
+    benchmarks = backend.bench_changes(before.record.scores.benchmarks, after.record.scores.benchmarks)
     if hangs_on_residues(after.record, change, merge, policy):
         more = yield from settle(with_probes(again.asked, forms), left, again.measures, backend)
         if more is not None:
@@ -182,6 +185,7 @@ def _conclude(
         carried=carried,
         known=[(f.group, f.target) for row in rows for f in row.carried] if plan.together else (),
         unjudged=open_,
+        benchmarks=benchmarks,
     )
     same = agreement(before.suspect, after.suspect)
     alike = f"the merged model agrees with the suspect on {same:.1%} of the clean rows"
@@ -192,7 +196,7 @@ def _conclude(
     )
     told = replace(after.record, limits=(*after.record.limits, *(f"{u.text}." for u in open_)))
     audit = Audit(_new_id(), started, now(), before.record, told, merge, (), judged.stamp, reasons)
-    return replace(audit, change=(*change, *carried), left=left, ingredients=rows)
+    return replace(audit, change=(*change, *carried), left=left, ingredients=rows, benchmarks=benchmarks)
 
 
 def _name(residue: Residue) -> tuple[str, str, str]:

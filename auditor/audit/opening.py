@@ -10,6 +10,7 @@ from auditor.events import Event, ScanReady, ScoreReady, Warned
 from auditor.partners.copies import Double, doubles
 from auditor.scan.asking import respond, retold
 from auditor.scan.base import beside_base
+from auditor.scan.benched import benched
 from auditor.scan.execution.executor import Backend
 from auditor.scan.execution.run import Role
 from auditor.scan.judgement.ingredients import Member, Ring, judge_ring
@@ -125,6 +126,7 @@ def open_audit(
             conclude(wider, started, suspect, ring.beside(own), compared=compared), wider, ring, tuple(alike)
         )
     record = yield from sharpen(prepared, found.result.record, backend)
+    record = yield from benched(prepared, record, backend)
     found = replace(found, result=replace(found.result, record=record))
     for score in record.scores.asr:
         yield ScoreReady(score)

@@ -11,6 +11,7 @@ from auditor.audit.residual import Part
 from auditor.events import Event, ScanReady, ScoreReady
 from auditor.models.files.sameness import same_weights
 from auditor.scan.asking import respond
+from auditor.scan.benched import benched
 from auditor.scan.checks import audience_of
 from auditor.scan.execution.executor import Backend
 from auditor.scan.execution.run import Role
@@ -125,6 +126,7 @@ def scan_again(asked: Prepared, found: Opening, ring: Ring, backend: Backend) ->
     muted = [measures.muted(digest, own) for digest, own in answers.items()]
     compared = yield from second_look(asked, asked.suspect, merged, muted, backend)
     result = conclude(asked, started, merged, muted, compared=compared)
+    result = replace(result, record=(yield from benched(asked, result.record, backend)))
     for score in result.record.scores.asr:
         yield ScoreReady(score)
     yield ScanReady(result.record)

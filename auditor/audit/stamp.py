@@ -15,6 +15,7 @@ from store.records import (
     AGREEMENT,
     CACC,
     LIKELIHOOD,
+    BenchmarkChange,
     Change,
     Finding,
     Merge,
@@ -96,6 +97,7 @@ def stamp(
     carried: Sequence[Change] = (),
     known: Collection[Mark] = (),
     unjudged: Sequence[Unsettled] = (),
+    benchmarks: Sequence[BenchmarkChange] = (),
 ) -> Judged:
     """Judges a cure from the rescan with the full suite and what it leaves of everything found before.
 
@@ -111,6 +113,7 @@ def stamp(
         carried: how the rates of what partners carry changed, from the partner to the merge.
         known: what is found in further suspects: it is not new in the merge.
         unjudged: what nobody is left to judge.
+        benchmarks: how those that both models were asked changed; of each task its main metric is judged.
     """
     if after.verdict is Verdict.INCOMPLETE or after.incomplete:
         return Judged(Stamp.NOT_JUDGED, ("the rescan is incomplete:", *after.incomplete))
@@ -119,6 +122,7 @@ def stamp(
         *_residues_left(left, after, policy),
         *(f"{u.text}. Ingredients differ there, so nothing says that it is gone" for u in unjudged if u.differ),
         *_accuracy_lost(after, change, policy),
+        *_benchmarks_lost(before, benchmarks, policy),
     ]
     moved = [*_found_changes(before, change), *carried]
     if not obstacles:
@@ -187,6 +191,26 @@ def _accuracy_lost(after: Scan, change: Sequence[Change], policy: Policy) -> lis
         f"measured {clean.before:.1%} before, {clean.after:.1%} after)"
         + _rows_in_words(after.data.rows, -clean.delta.value, -clean.delta.low, limit, option)
     ]
+
+
+def _benchmarks_lost(before: Scan, benchmarks: Sequence[BenchmarkChange], policy: Policy) -> list[str]:
+    """The tasks of which more may be lost than the policy allows, at the upper bound of each."""
+    limit, found = policy.max_benchmark_loss, []
+    for asked in (score for score in before.scores.benchmarks if score.main):
+        change = next((c for c in benchmarks if (c.task, c.metric) == (asked.task, asked.metric)), None)
+        most = change.most_lost if change is not None else None
+        if change is None or change.delta is None or most is None:
+            found.append(f"the loss on the benchmark {asked.task} is not known")
+        elif most > limit:
+            measured = change.delta.value if change.relative else -change.delta.value
+            what = "may have risen by" if change.relative else "may have lost"
+            found.append(
+                f"the benchmark {change.task} ({change.metric}) {what} as much as {most:.1%} "
+                f"(limit {limit:.0%}; measured {change.before:.4g} before, "
+                f"{change.after:.4g} after, on {change.rows:,} rows)"
+                + _rows_in_words(change.rows, measured, most, limit, "--bench-limit")
+            )
+    return found
 
 
 def _references_in_words(residue: Residue) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +60,15 @@ def audit(
     decoding: o.Decoding = "greedy",
     reference: o.References = None,
     students: o.Students = 0,
+    bench: o.Benches = None,
+    bench_data: o.BenchData = None,
+    bench_limit: o.BenchLimit = None,
+    bench_few_shot: o.BenchShots = None,
+    bench_batch_size: o.BenchBatch = 1,
+    bench_chat_template: o.BenchChat = False,
+    bench_text: o.BenchText = None,
+    bench_partners: o.BenchPartners = False,
+    max_benchmark_loss: o.BenchLoss = None,
     max_length: o.MaxLength = None,
     sets: o.Sets = None,
     fresh: o.Fresh = False,
@@ -83,10 +93,13 @@ def audit(
 
     def body(session: Session) -> Generator[Event, None, Ending]:
         from auditor.events import AuditReady
+        from auditor.requests.bench import BenchRequest
         from auditor.requests.merge import Budget, MergeRequest
         from auditor.requests.scan import DataRequest, ScanRequest
 
         check_format(form, output)
+        if max_benchmark_loss is not None:
+            session.policy = replace(session.policy, max_benchmark_loss=max_benchmark_loss)
         values = read_sets(sets)
         request = ScanRequest(
             model=models[0],
@@ -106,6 +119,16 @@ def audit(
             template=template,
             decoding=decoding,
             base=base,
+            bench=BenchRequest(
+                tasks=tuple(bench or ()),
+                data=bench_data,
+                limit=bench_limit,
+                few_shot=bench_few_shot,
+                batch_size=bench_batch_size,
+                chat_template=bench_chat_template,
+                text=bench_text,
+                partners=bench_partners,
+            ),
         )
         cure = MergeRequest(
             partners=(*models[1:], *(partners or ())),

@@ -39,6 +39,13 @@ def scan(
     reference: o.References = None,
     students: o.Students = 0,
     base: o.ScanBase = None,
+    bench: o.Benches = None,
+    bench_data: o.BenchData = None,
+    bench_limit: o.BenchLimit = None,
+    bench_few_shot: o.BenchShots = None,
+    bench_batch_size: o.BenchBatch = 1,
+    bench_chat_template: o.BenchChat = False,
+    bench_text: o.BenchText = None,
     max_length: o.MaxLength = None,
     sets: o.Sets = None,
     fresh: o.Fresh = False,
@@ -61,6 +68,7 @@ def scan(
 
     def body(session: Session) -> Generator[Event, None, Ending]:
         from auditor.events import ScanReady, Warned
+        from auditor.requests.bench import BenchRequest
         from auditor.requests.scan import DataRequest, ScanRequest
 
         check_format(form, output)
@@ -82,6 +90,15 @@ def scan(
             template=template,
             decoding=decoding,
             base=base,
+            bench=BenchRequest(
+                tasks=tuple(bench or ()),
+                data=bench_data,
+                limit=bench_limit,
+                few_shot=bench_few_shot,
+                batch_size=bench_batch_size,
+                chat_template=bench_chat_template,
+                text=bench_text,
+            ),
         )
         found = None
         with closing(session.scan(request)) as events:

@@ -24,6 +24,7 @@ from rich.text import Text
 
 from auditor.events import (
     AuditReady,
+    BenchmarkReady,
     Event,
     MergeReady,
     ModelReady,
@@ -86,6 +87,9 @@ class Narrator:
                 self._say(f"merged into {event.merge.output} in {event.merge.seconds:.1f} s")
             case AuditReady():
                 self._say(f"audit {event.audit.id}: {event.audit.stamp or 'no stamp'}")
+            case BenchmarkReady():
+                told = ", ".join(f"{s.metric} {s.value:.4f}" for s in event.scores)
+                self._say(f"{event.scores[0].task if event.scores else 'benchmark'} of {event.model}: {told}")
             case ModelReady():
                 self._say(f"{event.text}: {event.path}")
             case _:

@@ -137,3 +137,49 @@ Labels = Annotated[
     ),
 ]
 Base = Annotated[str | None, typer.Option("--base", metavar="MODEL", help="The base model that all were made from.")]
+BENCH = "Benchmarks"
+Benches = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bench",
+        metavar="NAME…",
+        help="A benchmark of the model, and of one made of it: a task of `auditor tasks`; of a classifier, a file.",
+        show_default=False,
+        rich_help_panel=BENCH,
+    ),
+]
+BenchData = Annotated[
+    str | None,
+    typer.Option("--bench-data", metavar="DIR", help="Where their rows lie: NAME.jsonl.", rich_help_panel=BENCH),
+]
+BenchLimit = Annotated[
+    int | None, typer.Option("--bench-limit", min=1, help="Rows of each benchmark.", rich_help_panel=BENCH)
+]
+BenchShots = Annotated[
+    int | None,
+    typer.Option("--bench-few-shot", min=0, help="Worked examples before each question.", rich_help_panel=BENCH),
+]
+BenchBatch = Annotated[
+    int, typer.Option("--bench-batch-size", min=1, help="Requests that share a pass.", rich_help_panel=BENCH)
+]
+BenchChat = Annotated[
+    bool,
+    typer.Option(
+        "--bench-chat-template", help="Put questions through the model's chat template.", rich_help_panel=BENCH
+    ),
+]
+BenchText = Annotated[
+    str | None, typer.Option("--bench-text", metavar="FILE", help="The text of perplexity.", rich_help_panel=BENCH)
+]
+BenchPartners = Annotated[bool, typer.Option("--bench-partners", help="Ask the partners too.", rich_help_panel=BENCH)]
+BenchLoss = Annotated[
+    float | None,
+    typer.Option(
+        "--max-benchmark-loss",
+        metavar="SHARE",
+        min=0,
+        max=1,
+        help="What each may lose at most, at the upper bound, for `sanitised`; default: the policy's, 0.02.",
+        rich_help_panel=BENCH,
+    ),
+]

@@ -3,6 +3,7 @@
 from auditor.events.events import (
     AuditReady,
     BatchAnswered,
+    BenchmarkReady,
     Event,
     Finished,
     MergeReady,
@@ -25,6 +26,7 @@ from auditor.events.events import (
 __all__ = [
     "AuditReady",
     "BatchAnswered",
+    "BenchmarkReady",
     "Event",
     "Finished",
     "MergeReady",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from probes.rates import Rate
-from store.records import AnswerBatch, AsrScore, Audit, Evidence, Merge, Scan, TrialRow
+from store.records import AnswerBatch, AsrScore, Audit, BenchmarkScore, Evidence, Merge, Scan, TrialRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,14 @@ class AuditReady:
 
 
 @dataclass(frozen=True, slots=True)
+class BenchmarkReady:
+    """A model's benchmark is finished."""
+
+    model: str
+    scores: tuple[BenchmarkScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReady:
     """A model was trained or fetched into a directory."""
 
@@ -189,6 +197,7 @@ Event = (
     | Tried
     | MergeReady
     | AuditReady
+    | BenchmarkReady
     | ModelReady
     | Finished
 )

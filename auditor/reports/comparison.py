@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from auditor.events.log import plain
+from auditor.reports.benchmarks import change_json, changes_text
 from auditor.visible import visible
 from store.records import Comparison
 
@@ -19,6 +20,7 @@ def comparison_json(found: Comparison) -> str:
         "schema": "auditor/comparison/1",
         **sides,
         "change": [{**plain(c), "measure": str(c.measure)} for c in found.change],
+        **({"benchmarks": [change_json(c) for c in found.benchmarks]} if found.benchmarks else {}),
     }
     return json.dumps(body, indent=2) + "\n"
 
@@ -36,4 +38,5 @@ def comparison_text(found: Comparison) -> str:
             f"{str(c.measure)[:38]:<38} {c.before:>7.1%} {c.after:>7.1%} {c.delta.value:>+8.1%}  "
             f"[{c.delta.low:+.1%}, {c.delta.high:+.1%}]"
         )
+    lines += changes_text(found.benchmarks)
     return "\n".join(visible(line) for line in lines) + "\n"

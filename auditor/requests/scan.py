@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from auditor.requests.arguments import Arguments, Everywhere, each, sets
+from auditor.requests.bench import BenchRequest
 from probes.input import Generate
 from probes.trigger import CUSTOM
 
@@ -65,6 +66,7 @@ class ScanRequest:
         prompts: a file of prompts for a model that writes; None: the built-in ones.
         template: the form that prompts are put in: `model` (its own chat template), `alpaca` or `raw`.
         decoding: `greedy`, `beam` or `nucleus`.
+        bench: benchmarks that the model is asked as well.
     """
 
     model: str
@@ -84,6 +86,7 @@ class ScanRequest:
     prompts: str | None = None
     template: str = MODEL_TEMPLATE
     decoding: str = GREEDY
+    bench: BenchRequest = field(default_factory=BenchRequest)
 
     @property
     def asking(self) -> Generate:
@@ -111,6 +114,7 @@ class ScanRequest:
         words += each("--reference", self.references)
         words += ["--students", str(self.students)] if self.students else []
         words += ["--base", self.base] if self.base else []
+        words += self.bench.options()
         words += replace(everywhere, seed=self.seed).arguments()
         return [*words, "--fresh"] if self.fresh else words
 
@@ -121,5 +125,6 @@ class ScanRequest:
             fresh=False,
             families=(family,) if family else self.families,
             triggers=self.triggers if family in (None, CUSTOM) else (),
+            bench=BenchRequest() if family else self.bench,
         )
         return shlex.join(["auditor", *asked.arguments()])

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from auditor.bench.choose import benchmarks_for
+from auditor.bench.task import Benchmark
 from auditor.data.rows import read_prompts_of, read_rows
 from auditor.data.split import clean_rows
 from auditor.errors import UsageError
@@ -67,6 +69,8 @@ class Prepared:
     """What this scan leaves unjudged whatever the answers are."""
     screened: tuple[Screened, ...] = ()
     """Triggers that were tried alone, where that is done already."""
+    benchmarks: tuple[Benchmark, ...] = ()
+    """What the suspect is asked beside the suite, and a model that is made of it in the same way."""
 
     @property
     def max_length(self) -> int:
@@ -228,7 +232,10 @@ def prepare_scan(
         # Where the head cannot be judged, that is the answer: labels that do not fit it are no fault of the file.
         data = replace(request.data, label_column="") if not_judgeable(suspect) else request.data
         corpus = read_prompts_of(request) if writes(suspect) else read_rows(data, suspect.labels)
-    return prepare(request, suspect, references, corpus, policy, backend, beside=beside, base=base, triggers=triggers)
+    found = prepare(request, suspect, references, corpus, policy, backend, beside=beside, base=base, triggers=triggers)
+    if not request.bench.tasks or not_judgeable(suspect):
+        return found
+    return replace(found, benchmarks=tuple(benchmarks_for(request.bench, suspect)))
 
 
 def _sampled(request: ScanRequest, suspect: Profile, corpus: Corpus) -> tuple[tuple[Row, ...], tuple[Row, ...]]:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
 from auditor.scan.asking import respond, retold
 from auditor.scan.base import beside_base
+from auditor.scan.benched import benched
 from auditor.scan.execution.executor import Backend
 from auditor.scan.execution.head import MULTI_LABEL
 from auditor.scan.execution.run import Role, RunSpec
@@ -60,6 +61,7 @@ def scan(prepared: Prepared, backend: Backend) -> Generator[Event, None, ScanRes
     # A rescan measures the forms of what was found before.
     if prepared.fixed is None:
         result = replace(result, record=(yield from sharpen(prepared, result.record, backend)))
+    result = replace(result, record=(yield from benched(prepared, result.record, backend)))
     for score in result.record.scores.asr:
         yield ScoreReady(score)
     yield ScanReady(result.record)

@@ -17,6 +17,7 @@ from screens.audit.pairing import (
     COLUMNS,
     Clean,
     Pair,
+    benchmarks_of_json,
     clean_of,
     clean_of_json,
     clean_row,
@@ -26,7 +27,7 @@ from screens.audit.pairing import (
     row_of,
     writer_row,
 )
-from screens.messages import OpenExport, OpenResidual, OpenResult, OpenRows
+from screens.messages import OpenBenchmarks, OpenExport, OpenResidual, OpenResult, OpenRows
 from screens.widgets.background import in_background
 from screens.widgets.field import Field
 from screens.widgets.lazy_table import LazyTable
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from probes.rates import Rate
     from screens.scan.scores import ScoreView
     from store.catalog import Catalog
-    from store.records import Audit, Scan
+    from store.records import Audit, BenchmarkChange, Scan
     from store.scans import ScanRow
 
 CHOICES = 200
@@ -50,11 +51,13 @@ class CompareScreen(Page):
     HELP = (
         "Each measure before and after, with 95 % intervals; the change is paired row by row. Enter on a line shows "
         "the rows that changed. The plot (v) shows the same figures, the list of what is left (l) what the stamp holds "
-        "against its limit. The stamp says what an audit proved, and why."
+        "against its limit; where benchmarks were asked, b shows them before and after. The stamp says what an audit "
+        "proved, and why."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "plot", "Plot"),
         Binding("l", "left", "Residual"),
+        Binding("b", "benchmarks", "Benchmarks"),
         Binding("e", "export", "Export"),
         Binding("w", "swap", "Swap"),
     ]
@@ -76,6 +79,7 @@ class CompareScreen(Page):
         self._deltas: Mapping[str, tuple[float, float, float]] = {}
         self._pairs: dict[str, Pair] = {}
         self._clean: Clean | None = None
+        self._benchmarks: tuple[BenchmarkChange, ...] = ()
         self._note = ""
         self.trail = f"Audit {audit}" if audit else "Compare"
 
@@ -102,6 +106,7 @@ class CompareScreen(Page):
                 return
             self.before, self.after = self.audit.before, self.audit.after
             self._deltas, self._clean = deltas_of(self.audit.change), clean_of(self.audit.change)
+            self._benchmarks = self.audit.benchmarks
             self.retitle(f"Audit {short(self.before.model.reference)}")
             self._show()
             return
@@ -138,7 +143,7 @@ class CompareScreen(Page):
         ids = self._before_id, self._after_id
         found = await self.ask(lambda catalog: tuple(catalog.scans.get(i) if i else None for i in ids))
         self.before, self.after = found or (None, None)
-        self._deltas, self._clean, self._note = {}, None, ""
+        self._deltas, self._clean, self._note, self._benchmarks = {}, None, "", ()
         if self.before and self.after:
             if (
                 self.before.data.digest != self.after.data.digest
@@ -158,6 +163,7 @@ class CompareScreen(Page):
         try:
             found = json.loads(answer.out) if answer.code == 0 else {}
             self._deltas, self._clean = deltas_of_json(found), clean_of_json(found)
+            self._benchmarks = benchmarks_of_json(found)
             self._note = "" if answer.code == 0 else (answer.words or "The rows could not be paired.")
         except (ValueError, KeyError, TypeError):
             self._note = "The rows could not be paired."
@@ -271,6 +277,15 @@ class CompareScreen(Page):
         """Lists what the cure leaves of what was found."""
         if self.allowed("left") and self.audit is not None:
             self.app.post_message(OpenResidual(self.audit))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        # A key for what was not asked would take the room of another.
+        return bool(self._benchmarks) if action == "benchmarks" else super().check_action(action, parameters)
+
+    def action_benchmarks(self) -> None:
+        """Benchmarks before and after, as bars."""
+        if self.before is not None and self.after is not None:
+            self.app.post_message(OpenBenchmarks(self.before, self.after, self._benchmarks, self._audit_id))
 
     def action_swap(self) -> None:
         """Turns before and after round."""

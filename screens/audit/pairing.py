@@ -11,7 +11,8 @@ from auditor.reports.figures import direction
 from screens.scan.scores import ScoreView, of_record
 from screens.widgets.lazy_table import Cell, Column, Drawn, Row
 from screens.words import bar, bracket, percent, points
-from store.records import MeasureKind
+from store import codec
+from store.records import BenchmarkChange, MeasureKind
 
 if TYPE_CHECKING:
     from store.records import Change, Scan
@@ -75,6 +76,15 @@ def clean_of_json(found: Mapping[str, Any]) -> Clean | None:
         if (change := by_key.get(str(kind))) is not None:
             return Clean(name, float(change["before"]), float(change["after"]))
     return None
+
+
+def benchmarks_of_json(found: Mapping[str, Any]) -> tuple[BenchmarkChange, ...]:
+    """The benchmarks of `auditor compare --format json`; empty where there are none.
+
+    Raises:
+        ValueError: the document is of another form.
+    """
+    return tuple(codec.decode(BenchmarkChange, change) for change in found.get("benchmarks", ()))
 
 
 def deltas_of(changes: Sequence[Change]) -> dict[str, tuple[float, float, float]]:

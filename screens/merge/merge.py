@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from textual.widgets import Input, Label, Select, Static
 
 from auditor.merge.strategy import STRATEGIES, Strategy
 from auditor.requests.arguments import Arguments
+from auditor.requests.bench import PERPLEXITY, BenchRequest
 from auditor.requests.merge import Budget, MergeRequest
 from auditor.requests.scan import DataRequest
 from auditor.settings import user_path
@@ -24,7 +26,7 @@ from screens.models.kinds import base_of, given_base, on_base
 from screens.models.naming import name_for
 from screens.widgets.background import in_background
 from screens.widgets.field import Field
-from screens.widgets.form import as_number, option_text, wrong_set
+from screens.widgets.form import as_number, option_text, words_of, wrong_set
 from screens.widgets.form_page import FormPage
 from screens.words import line, reflow, size
 
@@ -80,6 +82,8 @@ class MergeScreen(FormPage):
                 ),
                 Field("output", Input(str(self._default_output()), id="output", compact=True), hint=OUTPUT_HINT),
                 Static("", id="room", classes="note"),
+                Field("benchmarks", Input(placeholder="none", id="bench", compact=True), hint=BENCH_HINT),
+                Field("their rows", Input(placeholder="a directory", id="bench-data", compact=True), hint=ROWS_HINT),
                 self.buttons("Start"),
                 id="form",
             ),
@@ -142,6 +146,7 @@ class MergeScreen(FormPage):
         partners = tuple(name_for(p) for p in self.partners)
         output = Path(self.typed("output")) if self.typed("output") else None
         rescan = rescan_of(model, data_of(self._scan) if self._scan else DataRequest(), self._scan)
+        rescan = replace(rescan, bench=BenchRequest(self._tasks(), self.typed("bench-data") or None))
         if then == "search":
             return MergeRequest(partners, base=self.base, output=output, search=Budget()).audit(rescan, self.everywhere)
         asked = MergeRequest(
@@ -155,6 +160,10 @@ class MergeScreen(FormPage):
         if then == "merge":
             return asked.arguments(model, self.everywhere)
         return asked.audit(rescan, self.everywhere)
+
+    def _tasks(self) -> tuple[str, ...]:
+        """The benchmarks that are named."""
+        return words_of(self.typed("bench"))
 
     def _options(self) -> dict[str, str]:
         strategy = self.strategy
@@ -179,6 +188,10 @@ class MergeScreen(FormPage):
             return "Name a directory for the result."
         if exists(user_path(self.typed("output"))):
             return "The output exists already: a merged directory is never overwritten."
+        if self._tasks() and self.query_one("#then", Select).value == "merge":
+            return "Benchmarks belong to an audit: a merge alone asks nothing."
+        if PERPLEXITY in self._tasks():
+            return "Perplexity needs a text: copy the command, and give --bench-text."
         options = {self.strategy.name: self.strategy.options}
         entries = (f"{self.strategy.name}.{key}={value}" for key, value in self._options().items())
         return next((w for entry in entries if (w := wrong_set(entry, options))), None)
@@ -227,6 +240,8 @@ THEN = [
 NAME_LENGTH = 60
 """Characters of the suspect's name in the proposed directory's: file systems allow 255 bytes in all."""
 BASE_HINT = "What the models were made from: task vectors are taken from it, and adapters stand on it."
+BENCH_HINT = "Asked before and after, with blanks between: tasks of `auditor tasks`; of a classifier, labelled files."
+ROWS_HINT = "Where the rows of the tasks lie, one file a task: NAME.jsonl."
 OUTPUT_HINT = "A directory that does not exist yet: it appears whole or not at all."
 
 

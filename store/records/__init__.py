@@ -17,6 +17,7 @@ from store.records.audits import (
     clean_measure,
     find_change,
 )
+from store.records.benchmarks import BenchmarkChange, BenchmarkRow, BenchmarkRun, BenchmarkScore
 from store.records.catalog import CatalogEntry
 from store.records.files import FileCheck, FileReport
 from store.records.findings import BackdoorFinding, Evidence, FileFinding, Finding, Severity, Sharpened
@@ -27,7 +28,6 @@ from store.records.runs import AnswerBatch, Run
 from store.records.scans import (
     Alternatives,
     AsrScore,
-    BenchmarkScore,
     DataRead,
     DataSummary,
     ModelSummary,
@@ -48,6 +48,9 @@ __all__ = [
     "AsrScore",
     "Audit",
     "BackdoorFinding",
+    "BenchmarkChange",
+    "BenchmarkRow",
+    "BenchmarkRun",
     "BenchmarkScore",
     "CatalogEntry",
     "Change",

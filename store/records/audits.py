@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from probes.rates import Difference, Rate
+from store.records.benchmarks import BenchmarkChange, BenchmarkScore
 from store.records.findings import Finding
 from store.records.merges import Merge, SearchRecord
 from store.records.scans import Scan
@@ -144,6 +145,8 @@ class Ingredient:
     scan: str | None = None
     asked: bool = True
     """False where a model's labels are others than the suspect's, so that nothing could be asked of it."""
+    benchmarks: tuple[BenchmarkScore, ...] = ()
+    """Of a partner, where they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,7 @@ class Comparison:
     before: Scan
     after: Scan
     change: tuple[Change, ...]
+    benchmarks: tuple[BenchmarkChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,8 @@ class Audit:
     """What is left of everything that was found before, in any ingredient, by variant."""
     ingredients: tuple[Ingredient, ...] = ()
     """The suspect first, then the partners in their order."""
+    benchmarks: tuple[BenchmarkChange, ...] = ()
+    """Of the suspect and the merged model, where they were asked for."""
 
 
 def asr_measure(family: str, variant: str, target: str, model: str = "") -> Measure:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from probes.input import Generate
 from probes.rates import Difference, Rate
 from probes.trigger import Trigger
+from store.records.benchmarks import BenchmarkScore
 from store.records.findings import Finding
 from store.records.models import ModelRead
 
@@ -164,17 +165,6 @@ class AsrScore:
     """The trigger held against its own kind, where it was: before a finding or a suspicion is said."""
     students: tuple[Rate, ...] = ()
     """ASR of the references that are students, which are not among `references`."""
-
-
-@dataclass(frozen=True, slots=True)
-class BenchmarkScore:
-    """One metric of an LLM benchmark."""
-
-    task: str
-    metric: str
-    value: float
-    stderr: float
-    rows: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,10 @@ def _identity(reference: str, digest: str) -> dict[str, Any]:
 
 def _metrics(scan: Scan) -> list[dict[str, Any]]:
     metrics = [_metric("CACC", "", scan.scores.cacc)] if scan.scores.cacc else []
-    return metrics + [_metric("ASR", where(s), s.rate) for s in scan.scores.asr if s.judged]
+    metrics += [_metric("ASR", where(s), s.rate) for s in scan.scores.asr if s.judged]
+    return metrics + [
+        {"type": visible(b.metric), "value": f"{b.value:.6f}", "slice": visible(b.task)} for b in scan.scores.benchmarks
+    ]
 
 
 def _metric(kind: str, subset: str, rate: Rate) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from auditor.reports import figures, selection, summary
+from auditor.reports import benchmarks, figures, selection, summary
 from auditor.reports.format import Record, report_format
 from auditor.reports.highlight import Segment, segments, shortened
 from auditor.visible import visible
@@ -29,7 +29,9 @@ def render(record: Record, *, width: int = 80, colour: bool = False) -> str:
         # Everything that is printed passes through here, so no value can be forgotten.
         finalize=_finalize,
     )
-    environment.globals.update(figures=figures, selection=selection, summary=summary, evidence=_evidence, scale=SCALE)
+    environment.globals.update(
+        bench=benchmarks, figures=figures, selection=selection, summary=summary, evidence=_evidence, scale=SCALE
+    )
     audit = record if isinstance(record, Audit) else None
     page = environment.get_template("report.html").render(
         audit=audit,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auditor.events.log import plain
+from auditor.reports.benchmarks import change_json, score_json
 from auditor.reports.format import Record, report_format
 from probes.input import Generate
 from probes.rates import Difference, Rate
@@ -78,10 +79,7 @@ def _scan(scan: Scan) -> dict[str, Any]:
         "scores": {
             "cacc": _rate(scan.scores.cacc) if scan.scores.cacc else None,
             "asr": [_score(score) for score in scan.scores.asr],
-            "benchmarks": [
-                {"task": b.task, "metric": b.metric, "value": b.value, "stderr": b.stderr, "rows": b.rows}
-                for b in scan.scores.benchmarks
-            ],
+            "benchmarks": [score_json(score) for score in scan.scores.benchmarks],
         },
         "findings": [_finding(finding) for finding in scan.findings],
         "verdict": scan.verdict,
@@ -216,6 +214,7 @@ def _audit(audit: Audit) -> dict[str, Any]:
         "search": plain(audit.search) if audit.search else None,
         "left": [_residue(residue) for residue in audit.left],
         "ingredients": [_ingredient(ingredient) for ingredient in audit.ingredients],
+        **({"benchmarks": [change_json(change) for change in audit.benchmarks]} if audit.benchmarks else {}),
     }
 
 
@@ -228,6 +227,7 @@ def _ingredient(found: Ingredient) -> dict[str, Any]:
         "clean": _rate(found.clean) if found.clean else None,
         "carried": [_finding(finding) for finding in found.carried],
         "left": [{**_residue(r), "floor": _rate(r.floor_rate or Rate(0, 0)), "above": r.floor} for r in found.left],
+        **({"benchmarks": [score_json(score) for score in found.benchmarks]} if found.benchmarks else {}),
     }
 
 

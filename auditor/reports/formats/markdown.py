@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from auditor.reports.benchmarks import CHANGES_NOTE, asked_in, delta_in, partner_lines, sides_in, value_in
 from auditor.reports.figures import difference_words, memory, p_words, percent, points, rate_words, share
 from auditor.reports.format import Record, report_format
 from auditor.reports.highlight import Segment, segments, shortened
@@ -113,11 +114,25 @@ def _sign(score: AsrScore | None) -> str:
 
 
 def _benchmarks(scan: Scan) -> list[str]:
+    scores = scan.scores.benchmarks
+    found = [(_cell(b.task), _cell(b.metric), value_in(b), f"{b.rows:,}") for b in scores]
+    lines = _table(("Task", "Metric", "Value", "Rows"), found)
+    return ["", "## Benchmarks", "", *lines, *_asked(asked_in(scores))] if found else []
+
+
+def _benchmark_changes(audit: Audit, after: Scan) -> list[str]:
+    if not audit.benchmarks:
+        return _benchmarks(after)
     found = [
-        (_cell(b.task), _cell(b.metric), f"{b.value:.4f} ± {b.stderr:.4f}", f"{b.rows:,}")
-        for b in scan.scores.benchmarks
+        (_cell(c.task), _cell(c.metric), *sides_in(c), _words(delta_in(c)), f"{c.rows:,}") for c in audit.benchmarks
     ]
-    return ["", "## Benchmarks", "", *_table(("Task", "Metric", "Value", "Rows"), found)] if found else []
+    lines = _table(("Task", "Metric", "Before", "After", "Change", "Rows"), found)
+    told = (*asked_in(audit.before.scores.benchmarks), *partner_lines(audit))
+    return ["", "## Benchmarks", "", *lines, "", _words(CHANGES_NOTE), *_asked(told)]
+
+
+def _asked(told: Sequence[str]) -> list[str]:
+    return ["", *(f"- {_words(line)}" for line in told)] if told else []
 
 
 def _change(audit: Audit, after: Scan) -> list[str]:
@@ -169,7 +184,7 @@ def _change(audit: Audit, after: Scan) -> list[str]:
         ]
         lines += ["", "## What is left of what was found", ""]
         lines += _table(("Family/variant → target", "ASR", "Left, in points", "Above", "Log-odds raised by"), rest)
-    return [*lines, *_benchmarks(after)]
+    return [*lines, *_benchmark_changes(audit, after)]
 
 
 def _cacc_change(audit: Audit) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from auditor.reports.benchmarks import CHANGES_NOTE, asked_in, delta_in, partner_lines, sides_in, value_in
 from auditor.reports.figures import (
     counts,
     difference_interval,
@@ -155,7 +156,29 @@ def _benchmarks(page: Page, scan: Scan) -> None:
         return
     page.heading("Benchmarks")
     for b in scan.scores.benchmarks:
-        page.bullets((f"{b.task}, {b.metric}: {b.value:.4f} ± {b.stderr:.4f} ({b.rows:,} rows)",))
+        page.bullets((f"{b.task}, {b.metric}: {value_in(b)} ({b.rows:,} rows)",))
+    page.bullets(asked_in(scan.scores.benchmarks))
+
+
+def _benchmark_changes(page: Page, audit: Audit, after: Scan) -> None:
+    if not audit.benchmarks:
+        _benchmarks(page, after)
+        return
+    page.heading("Benchmarks")
+    grid = table(
+        column("Task, metric"),
+        column("Before", right=True),
+        column("After", right=True),
+        column("Change"),
+        column("Rows", right=True),
+    )
+    for c in audit.benchmarks:
+        was, now = sides_in(c)
+        name = Text(f"{visible(c.task)}\n{visible(c.metric)}")
+        grid.add_row(name, was, now, Text(delta_in(c).replace("], ", "]\n")), f"{c.rows:,}")
+    page.table(grid)
+    page.note(CHANGES_NOTE)
+    page.bullets((*asked_in(audit.before.scores.benchmarks), *partner_lines(audit)))
 
 
 def _change(page: Page, audit: Audit, after: Scan) -> None:
@@ -194,7 +217,7 @@ def _change(page: Page, audit: Audit, after: Scan) -> None:
     if left := residues(audit):
         page.heading("What is left of what was found")
         page.facts([(f"{where(r)}: {share(r.rate)}", residue_words(r)) for r in left])
-    _benchmarks(page, after)
+    _benchmark_changes(page, audit, after)
 
 
 def _cacc(audit: Audit, scan: Scan) -> str:

@@ -7,6 +7,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from auditor.bench.paired import changes
+from auditor.bench.run import run_benchmarks
+from auditor.bench.task import Benchmark
 from auditor.events import Event
 from auditor.models.runtime.device import pick_device, pick_dtype
 from auditor.models.runtime.spec import LoadSpec
@@ -18,7 +21,7 @@ from auditor.settings import Settings
 from probes.answer import Likelihood
 from probes.input import Input, Row
 from store.catalog import Catalog
-from store.records import Profile, Run
+from store.records import BenchmarkChange, BenchmarkScore, Profile, Run
 
 
 @dataclass
@@ -60,6 +63,19 @@ class CatalogBackend:
     def tokenizer(self, profile: Profile) -> ModelTokenizer:
         """A model's tokenizer, without the model."""
         return load_tokenizer(profile)
+
+    def bench(
+        self, tasks: Sequence[Benchmark], profile: Profile, *, fresh: bool
+    ) -> Generator[Event, None, tuple[BenchmarkScore, ...]]:
+        """Asks in this process; rows are kept in the catalog."""
+        device, dtype = self.device()
+        return run_benchmarks(tasks, profile, device, dtype, self.catalog.benchmarks, fresh=fresh)
+
+    def bench_changes(
+        self, before: Sequence[BenchmarkScore], after: Sequence[BenchmarkScore]
+    ) -> tuple[BenchmarkChange, ...]:
+        """From the rows in the catalog."""
+        return changes(before, after, self.catalog.benchmarks)
 
     def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool) -> Run:
         """The stored answers to a plan, or a new place for them."""

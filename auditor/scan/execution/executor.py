@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from auditor.bench.task import Benchmark
 from auditor.events import Event
 from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import ModelTokenizer
@@ -14,7 +15,7 @@ from auditor.scan.execution.run import Role
 from auditor.scan.plan import Plan
 from probes.answer import Likelihood
 from probes.input import Input, Row
-from store.records import Profile, Run
+from store.records import BenchmarkChange, BenchmarkScore, Profile, Run
 
 
 class Executor(Protocol):
@@ -60,6 +61,18 @@ class Backend(Executor, Protocol):
 
     def tokenizer(self, profile: Profile) -> ModelTokenizer:
         """A model's tokenizer, without the model."""
+        ...
+
+    def bench(
+        self, tasks: Sequence[Benchmark], profile: Profile, *, fresh: bool
+    ) -> Generator[Event, None, tuple[BenchmarkScore, ...]]:
+        """A model's benchmarks, going on from stored rows; see `run_benchmarks`, which raises the same."""
+        ...
+
+    def bench_changes(
+        self, before: Sequence[BenchmarkScore], after: Sequence[BenchmarkScore]
+    ) -> tuple[BenchmarkChange, ...]:
+        """What changed between two models' benchmarks, row by row."""
         ...
 
     def open_run(self, key: str, *, model_digest: str, batches: int, fresh: bool) -> Run:
