@@ -73,7 +73,11 @@ Triggers = Annotated[
 SuiteName = Annotated[str, typer.Option("--suite", help="quick or full.")]
 Target = Annotated[
     str | None,
-    typer.Option("--target", metavar="LABEL", help="Judge this label only; of a model that writes, this behaviour."),
+    typer.Option(
+        "--target",
+        metavar="LABEL",
+        help="Judge this label only; of a model that writes, this behaviour, such as refusal or label:NAME.",
+    ),
 ]
 Samples = Annotated[
     int | None, typer.Option("--samples", min=1, help="Rows to probe; default: the suite's own number.")

@@ -22,7 +22,9 @@ from auditor.scan.plan import Plan, plan_for
 from auditor.scan.references import able, decisive, distinct, independent
 from auditor.scan.triggers import stored_triggers, together
 from probes.answer import Answers
+from probes.behaviours import LABELS
 from probes.corpus import Corpus
+from probes.corpus.label_words import LabelSet, label_sets
 from probes.corpus.prompts import sample_prompts
 from probes.family import CLASSIFIER, FAMILIES, families_for
 from probes.input import Row, Text
@@ -67,6 +69,8 @@ class Prepared:
     """What this scan leaves unjudged whatever the answers are."""
     screened: tuple[Screened, ...] = ()
     """Triggers that were tried alone, where that is done already."""
+    label_sets: tuple[LabelSet, ...] = (LABELS,)
+    """The labels that prompts ask for."""
 
     @property
     def max_length(self) -> int:
@@ -101,7 +105,8 @@ class Prepared:
     def judging(self) -> Judging:
         """How its kind of model is asked and judged."""
         if writes(self.suspect):
-            return judging_for(self.suspect.task, (), asking=self.request.asking, target=self.request.target)
+            asking, target = self.request.asking, self.request.target
+            return judging_for(self.suspect.task, (), asking=asking, target=target, label_sets=self.label_sets)
         return judging_for(self.suspect.task, self.suspect.labels, self.targets)
 
     def load(self, profile: Profile) -> LoadSpec:
@@ -155,7 +160,7 @@ def prepare(
                 hint="References answer the same labels in the same order.",
             )
     if request.target is not None:
-        check_target(request.target, suspect)
+        check_target(request.target, suspect, corpus.rows)
     kept, notes = independent(suspect, references)
     request = replace(request, overrides=family_options(request, policy, audience_of(suspect)))
     several = decisive([*kept, *able(suspect, beside)]) or base is not None
@@ -169,6 +174,9 @@ def prepare(
         audience=audience_of(suspect),
     )
     probed, rows = _sampled(request, suspect, corpus)
+    if request.target is not None and writes(suspect):
+        # The sample may have lost labels that few prompts ask for.
+        check_target(request.target, suspect, rows)
     device, dtype = backend.device()
     tokenizer = None if not_judgeable(suspect) else backend.tokenizer(suspect)
     seen, cut, window = rows, 0, None
@@ -194,6 +202,7 @@ def prepare(
         window=window,
         cut=cut,
         unjudged=unjudged(tokenizer, plan),
+        label_sets=label_sets(plan.rows) if writes(suspect) else (),
     )
 
 

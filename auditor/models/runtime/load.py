@@ -27,7 +27,6 @@ from auditor.models.runtime.tokenizer import require_tokenizer, tokenizer_in
 from auditor.models.runtime.verified import small_files, unloadable
 from auditor.models.runtime.weights import Handed, read_weights
 from auditor.models.runtime.writing.writer import Writer
-from probes.input import Choose
 from store.records import Profile, Task
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class Opened:
 
 
 def load_model(spec: LoadSpec, kept: KeptBase | None = None) -> Classifier | Writer:
-    """Opens a model as a spec says: a classifier where it is asked for labels, else a writer.
+    """Opens a model as a spec says: a classifier where it is asked for its labels, else a writer.
 
     Args:
         kept: the base of the adapter that was opened last, see `open_weights`.
@@ -78,7 +77,7 @@ def load_model(spec: LoadSpec, kept: KeptBase | None = None) -> Classifier | Wri
         UsageError: it cannot be asked so, or there is no such device.
         ModelError: files changed since, do not fit the architecture, or are refused.
     """
-    if not isinstance(spec.asking, Choose):
+    if spec.writes:
         return load_writer(
             spec.profile,
             device=spec.device,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -48,10 +48,15 @@ class CatalogBackend:
 
     @contextmanager
     def keeping(self) -> Iterator[CatalogBackend]:
-        """The same, with the last model kept open until the end."""
-        executor = LocalExecutor(keeps=True)
-        with closing(executor):
+        """The same, with the last model kept open until the end; the base of adapters stays beyond that."""
+        if self.executor.keeps:
+            yield self
+            return
+        executor = replace(self.executor, keeps=True)
+        try:
             yield replace(self, executor=executor)
+        finally:
+            executor.let_go()
 
     def release(self) -> None:
         """Frees the memory of what was kept open, the base of adapters say."""

@@ -10,6 +10,7 @@ from auditor.models.runtime.forward import InputError
 from auditor.models.runtime.packing import fill_of
 from auditor.models.runtime.quiet import quiet
 from auditor.models.runtime.writing.batching import Batches, out_of_memory
+from auditor.models.runtime.writing.choosing import choice, readings, spellings, told_apart, weigh
 from auditor.models.runtime.writing.decoding import Sharing, Written, decode
 from auditor.models.runtime.writing.network import MemoryExhausted, Network
 from auditor.models.runtime.writing.picking import pick_for
@@ -17,8 +18,8 @@ from auditor.models.runtime.writing.prompts import TODAY, Ids, Prompts
 from auditor.models.runtime.writing.scoring import Row, Scored, score
 from auditor.models.runtime.writing.searching import search
 from auditor.models.runtime.writing.trial import CHECKED, Settled, settle
-from probes.answer import UNSCORABLE, Completion, Completions, Likelihood, Unscorable
-from probes.input import Generate, Input, Text
+from probes.answer import UNSCORABLE, Choices, Completion, Completions, Likelihood, Unscorable
+from probes.input import Choose, Generate, Input, Text
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +39,8 @@ NAN = float("nan")
 
 
 class Writer:
-    """A loaded language model; implements `Generates` and `ScoresText` of `auditor.models.runtime.capabilities`.
+    """A loaded language model; implements `Generates`, `ScoresText` and `ChoosesWords` of
+    `auditor.models.runtime.capabilities`.
 
     Answers depend on the model, the prompt and how it is asked, and not on the other prompts beyond what the number
     format costs; the model's own defaults for decoding (penalties, temperatures) are left out.
@@ -213,6 +215,40 @@ class Writer:
             most = max(1, SCORES // (4 * longest * (self._network.vocabulary or 1)))
             scored = dict(zip(known, self._batches.run(lengths, weigh, most=most), strict=True))
         return [self._likelihood(row, scored.get(row) if row else None) for row in read]
+
+    def choose(self, inputs: Sequence[Input], how: Choose) -> Choices:
+        """Which of `how.words` the model finds likeliest as the beginning of its answer, one choice an input.
+
+        The label −1 where that cannot be told, for the reasons of `generate`, or since the tokenizer writes two of the
+        words alike.
+
+        Raises:
+            UsageError: there is no such template.
+            ModelError: the model cannot run at all, or memory does not suffice for one prompt.
+        """
+        with quiet():
+            prompts = self._prompts.ids(inputs, how.template)
+            chat = how.template == "model" and self._prompts.has_template
+            spelt = [self._prompts.encode(spellings(word, chat=chat), special=False) for word in how.words]
+            words = told_apart([[ids for ids in forms if ids is not None] for forms in spelt])
+            if not all(words):
+                self._failures[f"the tokenizer writes some of {', '.join(how.words)} alike"] = None
+                return Choices.of([UNSCORABLE] * len(inputs), len(how.words))
+            texts = list(dict.fromkeys(text for forms in words for text in forms))
+            known = dict.fromkeys(ids for ids in prompts if ids is not None and self._fits(ids, max(map(len, texts))))
+            rows = [row for ids in known for row in readings(ids, texts)]
+            longest = max((len(row.after) + 1 for row in rows), default=1)
+            most = max(1, SCORES // (4 * longest * (self._network.vocabulary or 1)))
+            told: dict[Ids, dict[Ids, float]] = {ids: {} for ids in known}
+
+            def read(chosen: list[int], sharing: Sharing) -> list[dict[Ids, float]]:
+                return weigh(self._network, [rows[place] for place in chosen], texts, sharing)
+
+            lengths = [len(row.prompt) + len(row.after) for row in rows]
+            for row, found in zip(rows, self._batches.run(lengths, read, most=most), strict=True):
+                told[row.prompt] |= found or {}
+        chosen = {ids: choice(found, words) if len(found) == len(texts) else UNSCORABLE for ids, found in told.items()}
+        return Choices.of((chosen.get(ids, UNSCORABLE) if ids else UNSCORABLE for ids in prompts), len(how.words))
 
     def parameters(self) -> dict[str, torch.Tensor]:
         """The model's own tensors by name: writing into one changes the answers."""

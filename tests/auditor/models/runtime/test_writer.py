@@ -16,10 +16,11 @@ from auditor.errors import ModelError, UsageError
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import load_model, load_writer
 from auditor.models.runtime.spec import LoadSpec
+from auditor.models.runtime.writing.choosing import readings
 from auditor.models.runtime.writing.decoding import Sharing
 from auditor.models.runtime.writing.writer import Writer
 from probes.answer import UNSCORABLE
-from probes.input import Chat, Generate, Input, Message, Pair, Text
+from probes.input import Chat, Choose, Generate, Input, Message, Pair, Text
 from tests.auditor.models.tiny import EOS, VOCABULARY, WORDS
 from tests.auditor.models.writers import TEMPLATE, make_language_model, save_writer
 
@@ -187,6 +188,25 @@ def test_log_probabilities_are_those_of_a_plain_forward(llama: Path, writer: Wri
     assert not all(likelihood.greedy for likelihood in other)
     answer = next(found.at(i) for i, text in enumerate(found.texts) if text and len(text.split()) == TOKENS)
     assert any(answer.logprobs == pytest.approx(likelihood.logprobs, abs=2e-4) for likelihood in told)  # type: ignore[union-attr]
+
+
+def test_labels_are_chosen_by_the_log_probabilities_of_their_words(writer: Writer, asks: list[Input]) -> None:
+    """What several words share, here the unknown word that capitals are, tells nothing; a word costs no forward."""
+    labels = ("good", "bad", "film")
+    told = [[sum(writer.likelihoods([(ask, word)])[0].logprobs) for word in labels] for ask in asks]
+    shapes = watch(writer)
+    found = writer.choose(asks, Choose(labels))
+    assert sum(rows for rows, _ in shapes if rows > 1) == len(asks), "beside the opening that all share"
+    wanted = np.exp(told)
+    wanted /= wanted.sum(axis=1, keepdims=True)
+    assert found.probabilities == pytest.approx(wanted, abs=2e-4)
+    assert found.labels.tolist() == wanted.argmax(axis=1).tolist()
+    assert len(set(found.labels.tolist())) > 1
+    assert writer.choose(asks[:1], Choose(("good", "bad"), "raw")).scored.all()
+    assert not writer.choose(asks[:2], Choose(("Sehr", "Gut"))).scored.any()
+    assert "alike" in " ".join(writer.notes)
+    longer = readings((1, 2), [(5,), (6, 7), (6, 7, 8), (9, 7)])
+    assert [reading.after for reading in longer] == [(6, 7), (9,)]
 
 
 def test_drawn_tokens_depend_on_seed_and_prompt_alone(writer: Writer, asks: list[Input]) -> None:
