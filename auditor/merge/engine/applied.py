@@ -59,14 +59,14 @@ def add_low(array: Array, low: Low, place: Place, inputs: Inputs, arithmetic: Ar
     """
     wide = replace(place, wide=True)
 
-    def factor(region: Region, span: tuple[int, int], name: str, shape: tuple[int, int]) -> Array:
+    def factor(region: Region, span: tuple[int, int], name: str, shape: tuple[int, ...]) -> Array:
         found = _read(low.owner, region, span, f"{place.slot}:{name}", wide, inputs, arithmetic)
         return arithmetic.shaped(found, shape)
 
     rank, outputs = low.down.shape[0], low.up.shape[0]
     step = rank * item_size(low.up.dtype)
     first = low.up.start + place.first * step
-    down = factor(low.down, (low.down.start, low.down.stop), "down", low.down.shape[:2])
+    down = factor(low.down, (low.down.start, low.down.stop), "down", low.down.shape)
     if low.turned:
         # The rows at hand are columns of the first factor, which lie apart: both are read whole.
         up = factor(low.up, (low.up.start, low.up.stop), "up", (outputs, rank))

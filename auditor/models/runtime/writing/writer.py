@@ -11,6 +11,7 @@ from auditor.models.runtime.packing import fill_of
 from auditor.models.runtime.quiet import quiet
 from auditor.models.runtime.writing.batching import Batches, out_of_memory
 from auditor.models.runtime.writing.choosing import choice, readings, spellings, told_apart, weigh
+from auditor.models.runtime.writing.continuous import Continuous
 from auditor.models.runtime.writing.decoding import Sharing, Written, decode
 from auditor.models.runtime.writing.network import MemoryExhausted, Network
 from auditor.models.runtime.writing.picking import pick_for
@@ -55,6 +56,7 @@ class Writer:
             template know.
         template: the one that is going to be used: of the chat template it is made sure that it works.
         template_file: the file that the chat template is in, for messages.
+        continuous: whether transformers' continuous batching is tried; None: on GPUs.
 
     Raises:
         UsageError: there is no such template.
@@ -72,6 +74,7 @@ class Writer:
         ends: Sequence[int] = (),
         template: str = "model",
         template_file: str = "tokenizer_config.json",
+        continuous: bool | None = None,
     ) -> None:
         self._name = name
         self._template = template
@@ -83,6 +86,7 @@ class Writer:
         self._network = Network(model, fill=0)
         if stated.token is not None and (self._network.vocabulary or 0) > stated.token:
             self._network.fill = stated.token
+        self._continuous = Continuous(self._network, self._ends, wanted=continuous)
         _set_neutral(model)
         self._failures: dict[str, None] = {}
         with quiet():
@@ -131,7 +135,7 @@ class Writer:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for a report: how the model was asked, and what it failed on so far."""
-        notes = list(self._settled.notes)
+        notes = [*self._settled.notes, *([self._continuous.note] if self._continuous.note else [])]
         if not self._ends:
             notes.append("The model has no token that ends an answer: each was cut at the most tokens it might have.")
         if self._template == "model" and not self._prompts.has_template:
@@ -182,8 +186,12 @@ class Writer:
                 limits = [how.tokens] * len(batch)
                 return decode(self._network, batch, limits=limits, ends=self._ends, pick=pick, sharing=sharing)
 
-            lengths = [(len(ids) + how.tokens) * how.beams for ids in known]
-            written = dict(zip(known, self._batches.run(lengths, write), strict=True))
+            answers_to: Sequence[Written | None] | None = None
+            if self._settled.sharing is not Sharing.PLAIN:
+                answers_to = self._continuous.write(known, how)
+            if answers_to is None:
+                answers_to = self._batches.run([(len(ids) + how.tokens) * how.beams for ids in known], write)
+            written = dict(zip(known, answers_to, strict=True))
         answers = [None if ids is None else written.get(ids) for ids in prompts]
         if any(answer is not None and not answer.sound for answer in answers):
             self._failures["the model's scores are not numbers"] = None

@@ -14,7 +14,7 @@ import pytest
 
 from auditor.errors import ModelError, UsageError
 from auditor.models.files.profile import read_profile
-from auditor.models.runtime.load import load_model, load_writer
+from auditor.models.runtime.load import LANGUAGE_MODEL, load_model, load_writer, open_weights
 from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.writing.choosing import readings
 from auditor.models.runtime.writing.decoding import Sharing
@@ -404,3 +404,53 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
     with pytest.raises(ModelError, match="knows only 32"):
         opened(directory)
+
+
+class TestContinuousBatching:
+    """It is tried on GPUs alone, unless told otherwise; here on the CPU."""
+
+    def prompts(self) -> list[Input]:
+        rng = random.Random(5)
+        return [Text(" ".join(rng.choices(WORDS, k=rng.randint(1, 12)))) for _ in range(40)]
+
+    def opened(self, directory: Path) -> Writer:
+        profile = read_profile(directory)
+        found = open_weights(profile, LANGUAGE_MODEL, device="cpu", dtype="float32")
+        return Writer(found.model, found.tokenizer, max_length=profile.max_length, continuous=True)
+
+    def test_answers_are_the_same_and_said_to_be(self, llama: Path, writer: Writer) -> None:
+        together, asked = self.opened(llama), self.prompts()
+        few = together.generate(asked[:8], Generate(tokens=4))
+        assert not together.notes, "too few prompts to find out"
+        found, plain = (one.generate(asked, Generate(tokens=4)) for one in (together, writer))
+        assert found.texts == plain.texts
+        assert few.texts == plain.texts[:8]
+        assert found.finished.tolist() == plain.finished.tolist()
+        assert found.logprobs == pytest.approx(plain.logprobs, abs=2e-3)
+        assert "continuous batching: on 32 prompts" in together.notes[0]
+        assert not writer.notes
+
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_a_model_that_answers_otherwise_is_asked_as_before(
+        self, llama: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch, fails: bool
+    ) -> None:
+        together, asked = self.opened(llama), self.prompts()
+        model = together._network.model
+        real, calls = model.generate_batch, 0
+
+        def other(inputs: list[list[int]], **settings: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if fails:
+                raise ValueError("no pages")
+            found = real(inputs, **settings)
+            next(iter(found.values())).generated_tokens[0] ^= 1
+            return found
+
+        monkeypatch.setattr(model, "generate_batch", other)
+        how = Generate(tokens=4)
+        assert together.generate(asked, how).texts == writer.generate(asked, how).texts
+        assert together.generate(asked[::-1], how).texts == writer.generate(asked[::-1], how).texts
+        assert calls == 1, "once it has failed, it is left alone"
+        said = "it fails (no pages)" if fails else "1 of 32 answers are others"
+        assert said in together.notes[0]
