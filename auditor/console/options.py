@@ -22,7 +22,12 @@ Catalog = Annotated[
     str | None,
     typer.Option("--catalog", metavar="URL", help="The catalog (env AUDITOR_CATALOG).", rich_help_panel="Everywhere"),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.", rich_help_panel="Everywhere")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", help="auto, cpu, cuda or cuda:N; auto and cuda spread a large model.", rich_help_panel="Everywhere"
+    ),
+]
 Dtype = Annotated[
     str | None, typer.Option("--dtype", help="float32, bfloat16 or float16.", rich_help_panel="Everywhere")
 ]

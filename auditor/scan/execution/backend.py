@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from auditor.events import Event
-from auditor.models.runtime.device import pick_device, pick_dtype
+from auditor.models.runtime.device import pick_dtype, pick_room
 from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import ModelTokenizer, load_tokenizer
 from auditor.scan.execution.local import Answered, LocalExecutor
@@ -31,7 +31,7 @@ class CatalogBackend:
 
     @cached_property
     def _device(self) -> tuple[str, str]:
-        device = pick_device(self.settings.device)
+        device = pick_room(self.settings.device)
         return device, pick_dtype(self.settings.dtype, device)
 
     def device(self) -> tuple[str, str]:

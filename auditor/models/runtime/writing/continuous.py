@@ -14,6 +14,7 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from auditor.models.runtime.forward import InputError
+from auditor.models.runtime.placing import spread_over
 from auditor.models.runtime.writing.decoding import Ids, Written
 from auditor.models.runtime.writing.network import MemoryExhausted, Network, failure
 from auditor.models.runtime.writing.searching import search
@@ -35,13 +36,14 @@ class Continuous:
     Args:
         network: what answers.
         ends: tokens that end an answer.
-        wanted: whether to try at all; None: on GPUs.
+        wanted: whether to try at all; None: where the model is on one GPU.
     """
 
     def __init__(self, network: Network, ends: frozenset[int], *, wanted: bool | None = None) -> None:
         self._network = network
         self._ends = ends
-        self._wanted = network.device.type == "cuda" if wanted is None else wanted
+        one_gpu = network.device.type == "cuda" and spread_over(network.model) == 1
+        self._wanted = one_gpu if wanted is None else wanted
         self._checked = False
         self.note = ""
         """What a report should say of it; empty before it was tried."""

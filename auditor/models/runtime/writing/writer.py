@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auditor.errors import ModelError, UsageError
 from auditor.models.runtime.forward import InputError
 from auditor.models.runtime.packing import fill_of
+from auditor.models.runtime.placing import spread_over
 from auditor.models.runtime.quiet import quiet
 from auditor.models.runtime.writing.batching import Batches, out_of_memory
 from auditor.models.runtime.writing.choosing import choice, readings, spellings, told_apart, weigh
@@ -136,6 +137,8 @@ class Writer:
     def notes(self) -> tuple[str, ...]:
         """Sentences for a report: how the model was asked, and what it failed on so far."""
         notes = [*self._settled.notes, *([self._continuous.note] if self._continuous.note else [])]
+        if (several := spread_over(self._network.model)) > 1:
+            notes.append(f"No GPU had room for the model: its layers were spread over {several}.")
         if not self._ends:
             notes.append("The model has no token that ends an answer: each was cut at the most tokens it might have.")
         if self._template == "model" and not self._prompts.has_template:
