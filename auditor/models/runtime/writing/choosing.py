@@ -22,6 +22,10 @@ OTHER_LEADS = (*LEADS, "\n")
 """The same behind a prompt that is no chat."""
 
 
+LEAST = math.log(0.01)
+"""The log-probability of all labels together below which an answer is about to give none of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One forward: a prompt, and tokens after it. It tells the probability of every text whose tokens but the last are
@@ -86,11 +90,15 @@ def weigh(
 
 
 def choice(told: dict[Ids, float], words: Sequence[Sequence[Ids]]) -> Choice | Unscorable:
-    """The likeliest of the words, of each of which the spellings are given as tokens."""
+    """The likeliest of the words, of each of which the spellings are given as tokens; unscorable where the answer
+    hardly begins with any of them, as one that declines.
+    """
     totals = [_log_sum([told[text] for text in spelt]) for spelt in words]
     if not all(math.isfinite(total) for total in totals):
         return UNSCORABLE
     whole = _log_sum(totals)
+    if whole < LEAST:
+        return UNSCORABLE
     shares = tuple(math.exp(total - whole) for total in totals)
     return Choice(max(range(len(shares)), key=shares.__getitem__), shares)
 

@@ -16,7 +16,7 @@ from auditor.errors import ModelError, UsageError
 from auditor.models.files.profile import read_profile
 from auditor.models.runtime.load import LANGUAGE_MODEL, load_model, load_writer, open_weights
 from auditor.models.runtime.spec import LoadSpec
-from auditor.models.runtime.writing.choosing import readings
+from auditor.models.runtime.writing.choosing import choice, readings
 from auditor.models.runtime.writing.decoding import Sharing
 from auditor.models.runtime.writing.writer import Writer
 from probes.answer import UNSCORABLE
@@ -205,6 +205,8 @@ def test_labels_are_chosen_by_the_log_probabilities_of_their_words(writer: Write
     assert writer.choose(asks[:1], Choose(("good", "bad"), "raw")).scored.all()
     assert not writer.choose(asks[:2], Choose(("Sehr", "Gut"))).scored.any()
     assert "alike" in " ".join(writer.notes)
+    declines = {(5,): math.log(0.004), (6,): math.log(0.001)}
+    assert choice(declines, [[(5,)], [(6,)]]) == UNSCORABLE, "it is about to give neither"
     longer = readings((1, 2), [(5,), (6, 7), (6, 7, 8), (9, 7)])
     assert [reading.after for reading in longer] == [(6, 7), (9,)]
 
