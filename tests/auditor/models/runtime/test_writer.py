@@ -198,11 +198,13 @@ def test_labels_are_chosen_by_the_log_probabilities_of_their_words(writer: Write
     found = writer.choose(asks, Choose(labels))
     assert sum(rows for rows, _ in shapes if rows > 1) == len(asks), "beside the opening that all share"
     wanted = np.exp(told)
+    given = wanted.sum(axis=1) >= 0.01
+    assert 0 < given.sum() < len(asks), "one of these prompts hardly asks for any of them"
     wanted /= wanted.sum(axis=1, keepdims=True)
-    assert found.probabilities == pytest.approx(wanted, abs=2e-4)
-    assert found.labels.tolist() == wanted.argmax(axis=1).tolist()
+    assert found.probabilities[given] == pytest.approx(wanted[given], abs=2e-4)
+    assert found.labels.tolist() == np.where(given, wanted.argmax(axis=1), -1).tolist()
     assert len(set(found.labels.tolist())) > 1
-    assert writer.choose(asks[:1], Choose(("good", "bad"), "raw")).scored.all()
+    assert np.isfinite(writer.choose(asks, Choose(("good", "bad", "film"), "raw")).probabilities).any()
     assert not writer.choose(asks[:2], Choose(("Sehr", "Gut"))).scored.any()
     assert "alike" in " ".join(writer.notes)
     declines = {(5,): math.log(0.004), (6,): math.log(0.001)}
