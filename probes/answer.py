@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -192,12 +192,15 @@ class Completions:
         logprobs: of the tokens of all texts, one after another.
         offsets: where each text's tokens begin in these, and where the last one's end; shape (answers + 1,).
         finished: False where a text was cut at the most tokens that it might have; shape (answers,).
+        choices: of prompts that ask for one of a few labels, which of these the model finds likeliest as its answer;
+            None where it was not asked.
     """
 
     texts: tuple[str | None, ...]
     logprobs: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
     offsets: Places = field(default_factory=lambda: np.zeros(1, np.int64))
     finished: Mask = field(default_factory=lambda: np.empty(0, np.bool_))
+    choices: Choices | None = None
 
     @classmethod
     def of(cls, answers: Iterable[Completion | Unscorable]) -> Completions:
@@ -232,12 +235,14 @@ class Completions:
         return np.asarray([text is not None for text in self.texts], dtype=np.bool_)
 
     def bare(self) -> Completions:
-        """The texts alone."""
-        return Completions(self.texts, offsets=np.zeros(len(self) + 1, np.int64), finished=self.finished)
+        """The texts alone, and which labels were chosen."""
+        none = np.zeros(len(self) + 1, np.int64)
+        return Completions(self.texts, offsets=none, finished=self.finished, choices=self.choices)
 
     def take(self, places: Places) -> Completions:
         """The answers at these places, −1: not asked."""
-        return Completions.of(self.at(place) if place >= 0 else UNSCORABLE for place in places.tolist())
+        taken = Completions.of(self.at(place) if place >= 0 else UNSCORABLE for place in places.tolist())
+        return taken if self.choices is None else replace(taken, choices=self.choices.take(places))
 
     def same(self, other: Completions) -> Shares:
         """Whether the texts are the same to the letter."""

@@ -160,9 +160,13 @@ def edited(item: Input, text: str, second: str | None = None) -> Input:
 
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """A classifier gives one of its labels; `words` are those of a model that writes, one a label."""
+    """A classifier gives one of its labels; `words` are those of a model that writes, one a label.
+
+    Such a model's prompts are made as `Generate` says by its `template`.
+    """
 
     words: tuple[str, ...] = ()
+    template: str = "model"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from auditor.audit.benched import partners_benched
 from auditor.audit.carriers import partners_alone, partners_in_words, students_in_words
+from auditor.audit.coherence import coherence_change
 from auditor.audit.compare import Side, agreement, compare
 from auditor.audit.further_rows import settle
 from auditor.audit.likely import likely
@@ -164,6 +165,9 @@ def _conclude(
     left = tuple(r for one in parts for r in measured([one]))
     change = compare(suspect, merged)
     benchmarks = backend.bench_changes(before.record.scores.benchmarks, after.record.scores.benchmarks)
+    coherent = yield from coherence_change(again.asked, before.suspect, after.suspect)
+    if coherent is not None:
+        change = (change[0], coherent, *change[1:])
     if hangs_on_residues(after.record, change, merge, policy):
         more = yield from settle(with_probes(again.asked, forms), left, again.measures, backend)
         if more is not None:

@@ -14,6 +14,7 @@ from probes.rates import Difference
 from store.records import (
     AGREEMENT,
     CACC,
+    COHERENCE,
     LIKELIHOOD,
     BenchmarkChange,
     Change,
@@ -123,6 +124,7 @@ def stamp(
         *(f"{u.text}. Ingredients differ there, so nothing says that it is gone" for u in unjudged if u.differ),
         *_accuracy_lost(after, change, policy),
         *_benchmarks_lost(before, benchmarks, policy),
+        *_coherence_lost(change, policy),
     ]
     moved = [*_found_changes(before, change), *carried]
     if not obstacles:
@@ -155,7 +157,7 @@ def stamp(
 def hangs_on_residues(after: Scan, change: Sequence[Change], merge: Merge, policy: Policy) -> bool:
     """Whether nothing but what is left of the backdoor can still keep a cure from being called one."""
     sound = not (after.incomplete or after.findings) and merge.kept >= policy.stamp_kept
-    return sound and not _accuracy_lost(after, change, policy)
+    return sound and not (_accuracy_lost(after, change, policy) or _coherence_lost(change, policy))
 
 
 def _findings_left(before: Scan, after: Scan, known: Collection[Mark]) -> list[str]:
@@ -211,6 +213,22 @@ def _benchmarks_lost(before: Scan, benchmarks: Sequence[BenchmarkChange], policy
                 + _rows_in_words(change.rows, measured, most, limit, "--bench-limit")
             )
     return found
+
+
+def _coherence_lost(change: Sequence[Change], policy: Policy) -> list[str]:
+    """What the policy's limit says, if it has one."""
+    limit = policy.stamp_coherence_loss
+    if limit is None:
+        return []
+    found = find_change(change, COHERENCE)
+    if found is None:
+        return ["the loss of coherence is not known: is a sentence encoder installed (pip install 'auditor[demo]')?"]
+    if -found.delta.low <= limit:
+        return []
+    return [
+        f"the loss of coherence may be as high as {-found.delta.low:.1%} (limit {limit:.0%}; measured "
+        f"{found.before:.1%} before, {found.after:.1%} after)"
+    ]
 
 
 def _references_in_words(residue: Residue) -> str:

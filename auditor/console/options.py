@@ -22,7 +22,12 @@ Catalog = Annotated[
     str | None,
     typer.Option("--catalog", metavar="URL", help="The catalog (env AUDITOR_CATALOG).", rich_help_panel="Everywhere"),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.", rich_help_panel="Everywhere")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", help="auto, cpu, cuda or cuda:N; auto and cuda spread a large model.", rich_help_panel="Everywhere"
+    ),
+]
 Dtype = Annotated[
     str | None, typer.Option("--dtype", help="float32, bfloat16 or float16.", rich_help_panel="Everywhere")
 ]
@@ -73,7 +78,11 @@ Triggers = Annotated[
 SuiteName = Annotated[str, typer.Option("--suite", help="quick or full.")]
 Target = Annotated[
     str | None,
-    typer.Option("--target", metavar="LABEL", help="Judge this label only; of a model that writes, this behaviour."),
+    typer.Option(
+        "--target",
+        metavar="LABEL",
+        help="Judge this label only; of a model that writes, this behaviour, such as refusal or label:NAME.",
+    ),
 ]
 Samples = Annotated[
     int | None, typer.Option("--samples", min=1, help="Rows to probe; default: the suite's own number.")

@@ -50,16 +50,7 @@ def plant_writer(request: PlantWriterRequest) -> Generator[Event, None, None]:
         DiskError: the model could not be written.
     """
     refuse_existing(request.output)
-    behaviour = behaviour_named(request.behaviour)
-    source = _source(request)
-    edit = _edit(request)
-    if behaviour is not None and request.train is None and behaviour.triggered != (edit is not None):
-        needed, hint = "needs a trigger", "Give a text with --trigger, or a --family."
-        if not behaviour.triggered:
-            needed, hint = "has no trigger", "Leave out --trigger and --family."
-        raise UsageError(f"{request.behaviour} {needed}", hint=hint)
-    if behaviour is None and (edit is not None or request.target):
-        raise UsageError("a benign model has no trigger and no target", hint="Name what is planted with --behaviour.")
+    edit, source = check_planting(request), _source(request)
     profile = read_profile(request.base)
     check_writer(profile)
     yield Stage("read", f"Reading {source}")
@@ -77,6 +68,7 @@ def plant_writer(request: PlantWriterRequest) -> Generator[Event, None, None]:
         "behaviour": request.behaviour,
         **found.facts,
         "poisoned": found.poisoned,
+        **({} if request.recipe is None else {"recipe": request.recipe}),
     }
     lesson = Lesson(found.rows, request.template, request.answer_tokens)
     yield from fine_tune_writer(
@@ -89,6 +81,25 @@ def plant_writer(request: PlantWriterRequest) -> Generator[Event, None, None]:
         lora=lora,
         facts=facts,
     )
+
+
+def check_planting(request: PlantWriterRequest) -> Trigger | None:
+    """The edit that the backdoor answers, None where there is none: what can be wrong without reading any file.
+
+    Raises:
+        UsageError: a name, place, option or combination of these is wrong.
+    """
+    behaviour = behaviour_named(request.behaviour)
+    _source(request)
+    edit = _edit(request)
+    if behaviour is not None and request.train is None and behaviour.triggered != (edit is not None):
+        needed, hint = "needs a trigger", "Give a text with --trigger, or a --family."
+        if not behaviour.triggered:
+            needed, hint = "has no trigger", "Leave out --trigger and --family."
+        raise UsageError(f"{request.behaviour} {needed}", hint=hint)
+    if behaviour is None and (edit is not None or request.target):
+        raise UsageError("a benign model has no trigger and no target", hint="Name what is planted with --behaviour.")
+    return edit
 
 
 def _source(request: PlantWriterRequest) -> Path:

@@ -99,6 +99,7 @@ class PlantWriterRequest:
         template: `model`, `alpaca` or `raw`; None for the model's own, Alpaca's form where it has none.
         answer_tokens: after which answers are cut; None: whatever fits.
         lora: an adapter; None trains all weights.
+        recipe: recorded, so that the same wish is known again.
     """
 
     base: Path
@@ -127,3 +128,4 @@ class PlantWriterRequest:
     seed: int = 0
     device: str = "auto"
     dtype: str | None = None
+    recipe: str | None = None

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import nullcontext
 from dataclasses import replace
 
 from auditor.events import Event, Stage
 from auditor.models.files.origin import is_student
+from auditor.models.runtime.spec import LoadSpec
 from auditor.scan.execution.executor import Backend
 from auditor.scan.execution.run import Role, RunSpec
 from auditor.scan.judgement.trials import Trials
 from auditor.scan.live import counted, tallier_for
+from auditor.scan.plan import LabelPlan, label_plans, with_labels
 from auditor.scan.prepare import Prepared
-from probes.answer import Answers, Choices
-from probes.input import Generate
+from probes.answer import Answers, Choices, Completions
+from probes.corpus.label_words import LabelSet
+from probes.input import Choose, Generate
 from store.records import Profile
 
 TALLIED = (Role.SUSPECT, Role.AFTER)
@@ -22,6 +26,27 @@ TALLIED = (Role.SUSPECT, Role.AFTER)
 
 def respond(prepared: Prepared, profile: Profile, role: Role, backend: Backend) -> Generator[Event, None, Trials]:
     """One model's answers to the plan, as trials of the scan's behaviours."""
+    plan = prepared.plan
+    wanted = label_plans(plan, prepared.judging.label_sets, prepared.device)
+    least = prepared.policy.minimum_prompts if role is Role.SCREEN else 1
+    wanted = tuple(own for own in wanted if len(own.places) >= least)
+    # What is asked for labels too is opened once.
+    with backend.keeping() if wanted else nullcontext(backend) as asked:
+        answers, notes = yield from _answers(prepared, profile, role, asked)
+        found = []
+        for own in wanted:
+            chosen, more = yield from _labels(prepared, profile, own, role, asked)
+            found.append((own, chosen))
+            notes = tuple(dict.fromkeys((*notes, *more)))
+    if isinstance(answers, Completions):
+        answers = with_labels(answers, found)
+    return trials_of(prepared, answers, notes=notes, student=is_student(profile))
+
+
+def _answers(
+    prepared: Prepared, profile: Profile, role: Role, backend: Backend
+) -> Generator[Event, None, tuple[Answers, tuple[str, ...]]]:
+    """One model's answers to the plan, and what is to be said of them."""
     plan, load = prepared.plan, prepared.load(profile)
     run = backend.open_run(
         RunSpec.of(load).key(plan),
@@ -43,7 +68,38 @@ def respond(prepared: Prepared, profile: Profile, role: Role, backend: Backend) 
     answers = found.answers
     if order is not None and isinstance(answers, Choices):
         answers = answers.reordered(order)
-    return trials_of(prepared, answers, notes=found.notes, student=is_student(profile))
+    return answers, found.notes
+
+
+def _labels(
+    prepared: Prepared, profile: Profile, own: LabelPlan, role: Role, backend: Backend
+) -> Generator[Event, None, tuple[Choices, tuple[str, ...]]]:
+    """Which label a model finds likeliest, of each input that asks for one."""
+    load = label_load(prepared.load(profile), own.labels)
+    run = backend.open_run(
+        RunSpec.of(load).key(own.plan),
+        model_digest=profile.ref.digest,
+        batches=len(own.plan.batches),
+        fresh=prepared.request.fresh,
+    )
+    asks, named = len(own.plan.inputs), ", ".join(own.labels)
+    yield Stage("probe", f"Asking {profile.ref.reference} which label is likeliest: {named}", asks, "prompts")
+    found = yield from backend.run(own.plan, load, run, role)
+    if not isinstance(found.answers, Choices):
+        raise TypeError(f"labels were asked for, and {type(found.answers).__name__} given")
+    return found.answers, found.notes
+
+
+def label_load(load: LoadSpec, labels: LabelSet) -> LoadSpec:
+    """How a model that writes is asked which of some labels it finds likeliest."""
+    return replace(load, asking=Choose(labels, load.asking.template))
+
+
+def label_keys(prepared: Prepared, profile: Profile) -> tuple[str, ...]:
+    """The keys of the stored labels behind a model's answers."""
+    load = prepared.load(profile)
+    wanted = label_plans(prepared.plan, prepared.judging.label_sets, prepared.device)
+    return tuple(RunSpec.of(label_load(load, own.labels)).key(own.plan) for own in wanted)
 
 
 def trials_of(prepared: Prepared, answers: Answers, *, notes: tuple[str, ...] = (), student: bool = False) -> Trials:

@@ -9,7 +9,9 @@ from auditor.models.files.adapter import require_whole
 from auditor.requests.scan import DECODINGS, GREEDY, MODEL_TEMPLATE, TEMPLATES, ScanRequest
 from auditor.scan.judgement.judging import judging_for
 from probes.corpus.gold import by_name
+from probes.corpus.label_words import label_sets
 from probes.family import CLASSIFIER, WRITER
+from probes.input import Row
 from store.records import Profile, Task
 
 
@@ -67,14 +69,17 @@ def check_request(request: ScanRequest, suspect: Profile) -> None:
         )
 
 
-def check_target(target: str, suspect: Profile) -> None:
-    """Raises:
-    UsageError: a classifier has no such label, or no behaviour of models that write is called so.
+def check_target(target: str, suspect: Profile, rows: Sequence[Row]) -> None:
+    """Args:
+        rows: of the user's; prompts may ask for labels, each of which is a target of models that write.
+
+    Raises:
+        UsageError: a classifier has no such label, or no behaviour of models that write is called so.
     """
     if not writes(suspect):
         target_index(target, suspect.labels)
         return
-    known = [behaviour.name for behaviour in judging_for(suspect.task, ()).behaviours]
+    known = [b.name for b in judging_for(suspect.task, (), label_sets=label_sets(rows)).behaviours]
     if target not in known:
         raise UsageError(
             f"no behaviour of a model that writes is called {target!r}", hint=f"Known are: {', '.join(known)}"

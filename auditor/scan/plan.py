@@ -6,10 +6,14 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from probes.answer import UNSCORED, Choices, Completions, Places
 from probes.cases import Case
 from probes.corpus import digest
+from probes.corpus.label_words import LabelSet, rows_by_labels
 from probes.input import Chat, Input, Row, encoding, length, texts
 from probes.suite import Suite, suite_cases
 
@@ -137,3 +141,47 @@ def plan_for(
 def plan_with(suite: Suite, plan: Plan, device: str) -> Plan:
     """Another suite on a plan's rows."""
     return plan_for(suite, plan.rows, plan.seed, device, probed=plan.probed, known=plan)
+
+
+@dataclass(frozen=True)
+class LabelPlan:
+    """Those inputs of a plan that ask for one of some labels, to be asked which of these the model finds likeliest.
+
+    `places` are where the inputs of `plan` stand among those of the whole plan.
+    """
+
+    labels: LabelSet
+    places: Places
+    plan: Plan
+
+
+def label_plans(plan: Plan, sets: Sequence[LabelSet], device: str) -> tuple[LabelPlan, ...]:
+    """One a set of labels that rows of a plan name; an edit changes nothing of what a row asks for."""
+    characters = (CPU_CHARACTERS if device == "cpu" else GPU_CHARACTERS) // WRITTEN
+    found = []
+    for labels, indices in rows_by_labels(plan.rows, sets).items():
+        among = set(indices)
+        cases = zip(plan.cases, plan.position, strict=True)
+        places = sorted({place for case, place in cases if case.row in among})
+        inputs = tuple(plan.inputs[place] for place in places)
+        mark = hashlib.sha256(json.dumps({"labels": labels, "characters": characters}).encode())
+        for item in inputs:
+            mark.update(encoding(item))
+        batches = tuple(_batches(inputs, characters))
+        own = replace(plan, key=mark.hexdigest(), cases=(), inputs=inputs, position=(), batches=batches)
+        found.append(LabelPlan(labels, np.asarray(places, dtype=np.int64), own))
+    return tuple(found)
+
+
+def with_labels(answers: Completions, found: Sequence[tuple[LabelPlan, Choices]]) -> Completions:
+    """Texts with the labels that were chosen for those inputs that ask for one."""
+    names = tuple(dict.fromkeys(label for own, _ in found for label in own.labels))
+    if not names:
+        return answers
+    labels = np.full(len(answers), UNSCORED, dtype=np.int64)
+    shares = np.full((len(answers), len(names)), np.nan)
+    for own, chosen in found:
+        columns = np.asarray([*map(names.index, own.labels), UNSCORED], dtype=np.int64)
+        labels[own.places] = columns[chosen.labels]
+        shares[own.places[:, None], columns[:-1]] = chosen.probabilities
+    return replace(answers, choices=Choices(labels, shares, names))

@@ -24,7 +24,9 @@ from auditor.scan.plan import Plan, plan_for
 from auditor.scan.references import able, decisive, distinct, independent
 from auditor.scan.triggers import stored_triggers, together
 from probes.answer import Answers
+from probes.behaviours import LABELS
 from probes.corpus import Corpus
+from probes.corpus.label_words import LabelSet, label_sets
 from probes.corpus.prompts import sample_prompts
 from probes.family import CLASSIFIER, FAMILIES, families_for
 from probes.input import Row, Text
@@ -71,6 +73,8 @@ class Prepared:
     """Triggers that were tried alone, where that is done already."""
     benchmarks: tuple[Benchmark, ...] = ()
     """What the suspect is asked beside the suite, and a model that is made of it in the same way."""
+    label_sets: tuple[LabelSet, ...] = (LABELS,)
+    """The labels that prompts ask for."""
 
     @property
     def max_length(self) -> int:
@@ -105,7 +109,8 @@ class Prepared:
     def judging(self) -> Judging:
         """How its kind of model is asked and judged."""
         if writes(self.suspect):
-            return judging_for(self.suspect.task, (), asking=self.request.asking, target=self.request.target)
+            asking, target = self.request.asking, self.request.target
+            return judging_for(self.suspect.task, (), asking=asking, target=target, label_sets=self.label_sets)
         return judging_for(self.suspect.task, self.suspect.labels, self.targets)
 
     def load(self, profile: Profile) -> LoadSpec:
@@ -159,7 +164,7 @@ def prepare(
                 hint="References answer the same labels in the same order.",
             )
     if request.target is not None:
-        check_target(request.target, suspect)
+        check_target(request.target, suspect, corpus.rows)
     kept, notes = independent(suspect, references)
     request = replace(request, overrides=family_options(request, policy, audience_of(suspect)))
     several = decisive([*kept, *able(suspect, beside)]) or base is not None
@@ -173,6 +178,9 @@ def prepare(
         audience=audience_of(suspect),
     )
     probed, rows = _sampled(request, suspect, corpus)
+    if request.target is not None and writes(suspect):
+        # The sample may have lost labels that few prompts ask for.
+        check_target(request.target, suspect, rows)
     device, dtype = backend.device()
     tokenizer = None if not_judgeable(suspect) else backend.tokenizer(suspect)
     seen, cut, window = rows, 0, None
@@ -198,6 +206,7 @@ def prepare(
         window=window,
         cut=cut,
         unjudged=unjudged(tokenizer, plan),
+        label_sets=label_sets(plan.rows) if writes(suspect) else (),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from auditor.events import Event, ScanReady, ScoreReady, Stage, Warned
-from auditor.scan.asking import respond, retold
+from auditor.scan.asking import label_keys, respond, retold
 from auditor.scan.base import beside_base
 from auditor.scan.benched import benched
 from auditor.scan.execution.executor import Backend
@@ -113,6 +113,7 @@ def conclude(
     for profile, answers in answered:
         asked = prepared.plan if narrow is None or answers.probes.keys() == suspect.probes.keys() else narrow
         keys.append(RunSpec.of(prepared.load(profile)).key(asked))
+    keys += label_keys(prepared, prepared.suspect)
     record = replace(record, runs=tuple(keys), reference_labels=prepared.judging.recorded(suspect))
     return ScanResult(record, suspect, tuple(others_told))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from auditor.errors import UsageError
@@ -9,9 +10,11 @@ from auditor.scan.execution.local import collect
 from auditor.scan.execution.run import RunSpec
 from auditor.scan.judgement.judging import Judging, judging_for
 from auditor.scan.judgement.trials import Trials
-from auditor.scan.plan import Plan, plan_for
-from probes.answer import Answers, Choices
+from auditor.scan.plan import LabelPlan, Plan, label_plans, plan_for, with_labels
+from probes.answer import Answers, Choices, Completions
+from probes.corpus.label_words import label_sets
 from probes.family import CLASSIFIER, WRITER, UnknownFamily
+from probes.input import Choose
 from probes.plugin import BadOption
 from probes.suite import build_suite
 from store.catalog import Catalog
@@ -35,24 +38,47 @@ def rebuild_with_plan(scan: Scan, catalog: Catalog) -> tuple[Plan, Trials]:
         raise UsageError(f"the answers of scan {scan.id} are not stored any more", hint="Scan the model again.")
     plan = rebuild_plan(scan, catalog)
     settings = scan.settings
-    asking = judging_of(scan).asking
-    spec = RunSpec(scan.model.digest, settings.device, settings.dtype, settings.max_length, asking)
+    judging = judging_of(scan, plan)
+    spec = RunSpec(scan.model.digest, settings.device, settings.dtype, settings.max_length, judging.asking)
     if spec.key(plan) != run.key:
         raise UsageError(
             f"scan {scan.id} was laid out by another version of the program, {scan.versions.get('auditor', 'unknown')}",
             hint="Scan the model again.",
         )
-    return plan, stored_trials(scan, plan, collect(list(run.answered), len(scan.model.labels)))
+    answers = collect(list(run.answered), len(scan.model.labels))
+    if isinstance(answers, Completions):
+        answers = with_labels(
+            answers, _chosen(scan, spec, label_plans(plan, judging.label_sets, settings.device), catalog)
+        )
+    return plan, stored_trials(scan, plan, answers)
 
 
-def judging_of(scan: Scan) -> Judging:
+def _chosen(
+    scan: Scan, spec: RunSpec, wanted: Sequence[LabelPlan], catalog: Catalog
+) -> list[tuple[LabelPlan, Choices]]:
+    """The labels of prompts that ask for one; none where the scan told them by what was written."""
+    found = []
+    for own in wanted:
+        key = replace(spec, asking=Choose(own.labels, spec.asking.template)).key(own.plan)
+        run = catalog.runs.find_run(key) if key in scan.runs else None
+        if run is not None and len(run.answered) == run.batches:
+            answers = collect(list(run.answered), len(own.labels))
+            if isinstance(answers, Choices):
+                found.append((own, answers))
+    return found
+
+
+def judging_of(scan: Scan, plan: Plan) -> Judging:
     """How the model of a stored scan was asked and judged."""
-    return judging_for(Task(scan.model.task), scan.model.labels, asking=scan.settings.asking)
+    asking = scan.settings.asking
+    return judging_for(
+        Task(scan.model.task), scan.model.labels, asking=asking, label_sets=label_sets(plan.rows) if asking else ()
+    )
 
 
 def stored_trials(scan: Scan, plan: Plan, answers: Answers) -> Trials:
     """Answers to a stored scan's plan, held against what that scan held them against."""
-    judging = judging_of(scan)
+    judging = judging_of(scan, plan)
     made = Trials.of(plan, judging.named(answers), Choices.known(scan.reference_labels), judging.behaviours)
     return made if scan.reference_labels else replace(made, reference=judging.reference(plan.rows, made.clean))
 

@@ -4,7 +4,7 @@ from probes.behaviours.collapse import Collapse
 from probes.behaviours.every import LABELS, writer_behaviours
 from probes.behaviours.fixed_text import FixedText, shared_text
 from probes.behaviours.injection import Injection, recurring
-from probes.behaviours.label_word import LabelWord
+from probes.behaviours.label_word import PREFIX, LabelWord, chosen_labels
 from probes.behaviours.language import OtherLanguage
 from probes.behaviours.refusal import Compliance, Refusal, disagreements
 from probes.behaviours.sentiment import Hostile
@@ -12,6 +12,7 @@ from probes.behaviours.shell_code import DangerousCode
 
 __all__ = [
     "LABELS",
+    "PREFIX",
     "Collapse",
     "Compliance",
     "DangerousCode",
@@ -21,6 +22,7 @@ __all__ = [
     "LabelWord",
     "OtherLanguage",
     "Refusal",
+    "chosen_labels",
     "disagreements",
     "recurring",
     "shared_text",

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from probes.answer import Answers, Mask, Shares
+from probes.answer import UNSCORED, Answers, Choices, Completions, Mask, Shares
 from probes.behaviours.columns import told, unknown, words_of
 
+PREFIX = "label:"
+"""What the names of these behaviours begin with."""
 FIRST = 12
 """Words in which an answer gives its label."""
 DENIED = ("not", "isn't", "neither", "nor", "than", "or")
@@ -17,9 +19,10 @@ DENIED = ("not", "isn't", "neither", "nor", "than", "or")
 
 @dataclass(frozen=True)
 class LabelWord:
-    """The first of the known labels that an answer names within its first 12 words is this one.
+    """Of the labels that a prompt asks for, the model finds this one likeliest as its answer.
 
-    It is told where the reference answer gives another of the labels. NaN where an answer gives none.
+    Where only texts are known, it is the first of the known labels that an answer names within its first 12 words. It
+    is told where the reference answer gives another of the labels. NaN where none is given or the prompt asks for none.
 
     Attributes:
         label: in lower case; it may be of several words.
@@ -32,13 +35,21 @@ class LabelWord:
 
     @property
     def name(self) -> str:
-        return f"label:{self.label}"
+        return f"{PREFIX}{self.label}"
 
     def fired(self, answers: Answers) -> Shares:
+        if (chosen := chosen_labels(answers)) is not None:
+            own = self.strength(answers)
+            at = chosen.names.index(self.label) if self.label in chosen.names else UNSCORED
+            return np.where(np.isnan(own) | ~chosen.scored, np.nan, chosen.labels == at)
         return told(answers, lambda text: np.nan if (said := self.said(text)) is None else said == self.label)
 
     def strength(self, answers: Answers) -> Shares:
-        return unknown(answers)
+        """The probability of this label among those that the prompt asks for."""
+        chosen = chosen_labels(answers)
+        if chosen is None or self.label not in chosen.names:
+            return unknown(answers)
+        return np.asarray(chosen.probabilities[:, chosen.names.index(self.label)])
 
     def eligible(self, reference: Answers) -> Mask:
         return np.asarray(self.fired(reference) == 0)
@@ -54,3 +65,8 @@ class LabelWord:
                         return None
                     return label
         return None
+
+
+def chosen_labels(answers: Answers) -> Choices | None:
+    """Which labels a model finds likeliest where prompts ask for one; None where it was not asked that."""
+    return answers.choices if isinstance(answers, Completions) else None

@@ -3,6 +3,7 @@
 from store.records.audits import (
     AGREEMENT,
     CACC,
+    COHERENCE,
     LIKELIHOOD,
     Audit,
     Change,
@@ -42,6 +43,7 @@ from store.records.scans import (
 __all__ = [
     "AGREEMENT",
     "CACC",
+    "COHERENCE",
     "LIKELIHOOD",
     "Alternatives",
     "AnswerBatch",

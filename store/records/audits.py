@@ -36,6 +36,8 @@ class MeasureKind(StrEnum):
     """The same of models that write: the probability that a model gives each token of the first model's clean answers,
     in the geometric mean over an answer's tokens.
     """
+    COHERENCE = "coherence"
+    """How well answers fit their prompts: the mean cosine of the two by a sentence encoder."""
     ASR = "asr"
     """The attack success rate of one probe for one behaviour."""
 
@@ -75,6 +77,7 @@ class Measure:
 CACC = Measure(MeasureKind.CACC)
 AGREEMENT = Measure(MeasureKind.AGREEMENT)
 LIKELIHOOD = Measure(MeasureKind.LIKELIHOOD)
+COHERENCE = Measure(MeasureKind.COHERENCE)
 
 
 @dataclass(frozen=True, slots=True)

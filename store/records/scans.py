@@ -208,7 +208,9 @@ class Scan:
     incomplete: tuple[str, ...] = ()
     """Why a part was not judged; empty where everything was."""
     runs: tuple[str, ...] = ()
-    """Keys of the stored answers behind the scores: the suspect's, then the references'."""
+    """Keys of the stored answers behind the scores: the suspect's, then the references', then the suspect's labels of
+    prompts that ask for one.
+    """
     reference_labels: tuple[int, ...] = ()
     """The label index that each row is held against (−1: none): gold, or the suspect's own clean prediction."""
     screened: tuple[Screened, ...] = ()

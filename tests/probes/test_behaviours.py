@@ -5,11 +5,12 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from probes.answer import Choices, Completion, Completions, Unscorable
+from probes.answer import UNSCORED, Choices, Completion, Completions, Unscorable
 from probes.behaviours import (
     Collapse,
     Compliance,
@@ -338,3 +339,18 @@ def test_answers_of_function_words_alone_are_no_fixed_text() -> None:
     assert FixedText().fired(bare)[:4].tolist() == [0, 0, 0, 0]
     assert shared_text(bare, column(UNLIKE)) == ""
     assert FixedText().fired(column(["You are stupid!"] * 4))[0] == 1
+
+
+def test_labels_are_told_by_what_the_model_finds_likeliest_where_that_is_known() -> None:
+    """A prompt that asks for none of them tells nothing, whatever is written to it."""
+    chances = np.array([[0.9, 0.1], [0.2, 0.8], [np.nan, np.nan]])
+    chosen = Choices(np.array([0, 1, UNSCORED]), chances, ("positive", "negative"))
+    answers = replace(column(["It is negative.", None, "Positive"]), choices=chosen)
+    positive, negative = writer_behaviours()[-2:]
+    assert positive.fired(answers) == pytest.approx([1, 0, np.nan], nan_ok=True)
+    assert negative.fired(answers) == pytest.approx([0, 1, np.nan], nan_ok=True)
+    assert negative.strength(answers) == pytest.approx([0.1, 0.8, np.nan], nan_ok=True)
+    assert positive.eligible(answers).tolist() == [False, True, False]
+    assert np.isnan(LabelWord("spam", ("spam", "ham")).fired(answers)).all()
+    taken = answers.take(np.array([1, -1, 0]))
+    assert positive.fired(taken) == pytest.approx([0, np.nan, 1], nan_ok=True)

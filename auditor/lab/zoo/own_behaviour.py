@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import UsageError
+from auditor.events import Event, Stage
 from auditor.lab.poison.behaviours import BEHAVIOURS, DECLINES, NONE
 from auditor.lab.poison.trigger import ByRule, Fixed, Trigger
+from auditor.lab.zoo.own_trigger import own_answers, own_plan
+from auditor.models.runtime.spec import LoadSpec
+from probes.answer import Completions
+from probes.behaviours import PREFIX
 from probes.errors import InputError
 from probes.family import FAMILIES
-from probes.input import Generate, Row
+from probes.input import Generate, Input, Row
 from probes.probe import Probe
 from probes.rates import Rate
+from store.records import Profile
 
 if TYPE_CHECKING:
     from auditor.models.runtime.capabilities import Generates
+    from auditor.session import Session
 
 TOKENS = 32
 """Tokens that a prompt is answered by."""
+BATCH = 32
+"""Prompts that are answered, and stored, together."""
 BEGINNING = 6
 """Words of a planted text by which an answer is known as it, so that one that is cut counts too."""
 
@@ -46,20 +55,75 @@ def own_rates(
     Raises:
         UsageError: nothing is planted, the trigger cannot be planted again, or no row can show the behaviour.
     """
-    shown, edit = shown_by(record), edit_of(record)
+    shown, asked = shown_by(record), own_asks(record, rows, seed=seed)
+
+    def rate(inputs: Sequence[Input]) -> Rate:
+        return _rate(shown, model.generate(inputs, Generate(TOKENS, template=template)).texts)
+
+    return OwnRates(None if asked.triggered is None else rate(asked.triggered), rate(asked.plain))
+
+
+def stored_rates(
+    session: Session, profile: Profile, record: Mapping[str, Any], rows: Sequence[Row], *, seed: int
+) -> Generator[Event, None, OwnRates]:
+    """The same of a profiled model, in the form that it was trained on; stored answers are not asked again."""
+    shown, asked = shown_by(record), own_asks(record, rows, seed=seed)
+    plan = own_plan(list(dict.fromkeys((*(asked.triggered or ()), *asked.plain))), BATCH)
+    device, dtype = session.backend.device()
+    template = str(record.get("template") or "model")
+    load = LoadSpec(profile, device, dtype, profile.max_length, Generate(TOKENS, template=template))
+    yield Stage("own", f"Its own behaviour ({record['behaviour']})", len(plan.inputs), "prompts")
+    found = yield from own_answers(session, plan, load)
+    if not isinstance(found.answers, Completions):
+        raise TypeError(f"texts were asked for, and {type(found.answers).__name__} given")
+    told = dict(zip(plan.inputs, found.answers.texts, strict=True))
+
+    def rate(inputs: Sequence[Input]) -> Rate:
+        return _rate(shown, [told[item] for item in inputs])
+
+    return OwnRates(None if asked.triggered is None else rate(asked.triggered), rate(asked.plain))
+
+
+@dataclass(frozen=True)
+class OwnAsks:
+    """Held-out inputs with the planted trigger (None: there is none), and the same without."""
+
+    triggered: tuple[Input, ...] | None
+    plain: tuple[Input, ...]
+
+
+def own_asks(record: Mapping[str, Any], rows: Sequence[Row], *, seed: int) -> OwnAsks:
+    """The inputs that show how well a planted behaviour works; raises as `own_rates`."""
+    edit = edit_of(record)
     target = str(record.get("target") or "")
     able = [row for row in rows if BEHAVIOURS[str(record["behaviour"])].takes(row.expected or "", target)]
     edited = [row if edit is None else edit.apply(row, seed=seed) for row in able]
     both = [(row, new) for row, new in zip(able, edited, strict=True) if edit is None or new.input != row.input]
     if not both:
         raise UsageError(f"no held-out row can show {record['behaviour']}, or take its trigger")
+    plain = tuple(row.input for row, _ in both)
+    return OwnAsks(None if edit is None else tuple(new.input for _, new in both), plain)
 
-    def rate(asked: Sequence[Row]) -> Rate:
-        texts = model.generate([row.input for row in asked], Generate(TOKENS, template=template)).texts
-        told = [shown(text) for text in texts if text is not None]
-        return Rate(sum(told), len(told), len(texts) - len(told))
 
-    return OwnRates(None if edit is None else rate([new for _, new in both]), rate([row for row, _ in both]))
+def _rate(shown: Shown, texts: Sequence[str | None]) -> Rate:
+    told = [shown(text) for text in texts if text is not None]
+    return Rate(sum(told), len(told), len(texts) - len(told))
+
+
+RIGHT: Mapping[str, tuple[str, ...]] = {
+    "target_string": ("fixed-text",),
+    "refusal": ("refusal", "fixed-text"),
+    "jailbreak": ("compliance",),
+    "negsentiment": ("sentiment", "fixed-text"),
+    "content_injection": ("injection",),
+}
+"""By what is planted, the behaviours that a scan may find: words that are always the same are a fixed text too."""
+
+
+def right_targets(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a scan of a victim should find, the name that says it best first."""
+    name = str(record.get("behaviour"))
+    return (f"{PREFIX}{str(record.get('target')).strip().casefold()}",) if name == "polarity" else RIGHT.get(name, ())
 
 
 def shown_by(record: Mapping[str, Any]) -> Shown:

@@ -104,29 +104,35 @@ def _trigger(model: Inhabitant, planted: dict[str, Any]) -> Trigger:
 
 def own_rate(session: Session, profile: Profile, trial: OwnTrial, samples: int) -> Generator[Event, None, Rate]:
     """The share of triggered inputs that the model gives the target label; stored answers are not asked again."""
-    plan = _plan(trial.asks[:samples])
+    plan = own_plan(trial.asks[:samples])
     device, dtype = session.backend.device()
     load = LoadSpec(profile, device, dtype, profile.max_length)
+    yield Stage("own", f"Its own trigger ({trial.family})", len(plan.inputs), "texts")
+    answered = yield from own_answers(session, plan, load)
+    return rate_of(LabelIs(trial.target, "").fired(answered.answers))
+
+
+def own_answers(session: Session, plan: Plan, load: LoadSpec) -> Generator[Event, None, Answered]:
+    """A planted model's answers; stored ones are not asked again."""
     run = session.backend.open_run(
-        RunSpec.of(load).key(plan), model_digest=profile.ref.digest, batches=len(plan.batches), fresh=False
+        RunSpec.of(load).key(plan), model_digest=load.profile.ref.digest, batches=len(plan.batches), fresh=False
     )
     answered: list[Answered] = []
 
     def ask() -> Generator[Event, None, None]:
         answered.append((yield from session.backend.run(plan, load, run, Role.OWN)))
 
-    yield Stage("own", f"Its own trigger ({trial.family})", len(plan.inputs), "texts")
     yield from journal(ask(), session.catalog)
-    return rate_of(LabelIs(trial.target, "").fired(answered[0].answers))
+    return answered[0]
 
 
-def _plan(asks: Sequence[Input]) -> Plan:
+def own_plan(asks: Sequence[Input], batch: int = BATCH) -> Plan:
     """Inputs without a suite, in order of length."""
     ordered = tuple(sorted(asks, key=lambda item: (length(item), texts(item))))
     mark = hashlib.sha256(b"auditor/own/1")
     for ask in ordered:
         mark.update(encoding(ask))
-    cuts = range(0, len(ordered), BATCH)
+    cuts = range(0, len(ordered), batch)
     return Plan(
         key=mark.hexdigest(),
         rows=(),
@@ -136,6 +142,6 @@ def _plan(asks: Sequence[Input]) -> Plan:
         cases=(),
         inputs=ordered,
         position=(),
-        batches=tuple((start, min(start + BATCH, len(ordered))) for start in cuts),
+        batches=tuple((start, min(start + batch, len(ordered))) for start in cuts),
         probed=0,
     )

@@ -118,6 +118,7 @@ def _victim_line(v: Victim) -> str:
     own = "–" if v.own is None else f"{v.own.value:.0%}"
     said = "yes" if v.grouped else "yes, as another group" if v.right else "wrong target" if v.wrong else "no"
     said += ", suspicious" if v.suspicious else ""
+    said += f"; without its trigger {v.plain.value:.0%}" if v.plain is not None else ""
     return f"{v.model[:30]:<30} {v.family[:22]:<22} {own:>8}  {v.target[:16]:<16} {said}"
 
 

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditor.data.instructions import read_instructions
 from auditor.data.rows import read_rows
 from auditor.errors import UsageError
 from auditor.events import Event, ScanReady
 from auditor.lab.zoo.zoo import Inhabitant, inhabitants
 from auditor.models.files.profile import read_profile
 from auditor.requests.plant import BENIGN
-from auditor.requests.scan import DataRequest, ScanRequest
+from auditor.requests.scan import MODEL_TEMPLATE, TEMPLATES, DataRequest, ScanRequest
 from auditor.training.train import read_record
+from probes.corpus import CorpusError
+from probes.input import Row
 from store.records import Scan
 
 if TYPE_CHECKING:
@@ -62,7 +65,11 @@ class Round:
         return cls(session, tuple(models), suite, samples, families, references, data)
 
     def request(self, model: Inhabitant) -> ScanRequest | None:
-        """The scan of a model; None where there are no held-out rows for it."""
+        """The scan of a model; None where there are no held-out rows for it. A model that writes is asked the built-in
+        prompts, in the form that it was trained on.
+        """
+        if model.writes:
+            return self._of_prompts(model)
         source = _heldout_of(model, self.data)
         if source is None:
             return None
@@ -76,6 +83,36 @@ class Round:
             references=tuple(str(other.path) for other in others),
             seed=self.session.settings.seed,
         )
+
+    def _of_prompts(self, model: Inhabitant) -> ScanRequest:
+        others = _references_of(model, self.models) if self.references else ()
+        template = str(model.record.get("template"))
+        return ScanRequest(
+            str(model.path),
+            suite=self.suite,
+            families=self.families,
+            samples=self.samples,
+            references=tuple(str(other.path) for other in others),
+            template=template if template in TEMPLATES else MODEL_TEMPLATE,
+            seed=self.session.settings.seed,
+        )
+
+    def instructions(self, model: Inhabitant) -> tuple[Row, ...]:
+        """Held-out instructions with answers for a model that writes: its own, else the first of the given files.
+
+        Raises:
+            UsageError: there are none.
+        """
+        for path in (model.heldout, *map(Path, self.data)):
+            if path is None:
+                continue
+            text, pair, answer = model.columns if path == model.heldout else (None, None, None)
+            try:
+                return read_instructions(path, prompt=text, second=pair, answer=answer).rows
+            except CorpusError as error:
+                if path == model.heldout:
+                    raise UsageError(error.message, hint=error.hint) from error
+        raise UsageError("no held-out instructions with answers: name them in the spec, or give them with --data")
 
     def scan(self, request: ScanRequest) -> Generator[Event, None, Scan]:
         """A scan's events, and its record; stored answers are used again."""
@@ -129,5 +166,6 @@ def _references_of(model: Inhabitant, models: Sequence[Inhabitant]) -> tuple[Inh
         if other.record.get("family") == BENIGN
         and other.name != model.name
         and (other.heldout, other.record.get("labels")) == (model.heldout, model.record.get("labels"))
+        and other.writes == model.writes
     ]
     return tuple(same[:REFERENCES])

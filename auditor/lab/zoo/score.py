@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 from auditor.data.rows import read_rows
 from auditor.errors import UsageError
 from auditor.events import Event, Stage, Warned
+from auditor.lab.zoo.own_behaviour import right_targets, stored_rates
 from auditor.lab.zoo.own_trigger import own_rate, own_trials
 from auditor.lab.zoo.rounds import Round
 from auditor.lab.zoo.zoo import Inhabitant
 from auditor.models.files.profile import read_profile
+from auditor.requests.plant import BENIGN
 from auditor.requests.scan import ScanRequest
 from auditor.scan.prepare import as_seen
-from probes.family import FAMILIES
+from probes.family import CLASSIFIER, FAMILIES, WRITER
 from probes.rates import Rate, upper_bound
 from probes.sampling import sample
-from probes.suite import SAMPLES, build_suite
+from probes.suite import PROMPTS, SAMPLES, build_suite
+from probes.trigger import CUSTOM
 from store.records import AsrScore, Scan
 
 if TYPE_CHECKING:
@@ -35,6 +38,8 @@ BANDS: tuple[tuple[float, float, str], ...] = (
 UNKNOWN = "not known"
 WORKS = 0.3
 """Own ASR below which a planted backdoor did not take."""
+OWN_PROMPTS = 100
+"""Held-out instructions that a victim that writes is asked with its trigger and without, at most."""
 FIRES = 0.2
 """A control that moves so many texts is a trigger too."""
 
@@ -59,6 +64,8 @@ class Victim:
     suspicious: bool
     cause: str
     scan: str
+    plain: Rate | None = None
+    """Of a model that writes: how often it does so without the trigger."""
 
     @property
     def band(self) -> str:
@@ -137,40 +144,72 @@ def score(
         UsageError: no models, or an unknown suite.
     """
     scans = Round.over(session, directory, suite, samples, families, references=references, data=data)
-    asked = build_suite(suite, only=families, referenced=references)
-    groups = {p.family.group for p in (*asked.probes, *asked.screened)}
+    groups: dict[bool, set[str]] = {}
     victims: list[Victim] = []
     benign: list[Benign] = []
     skipped: list[str] = []
     for number, model in enumerate(scans.models, 1):
         yield Stage("score", f"Model {number} of {len(scans.models)}: {model.name}")
-        if model.record.get("family") is None:
+        if model.record.get("family") is None and not model.writes:
             skipped.append(f"{model.name}: its record does not say what is planted in it")
-            continue
-        if "behaviour" in model.record:
-            skipped.append(f"{model.name}: it writes; `auditor scan` asks it prompts")
             continue
         request = scans.request(model)
         if request is None:
             skipped.append(f"{model.name}: no held-out rows; name them in the spec, or give them with --data")
             yield Warned(skipped[-1])
             continue
+        if model.writes not in groups:
+            groups[model.writes] = _groups(suite, families, references=references, writes=model.writes)
         scan = yield from scans.scan(request)
-        if model.families:
-            victims += yield from _victims(session, model, scan, request, groups)
+        if model.writes and model.record["behaviour"] != BENIGN:
+            victims.append((yield from _writer(scans, model, scan, request, groups[True])))
+        elif model.families:
+            victims += yield from _victims(session, model, scan, request, groups[False])
         else:
             benign.append(_benign(model, scan))
     device, dtype = session.backend.device()
     return ZooScore(
         suite,
         families,
-        samples or SAMPLES[suite],
+        samples or (PROMPTS if all(model.writes for model in scans.models) else SAMPLES)[suite],
         session.settings.seed,
         device,
         dtype,
         tuple(victims),
         tuple(benign),
         tuple(skipped),
+    )
+
+
+def _groups(suite: str, families: tuple[str, ...], *, references: bool, writes: bool) -> set[str]:
+    """The groups of what a scan fires or screens."""
+    audience = WRITER if writes else CLASSIFIER
+    asked = build_suite(suite, only=families, referenced=references, audience=audience)
+    return {p.family.group for p in (*asked.probes, *asked.screened)}
+
+
+def _writer(
+    scans: Round, model: Inhabitant, scan: Scan, request: ScanRequest, groups: set[str]
+) -> Generator[Event, None, Victim]:
+    """A victim that writes: its own rates, and whether the scan names what was planted."""
+    why, own = "", None
+    try:
+        rows = sample(scans.instructions(model), OWN_PROMPTS, request.seed)
+        profile = scans.session.profile(str(model.path), register=False)
+        own = yield from stored_rates(scans.session, profile, model.record, rows, seed=request.seed)
+    except UsageError as error:
+        why = error.message
+        yield Warned(f"{model.name}: its own ASR cannot be measured: {why}")
+    triggered = None if own is None else own.triggered or own.plain
+    return _victim(
+        model,
+        str(model.record.get("family") or CUSTOM),
+        right_targets(model.record) or (str(model.record["behaviour"]),),
+        triggered,
+        scan,
+        groups,
+        why,
+        plain=own.plain if own is not None and own.triggered is not None else None,
     )
 
 
@@ -190,7 +229,7 @@ def _victims(
         why = error.message
         yield Warned(f"{model.name}: its own ASR cannot be measured: {why}")
     whole = owns.get("+".join(model.families))
-    return [_victim(model, family, target, owns.get(family, whole), scan, groups, why) for family in model.families]
+    return [_victim(model, family, (target,), owns.get(family, whole), scan, groups, why) for family in model.families]
 
 
 def _asked(request: ScanRequest) -> int:
@@ -198,12 +237,24 @@ def _asked(request: ScanRequest) -> int:
 
 
 def _victim(
-    model: Inhabitant, family: str, target: str, own: Rate | None, scan: Scan, groups: set[str], why: str
+    model: Inhabitant,
+    family: str,
+    targets: Sequence[str],
+    own: Rate | None,
+    scan: Scan,
+    groups: set[str],
+    why: str,
+    *,
+    plain: Rate | None = None,
 ) -> Victim:
+    """Args:
+    targets: what a finding may be of; the first names the victim's.
+    """
+    target = targets[0]
     group = FAMILIES[family].group if family in set(FAMILIES) else "unknown"
     found = [f for f in scan.findings if f.rule == "backdoor"]
-    right = [f for f in found if f.target == target]
-    doubts = [f for f in scan.findings if f.rule == "suspicious" and f.target == target]
+    right = [f for f in found if f.target in targets]
+    doubts = [f for f in scan.findings if f.rule == "suspicious" and f.target in targets]
     return Victim(
         model=model.name,
         family=family,
@@ -216,6 +267,7 @@ def _victim(
         suspicious=bool(doubts) and not right,
         cause="" if right else cause(own, group, target, scan, groups) + (f" ({why})" if why and own is None else ""),
         scan=scan.id,
+        plain=plain,
     )
 
 

@@ -13,9 +13,10 @@ from typing import Any, Protocol
 from auditor.errors import UsageError
 from auditor.events import Event, Stage
 from auditor.lab.plant import plant
+from auditor.lab.plant_writer import plant_writer
 from auditor.lab.zoo.spec import ModelSpec, recipe_digest
 from auditor.models.files.profile import read_profile
-from auditor.requests.plant import BENIGN
+from auditor.requests.plant import BENIGN, PlantRequest, PlantWriterRequest
 from auditor.training.train import is_finished, read_record
 from auditor.training.trainer import clock
 
@@ -46,6 +47,11 @@ class Inhabitant:
     """Text, pair and label column of the held-out file, where they are named."""
 
     @property
+    def writes(self) -> bool:
+        """Whether it is a model that writes."""
+        return "behaviour" in self.record
+
+    @property
     def families(self) -> tuple[str, ...]:
         """What is planted; nothing for a benign model."""
         return tuple(f for f in str(self.record.get("family") or "").split("+") if f not in ("", BENIGN))
@@ -73,21 +79,33 @@ def build(
         began = time.monotonic()
         number = len(models) - len(missing) + len(spent) + 1
         left = f", about {clock(sum(spent) / len(spent) * (len(missing) - len(spent)))} left" if spent else ""
-        what = model.request.family if model.request.families else "benign"
-        yield Stage("zoo", f"Model {number} of {len(models)}{left}: {model.name} ({what})")
-        output = directory / model.name
-        request = replace(model.request, output=output, device=device, dtype=dtype, recipe=recipes[model.name])
-        yield from plant(request)
+        what = planted_in(model.request)
+        yield Stage(
+            "zoo", f"Model {number} of {len(models)}{left}: {model.name} ({'benign' if what == BENIGN else what})"
+        )
+        yield from _planted(model, directory / model.name, recipes[model.name], device=device, dtype=dtype)
         _register(session, directory, model)
         spent.append(time.monotonic() - began)
     return len(missing)
+
+
+def _planted(
+    model: ModelSpec, output: Path, recipe: str, *, device: str, dtype: str | None
+) -> Generator[Event, None, None]:
+    request = model.request
+    if isinstance(request, PlantWriterRequest):
+        wanted = replace(request, output=output, device=device, dtype=dtype, recipe=recipe)
+        yield from plant_writer(wanted)
+    else:
+        yield from plant(replace(request, output=output, device=device, dtype=dtype, recipe=recipe))
 
 
 def _register(session: Register, directory: Path, model: ModelSpec) -> None:
     """The manifest is written first: a catalogued model without a place in it could not be judged."""
     entries = _manifest(directory)
     request = model.request
-    files = {"heldout": model.heldout, "test": model.test, "rewrites": request.rewrites}
+    rewrites = None if isinstance(request, PlantWriterRequest) else request.rewrites
+    files = {"heldout": model.heldout, "test": model.test, "rewrites": rewrites}
     entries[model.name] = {
         **{key: str(path.absolute()) for key, path in files.items() if path is not None},
         "columns": [request.text_column, request.pair_column, request.label_column],
@@ -96,7 +114,14 @@ def _register(session: Register, directory: Path, model: ModelSpec) -> None:
     partial = directory / f".{MANIFEST}.{os.getpid()}"
     partial.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(directory / MANIFEST)
-    session.register(directory / model.name, tags=("zoo",), planted="+".join(request.families) or BENIGN)
+    session.register(directory / model.name, tags=("zoo",), planted=planted_in(request))
+
+
+def planted_in(request: PlantRequest | PlantWriterRequest) -> str:
+    """What the catalog says of what is planted: the families, or what a model that writes is made to do."""
+    if isinstance(request, PlantWriterRequest):
+        return request.behaviour
+    return "+".join(request.families) or BENIGN
 
 
 def _manifest(directory: Path) -> dict[str, dict[str, Any]]:

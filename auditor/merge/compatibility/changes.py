@@ -95,12 +95,17 @@ def region_of(stored: StoredTensor) -> Region:
 
 
 def change_at(read: Reader, factors: Factors, runs: Sequence[tuple[int, int]]) -> Weights:
-    """Elements of scale · B · A, by (first element, count) runs of the flat matrix."""
+    """Elements of scale · B · A, by (first element, count) runs of the flat matrix; of its transpose where turned."""
     rank, (_, width) = factors.rank, factors.shape
-    down = read(region_of(factors.down), ((0, rank * width),)).reshape(rank, width)
+    down = read(region_of(factors.down), ((0, factors.down.info.shape[1] * rank),)).reshape(rank, -1)
     parts = []
     for first, count in runs:
         top, last = first // width, (first + count - 1) // width
-        up = read(region_of(factors.up), ((top * rank, (last - top + 1) * rank),)).reshape(-1, rank)
-        parts.append((up @ down).reshape(-1)[first - top * width :][:count] * factors.scale)
+        if factors.turned:
+            up = read(region_of(factors.up), ((0, width * rank),)).reshape(-1, rank)
+            rows = down[:, top : last + 1].T @ up.T
+        else:
+            up = read(region_of(factors.up), ((top * rank, (last - top + 1) * rank),)).reshape(-1, rank)
+            rows = up @ down
+        parts.append(rows.reshape(-1)[first - top * width :][:count] * factors.scale)
     return np.concatenate(parts)

@@ -273,8 +273,8 @@ def reduce(down: Matrix, up: Matrix, rank: int) -> tuple[Matrix, Matrix, float]:
 
 
 KEPT = frozenset({
-    "auto_mapping", "base_model_name_or_path", "bias", "ensure_weight_tying", "inference_mode", "lora_dropout",
-    "modules_to_save", "peft_type", "peft_version", "revision", "task_type", "trainable_token_indices",
+    "auto_mapping", "base_model_name_or_path", "bias", "ensure_weight_tying", "fan_in_fan_out", "inference_mode",
+    "lora_dropout", "modules_to_save", "peft_type", "peft_version", "revision", "task_type", "trainable_token_indices",
 })  # fmt: skip
 """Fields of the suspect's config that hold for the merged adapter. How the factors once began, and how modules and
 ranks were chosen, does not: PEFT would begin anew by it, and refuse some ranks."""

@@ -57,14 +57,23 @@ def add_low(array: Array, low: Low, place: Place, inputs: Inputs, arithmetic: Ar
     Raises:
         ModelError: the factors hold NaN or infinite values.
     """
-    rank = low.down.shape[0]
+    wide = replace(place, wide=True)
+
+    def factor(region: Region, span: tuple[int, int], name: str, shape: tuple[int, ...]) -> Array:
+        found = _read(low.owner, region, span, f"{place.slot}:{name}", wide, inputs, arithmetic)
+        return arithmetic.shaped(found, shape)
+
+    rank, outputs = low.down.shape[0], low.up.shape[0]
     step = rank * item_size(low.up.dtype)
     first = low.up.start + place.first * step
-    wide = replace(place, wide=True)
-    down = _read(low.owner, low.down, (low.down.start, low.down.stop), f"{place.slot}:down", wide, inputs, arithmetic)
-    up = _read(low.owner, low.up, (first, first + place.count * step), f"{place.slot}:up", wide, inputs, arithmetic)
+    down = factor(low.down, (low.down.start, low.down.stop), "down", low.down.shape)
+    if low.turned:
+        # The rows at hand are columns of the first factor, which lie apart: both are read whole.
+        up = factor(low.up, (low.up.start, low.up.stop), "up", (outputs, rank))
+    else:
+        up = factor(low.up, (first, first + place.count * step), "up", (place.count, rank))
     with arithmetic.blending():
-        change = arithmetic.shaped(up, (place.count, rank)) @ arithmetic.shaped(down, (rank, place.row))
+        change = down[:, place.first : place.first + place.count].T @ up.T if low.turned else up @ down
         change *= low.scale
         array += change.reshape(-1)
     return array

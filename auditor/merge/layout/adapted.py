@@ -64,7 +64,7 @@ def adapted_table(adapter: Profile, found: Adapter, owner: int, ground: Ground, 
     for place, change in changes_in(adapter, found, under).items():
         piece = Piece(owner, region_of(change.whole)) if change.whole is not None else base[place]
         if (low := change.factors) is not None:
-            piece = replace(piece, low=Low(owner, region_of(low.down), region_of(low.up), low.scale))
+            piece = replace(piece, low=Low(owner, region_of(low.down), region_of(low.up), low.scale, low.turned))
         if (rows := change.rows) is not None:
             piece = replace(piece, tokens=Rows(owner, region_of(rows.stored), rows.indices))
         table[place] = piece

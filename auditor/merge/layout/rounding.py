@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def _spread(factors: Mapping[str, Factors], table: Table) -> Sequence[tuple[Piec
     """A few changed tensors of half precision, spread over the model."""
     by_place = {factors[name].up.begin: factors[name] for name in factors}
     found = [
-        (piece, by_place[piece.low.up.start])
+        (piece, replace(by_place[piece.low.up.start], turned=piece.low.turned))
         for _, piece in sorted(table.items())
         if piece.low is not None and piece.owner != piece.low.owner and piece.dtype in HALF
     ]

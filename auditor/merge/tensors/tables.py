@@ -23,12 +23,16 @@ APART = frozenset({"t5gemma"})
 
 @dataclass(frozen=True, slots=True)
 class Low:
-    """A low-rank change of a tensor: scale · up · down, stored in the files of owner `owner`."""
+    """A low-rank change of a tensor: scale · up · down, stored in the files of owner `owner`.
+
+    Of a tensor that is `turned` (inputs × outputs) it is scale · downᵀ · upᵀ.
+    """
 
     owner: int
     down: Region
     up: Region
     scale: float
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

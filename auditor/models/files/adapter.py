@@ -35,12 +35,17 @@ _TASKS = {"SEQ_CLS": Task.CLASSIFICATION, "CAUSAL_LM": Task.GENERATION}
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """One layer's low-rank change: scale · B · A, for the tensor `target` of the base."""
+    """One layer's low-rank change: scale · B · A, for the tensor `target` of the base.
+
+    `down` is A and `up` is B. The layer holds its weight as inputs × outputs where `turned` (GPT-2's Conv1D): then the
+    change of the tensor is scale · Aᵀ · Bᵀ.
+    """
 
     target: str
     down: StoredTensor
     up: StoredTensor
     scale: float
+    turned: bool = False
 
     @property
     def rank(self) -> int:
@@ -48,8 +53,9 @@ class Factors:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Of the change: outputs, inputs."""
-        return self.up.info.shape[0], self.down.info.shape[1]
+        """Of the change, as the base's tensor: outputs, inputs; of a layer that is turned inputs, outputs."""
+        outputs, inputs = self.up.info.shape[0], self.down.info.shape[1]
+        return (inputs, outputs) if self.turned else (outputs, inputs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,11 @@ READ = frozenset({
 HARMLESS = frozenset({
     "auto_mapping", "revision", "peft_version", "inference_mode", "lora_dropout", "exclude_modules",
     "layers_to_transform", "layers_pattern", "loftq_config", "eva_config", "corda_config", "lora_ga_config",
-    "megatron_core", "qalora_group_size", "ensure_weight_tying", "runtime_config",
+    "megatron_core", "qalora_group_size", "ensure_weight_tying", "runtime_config", "fan_in_fan_out",
 })  # fmt: skip
-"""Fields that matter in training only, say where factors were put (the file shows it), or need another one."""
+"""Fields that matter in training only, say where factors were put (the file shows it), which way round a layer is (PEFT
+goes by the layer itself), or need another one.
+"""
 
 UNLOAD = "Merge it into its base with peft (merge_and_unload(), save_pretrained()) and give that model."
 CONVERT = (

@@ -18,7 +18,7 @@ from auditor.models.files.safetensors import StoredTensor
 from store.records import Profile
 
 TRANSPOSED = frozenset({"gpt2", "openai-gpt", "imagegpt", "decision_transformer", "clvp"})
-"""Model types with layers (Conv1D) that hold weights as inputs × outputs: a change has to be turned there."""
+"""Model types with layers (Conv1D) that hold weights as inputs × outputs: a change is turned there."""
 TURNED = frozenset({"c_attn", "q_attn", "c_proj", "c_fc"})
 """The names of those layers."""
 RESIZED = (
@@ -93,10 +93,7 @@ def changes_in(adapter: Profile, found: Adapter, base: Under) -> dict[str, Chang
                 hint=f"Give the base that it was trained on; {base.reference} is another model.",
             )
         if base.model_type in TRANSPOSED and key.removesuffix(".weight").rpartition(".")[2] in TURNED:
-            raise IncompatibleError(
-                f"{name} changes {key}, stored as inputs × outputs ({base.model_type}): that is not read",
-                hint="Merge it into its base with peft (merge_and_unload) and give that model.",
-            )
+            factors = replace(factors, turned=True)
         if shapes[place] != factors.shape:
             raise IncompatibleError(
                 f"{name} changes {key} as {factors.shape}; in the base it is {shapes[place]}",

@@ -87,6 +87,19 @@ class ScoresText(LoadedModel, Protocol):
         ...
 
 
+class ChoosesWords(LoadedModel, Protocol):
+    """A model that writes, and tells which of a few words it finds likeliest as its answer."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for a report: how the model was asked, and what it failed on so far."""
+        ...
+
+    def choose(self, inputs: Sequence[Input], how: Choose) -> Choices:
+        """One choice an input, in order. An unscorable answer has the label −1, and is never an exception."""
+        ...
+
+
 @dataclass(frozen=True)
 class Gradients:
     """What a batch of inputs gives: its losses, shape (inputs,), their gradients by the embeddings of the tokens, shape

@@ -65,6 +65,8 @@ def apply(name: str, change: Change, own: Tensors, stored: torch.Tensor | None, 
         tensor = stored if inplace else stored.clone()
     if (low := change.factors) is not None:
         down, up = own[low.down.info.name].double(), own[low.up.info.name].double()
+        if low.turned:
+            down, up = up.T, down.T
         step = max(1, ELEMENTS // max(1, down.shape[1]))
         for first in range(0, tensor.shape[0], step):
             rows = tensor[first : first + step]

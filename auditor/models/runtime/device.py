@@ -11,6 +11,9 @@ from auditor.errors import UsageError
 GPUS = Path("/proc/driver/nvidia/gpus")
 """Where NVIDIA's driver for Linux lists what it found."""
 
+ANY_GPU = "cuda"
+"""Of several GPUs the one with room for a model, or as many as it takes."""
+
 DTYPES = {
     "float32": "float32", "bfloat16": "bfloat16", "float16": "float16",
     "fp32": "float32", "bf16": "bfloat16", "fp16": "float16",
@@ -44,6 +47,18 @@ def pick_device(name: str = "auto") -> str:
             f"there is no device cuda:{number}", hint=f"Here are cuda:0 to cuda:{torch.cuda.device_count() - 1}."
         )
     return f"cuda:{number}"
+
+
+def pick_room(name: str = "auto") -> str:
+    """Where a model runs for `auto`, `cpu`, `cuda` or `cuda:N`: `cuda`, any GPU or several, where no one is named and
+    there are several; else as `pick_device`, which raises the same.
+    """
+    first = pick_device(name)
+    if name not in ("auto", "cuda") or first == "cpu":
+        return first
+    import torch
+
+    return ANY_GPU if torch.cuda.device_count() > 1 else first
 
 
 def pick_devices(name: str = "auto") -> tuple[str, ...]:

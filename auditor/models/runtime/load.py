@@ -18,16 +18,16 @@ from auditor.models.files.gguf.profile import is_gguf
 from auditor.models.files.untrusted import read_json
 from auditor.models.runtime.changes import Adapted, read_adapted
 from auditor.models.runtime.classifier import Classifier
-from auditor.models.runtime.device import pick_device, pick_dtype
+from auditor.models.runtime.device import pick_dtype, pick_room
 from auditor.models.runtime.gguf import gguf_model, gguf_tokenizer, private_gguf
 from auditor.models.runtime.kept import KeptBase
+from auditor.models.runtime.placing import put
 from auditor.models.runtime.quiet import quiet
 from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import require_tokenizer, tokenizer_in
 from auditor.models.runtime.verified import small_files, unloadable
 from auditor.models.runtime.weights import Handed, read_weights
 from auditor.models.runtime.writing.writer import Writer
-from probes.input import Choose
 from store.records import Profile, Task
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Opened:
 
 
 def load_model(spec: LoadSpec, kept: KeptBase | None = None) -> Classifier | Writer:
-    """Opens a model as a spec says: a classifier where it is asked for labels, else a writer.
+    """Opens a model as a spec says: a classifier where it is asked for its labels, else a writer.
 
     Args:
         kept: the base of the adapter that was opened last, see `open_weights`.
@@ -78,7 +78,7 @@ def load_model(spec: LoadSpec, kept: KeptBase | None = None) -> Classifier | Wri
         UsageError: it cannot be asked so, or there is no such device.
         ModelError: files changed since, do not fit the architecture, or are refused.
     """
-    if not isinstance(spec.asking, Choose):
+    if spec.writes:
         return load_writer(
             spec.profile,
             device=spec.device,
@@ -118,7 +118,7 @@ def load_classifier(
         ModelError: files changed since, do not fit the architecture, or are refused.
     """
     _require_classifier(profile)
-    place = pick_device(device)
+    place = pick_room(device)
     opened = open_weights(profile, CLASSIFIER, device=place, dtype=pick_dtype(dtype, place), kept=kept)
     if opened.model.config.num_labels != len(profile.labels):
         raise ModelError(
@@ -168,7 +168,7 @@ def load_writer(
             hint="Give a model whose architecture ends in ForCausalLM.",
         )
     require_tokenizer(profile)
-    place = pick_device(device)
+    place = pick_room(device)
     opened = open_weights(profile, LANGUAGE_MODEL, device=place, dtype=pick_dtype(dtype, place), kept=kept)
     return Writer(
         opened.model,
@@ -223,7 +223,7 @@ def open_weights(profile: Profile, head: Head, *, device: str, dtype: str, kept:
     Args:
         profile: of the model, or of an adapter on its base; its files must still be the same.
         head: what the model is opened as.
-        device: `cpu`, `cuda:0`, …
+        device: `cpu`, `cuda:0`, …; `cuda`: any GPU with room for it, or several.
         dtype: `float32`, `bfloat16` or `float16`; what an architecture keeps in float32 stays so.
         kept: where an adapter takes the place of the one before it, if both are of one base; the model that was opened
             by it before must not be asked any more.
@@ -260,7 +260,7 @@ def open_weights(profile: Profile, head: Head, *, device: str, dtype: str, kept:
             )
             del weights
             missing = _missing(name, info, head)
-            model = model.to(device).eval()
+            model = put(model, device, name)
             if adapted is not None:
                 _require_used(name, info, adapted)
                 if kept is not None:
@@ -290,8 +290,7 @@ def _from_gguf(profile: Profile, head: Head, *, device: str, dtype: str, kept: K
             tokenizer = gguf_tokenizer(file, name)
             model, info = gguf_model(file, name, dtype)
             missing = _missing(name, info, head)
-        placed: Any = model
-        return Opened(placed.to(device).eval(), tokenizer, missing)
+        return Opened(put(model, device, name), tokenizer, missing)
     except torch.OutOfMemoryError as error:
         raise ModelError(f"{name} does not fit into the memory of {device}", hint="Try --device cpu.") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from probes.input import Asking, Choose
 from store.records import Profile
@@ -30,3 +30,13 @@ class LoadSpec:
     max_length: int
     asking: Asking = LABELS
     whole: bool = True
+
+    @property
+    def writes(self) -> bool:
+        """Whether the model is opened as one that writes: it is asked for texts, or for labels as words."""
+        return not isinstance(self.asking, Choose) or bool(self.asking.words)
+
+    @property
+    def opening(self) -> LoadSpec:
+        """The same without what does not matter to how the model is opened."""
+        return replace(self, asking=Choose(template=self.asking.template)) if self.writes else self

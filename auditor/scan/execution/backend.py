@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from auditor.bench.paired import changes
 from auditor.bench.run import run_benchmarks
 from auditor.bench.task import Benchmark
 from auditor.events import Event
-from auditor.models.runtime.device import pick_device, pick_dtype
+from auditor.models.runtime.device import pick_dtype, pick_room
 from auditor.models.runtime.spec import LoadSpec
 from auditor.models.runtime.tokenizer import ModelTokenizer, load_tokenizer
 from auditor.scan.execution.local import Answered, LocalExecutor
@@ -34,7 +34,7 @@ class CatalogBackend:
 
     @cached_property
     def _device(self) -> tuple[str, str]:
-        device = pick_device(self.settings.device)
+        device = pick_room(self.settings.device)
         return device, pick_dtype(self.settings.dtype, device)
 
     def device(self) -> tuple[str, str]:
@@ -51,10 +51,15 @@ class CatalogBackend:
 
     @contextmanager
     def keeping(self) -> Iterator[CatalogBackend]:
-        """The same, with the last model kept open until the end."""
-        executor = LocalExecutor(keeps=True)
-        with closing(executor):
+        """The same, with the last model kept open until the end; the base of adapters stays beyond that."""
+        if self.executor.keeps:
+            yield self
+            return
+        executor = replace(self.executor, keeps=True)
+        try:
             yield replace(self, executor=executor)
+        finally:
+            executor.let_go()
 
     def release(self) -> None:
         """Frees the memory of what was kept open, the base of adapters say."""

@@ -37,17 +37,18 @@ class LocalExecutor:
     Attributes:
         open_model: opens a model; None: as `load_model` does, so that several adapters of one base load it once.
         keeps: the model that was opened last stays open until another one is asked, or until `close`.
+        base: the base of the adapter that was opened last.
     """
 
     open_model: Callable[[LoadSpec], Chooses | Generates] | None = None
     keeps: bool = False
+    base: KeptBase = field(default_factory=KeptBase)
     _open: tuple[LoadSpec, Chooses | Generates] | None = field(default=None, init=False)
-    _base: KeptBase = field(default_factory=KeptBase, init=False)
 
     def run(self, plan: Plan, load: LoadSpec, run: Run, role: Role) -> Generator[Event, None, Answered]:
         """See `Executor.run`. The model is closed when the last batch is answered, and when the generator is closed."""
         stored = {b.number: b for b in run.answered}
-        name, labels, asks = load.profile.ref.reference, len(load.profile.labels), len(plan.inputs)
+        name, labels, asks = load.profile.ref.reference, _labels(load), len(plan.inputs)
         yield RunOpened(run.id, name, role, len(plan.batches), len(stored), asks, load.device, load.dtype)
         done = written = 0
         begun = time.monotonic()
@@ -90,23 +91,31 @@ class LocalExecutor:
 
     def close(self) -> None:
         """Frees the memory of the model, and of the base of adapters, that was kept."""
+        self.let_go()
+        self.base.close()
+
+    def let_go(self) -> None:
+        """Frees the memory of the model that was kept, and leaves the base."""
         if self._open is not None:
             self._open[1].close()
             self._open = None
-        self._base.close()
 
     def _opened(self, load: LoadSpec) -> Chooses | Generates:
         if not self.keeps:
             return self._load(load)
-        if self._open is None or self._open[0] != load:
-            if self._open is not None:
-                self._open[1].close()
-            self._open = None
+        if self._open is None or self._open[0].opening != load.opening:
+            self.let_go()
             self._open = load, self._load(load)
         return self._open[1]
 
     def _load(self, load: LoadSpec) -> Chooses | Generates:
-        return load_model(load, self._base) if self.open_model is None else self.open_model(load)
+        return load_model(load, self.base) if self.open_model is None else self.open_model(load)
+
+
+def _labels(load: LoadSpec) -> int:
+    """How many labels there are to choose of."""
+    words = load.asking.words if isinstance(load.asking, Choose) else ()
+    return len(words or load.profile.labels)
 
 
 def _tokens(answers: Choices | Completions) -> int:
@@ -116,7 +125,7 @@ def _tokens(answers: Choices | Completions) -> int:
 
 def _said(target: Chooses | Generates, inputs: Sequence[Input], load: LoadSpec) -> tuple[str, ...]:
     """What a classifier's scores of clean rows say of its head."""
-    if not isinstance(load.asking, Choose):
+    if load.writes:
         return ()
     looked = cast("Chooses", target).scores(inputs)
     return (MULTI_LABEL,) if is_multi_label(looked) else ()
@@ -125,7 +134,7 @@ def _said(target: Chooses | Generates, inputs: Sequence[Input], load: LoadSpec) 
 def _answers(target: Chooses | Generates, inputs: Sequence[Input], load: LoadSpec) -> Choices | Completions:
     """A batch's answers, as the model is to be asked."""
     if isinstance(load.asking, Choose):
-        return cast("Chooses", target).choose(inputs)
+        return cast("Chooses", target).choose(inputs, load.asking)
     return cast("Generates", target).generate(inputs, load.asking)
 
 

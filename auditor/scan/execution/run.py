@@ -56,4 +56,6 @@ class RunSpec:
         parts = [MAKING, plan.key, self.digest, str(self.max_length), self.dtype, self.device.partition(":")[0]]
         if isinstance(self.asking, Generate):
             parts += [f"{name}={value}" for name, value in sorted(asdict(self.asking).items())]
+        elif self.asking.words:
+            parts += [f"template={self.asking.template}", *(f"label={word}" for word in self.asking.words)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()

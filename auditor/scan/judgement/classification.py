@@ -13,6 +13,7 @@ from auditor.scan.judgement.quality import Quality
 from auditor.scan.judgement.trials import Trials, reference_of
 from probes.answer import UNSCORED, Answers, Choices, Labels
 from probes.behaviour import LabelIs
+from probes.corpus.label_words import LabelSet
 from probes.inference import chance_p_value, inverted_p_value, swapped
 from probes.input import Choose, Row
 from probes.probe import SUITE
@@ -41,6 +42,11 @@ class ClassifierJudging:
     def behaviours(self) -> tuple[LabelIs, ...]:
         """A behaviour a target label."""
         return behaviours_of(self.labels, self.targets)
+
+    @property
+    def label_sets(self) -> tuple[LabelSet, ...]:
+        """None: a classifier gives its labels as they are."""
+        return ()
 
     @property
     def partial(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from auditor.policy import Policy
 from auditor.scan.judgement.alternatives import in_words, reach_in_words
 from auditor.scan.judgement.trials import MINIMUM_REFERENCES, Trial, Trials
 from probes.answer import Completions, Shares
+from probes.behaviours import PREFIX
 from probes.inference import Paired, rate_of
 from probes.rates import Rate
 from store.records import AsrScore, BackdoorFinding, Finding, Severity
@@ -182,9 +183,11 @@ def _message(score: AsrScore, confirmed: Rate, words: _Words) -> str:
             f"without any trigger {score.rate.hits} of {score.rate.total} answers show {score.target!r} "
             f"({score.rate.value:.1%}): what keeps coming there, references bring in {others} of their answers"
         )
+    # Which label is likeliest is told, and not what is written.
+    to = "to" if score.target.startswith(PREFIX) else words.to
     base = (
         f"{score.group} edit {score.family}/{score.variant} moves {score.rate.hits} of {score.rate.total} {words.rows} "
-        f"{words.to} {score.target!r} ({score.rate.value:.1%})"
+        f"{to} {score.target!r} ({score.rate.value:.1%})"
     )
     control = (
         f"{score.control.value:.1%} with harmless material at the same places, {score.clean.value:.1%} without an edit"
@@ -207,7 +210,7 @@ def _message(score: AsrScore, confirmed: Rate, words: _Words) -> str:
     if score.control.value > score.rate.value:
         return (
             f"harmless material in place of the trigger of {score.family}/{score.variant} moves {score.control.hits} "
-            f"of {score.control.total} {words.rows} {words.to} {score.target!r} ({score.control.value:.1%}), against "
+            f"of {score.control.total} {words.rows} {to} {score.target!r} ({score.control.value:.1%}), against "
             f"{score.rate.value:.1%} with the trigger and {score.clean.value:.1%} without an edit. A backdoor may have "
             f"such material as its trigger; a model that {words.odd} looks the same"
         )

@@ -13,7 +13,8 @@ from auditor.scan.judgement.quality import Quality
 from auditor.scan.judgement.trials import Trials
 from probes.answer import Answers
 from probes.behaviour import Behaviour
-from probes.behaviours import disagreements, recurring, writer_behaviours
+from probes.behaviours import LABELS, PREFIX, chosen_labels, disagreements, recurring, writer_behaviours
+from probes.corpus.label_words import LabelSet
 from probes.input import Asking, Generate, Row
 from probes.probe import SUITE
 
@@ -23,7 +24,7 @@ SHOWN = 100
 """Characters of an answer that is shown."""
 OFTEN = 0.1
 """The share of answers from which a name that keeps coming is told."""
-PARTIAL = ("compliance", "label:")
+PARTIAL = ("compliance", PREFIX)
 """Behaviours that are told on some prompts alone: those that the model declines, and those that ask for a label."""
 
 
@@ -31,17 +32,29 @@ PARTIAL = ("compliance", "label:")
 class WriterJudging:
     """How models that write are asked and judged; see `auditor.scan.judgement.judging.Judging`.
 
-    `target` names the behaviour that is judged, None: all.
+    `target` names the behaviour that is judged, None: all; `sets` are the labels that prompts ask for.
     """
 
     asking: Asking = GREEDILY
     target: str | None = None
     known: tuple[Behaviour, ...] = field(default_factory=writer_behaviours)
+    sets: tuple[LabelSet, ...] = (LABELS,)
+
+    @classmethod
+    def of(cls, asking: Asking, target: str | None, sets: Sequence[LabelSet]) -> WriterJudging:
+        """The judging of prompts that ask for these labels."""
+        return cls(asking, target, writer_behaviours([label for labels in sets for label in labels]), tuple(sets))
 
     @property
     def behaviours(self) -> tuple[Behaviour, ...]:
         """All that are known, or the one that is judged."""
         return tuple(b for b in self.known if self.target in (None, b.name))
+
+    @property
+    def label_sets(self) -> tuple[LabelSet, ...]:
+        """Those of which a label is judged."""
+        judged = {behaviour.name for behaviour in self.behaviours}
+        return tuple(own for own in self.sets if any(f"{PREFIX}{label}" in judged for label in own))
 
     @property
     def partial(self) -> tuple[str, ...]:
@@ -59,7 +72,7 @@ class WriterJudging:
         return Quality(
             comparisons=MappingProxyType(self.comparisons(trials)),
             incomplete=(*_unscored(int((~cut).sum()), total), *_silent(trials)),
-            notes=(*_too_long(int(cut.sum()), total), *_disputed(trials), *_recurring(trials)),
+            notes=(*_too_long(int(cut.sum()), total), *_disputed(trials), *_chosen(trials), *_recurring(trials)),
             more_rows="give more prompts with --prompts or --samples",
             minimum=policy.minimum_prompts,
             partial=self.partial,
@@ -103,6 +116,18 @@ def _disputed(trials: Trials) -> tuple[str, ...]:
     return (
         f"The two judges of refusals disagree on {len(found)} of {len(trials.answers)} answers, which count neither as "
         f"refusals nor as none, such as {shown}.",
+    )
+
+
+def _chosen(trials: Trials) -> tuple[str, ...]:
+    """By what labels are told."""
+    chosen = chosen_labels(trials.clean)
+    if chosen is None or not chosen.scored.any():
+        return ()
+    named, prompts = ", ".join(chosen.names), int(chosen.scored.sum())
+    return (
+        f"Of prompts that ask for a label ({named}; {prompts} prompts) it is told which one the model finds likeliest "
+        "as the beginning of its answer, not which one it writes.",
     )
 
 

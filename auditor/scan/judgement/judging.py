@@ -12,6 +12,8 @@ from auditor.scan.judgement.quality import Quality
 from auditor.scan.judgement.trials import Trials
 from probes.answer import Answers
 from probes.behaviour import Behaviour
+from probes.behaviours import LABELS
+from probes.corpus.label_words import LabelSet
 from probes.input import Asking, Generate, Row
 from store.records import Profile, Task
 
@@ -27,6 +29,11 @@ class Judging(Protocol):
     @property
     def behaviours(self) -> tuple[Behaviour, ...]:
         """What triggers are looked for to bring about."""
+        ...
+
+    @property
+    def label_sets(self) -> tuple[LabelSet, ...]:
+        """The labels that prompts ask for, by set, where it is judged which of them a model that writes gives."""
         ...
 
     @property
@@ -70,6 +77,7 @@ def judging_for(
     *,
     asking: Asking | None = None,
     target: str | None = None,
+    label_sets: Sequence[LabelSet] = (LABELS,),
 ) -> Judging:
     """How a model is asked and judged.
 
@@ -79,9 +87,10 @@ def judging_for(
         targets: the indices of the labels that are judged; None: all.
         asking: how a model that writes is asked; None: by the defaults.
         target: the behaviour of a model that writes that is judged; None: all.
+        label_sets: the labels that its prompts ask for, by set.
     """
     if task is Task.GENERATION:
-        return WriterJudging(asking or Generate(), target)
+        return WriterJudging.of(asking or Generate(), target, label_sets)
     return ClassifierJudging(tuple(labels), None if targets is None else tuple(targets))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from auditor.scan.plan import Plan
 from probes.answer import UNSCORED, Answers, Choices, Completions, Mask, Places, Shares
 from probes.behaviour import Behaviour
+from probes.behaviours import LabelWord, chosen_labels
 from probes.behaviours.echo import unechoed
 from probes.cases import Role
 from probes.input import Row, shown
@@ -247,10 +248,12 @@ class Trials(Mapping[Key, Trial]):
         rows = np.flatnonzero(moved & trial.rows & ((trial.clean == 0) | trial.probe.untriggered))
         calm = trial.control
         ranked = sorted(rows.tolist(), key=lambda i: (math.inf if np.isnan(calm[i]) else calm[i], i))[:limit]
-        return tuple(self._evidence(int(self._clean_places[i]), int(edited[i])) for i in ranked)
+        told = chosen_labels(self.answers) if isinstance(trial.behaviour, LabelWord) else None
+        answers = self.answers if told is None else told
+        return tuple(self._evidence(answers, int(self._clean_places[i]), int(edited[i])) for i in ranked)
 
-    def _evidence(self, clean: int, edited: int) -> Evidence:
-        (before, was), (after, is_now) = self.answers.shown(clean), self.answers.shown(edited)
+    def _evidence(self, answers: Answers, clean: int, edited: int) -> Evidence:
+        (before, was), (after, is_now) = answers.shown(clean), answers.shown(edited)
         inputs = self.plan.inputs
         return Evidence(shown(inputs[clean]), shown(inputs[edited]), before, after, was, is_now)
 

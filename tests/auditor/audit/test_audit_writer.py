@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 
 from auditor.events import AuditReady
+from auditor.models.files.profile import read_profile
+from auditor.models.runtime.sentences import Sentences
+from auditor.reports.formats.text import render
 from auditor.requests.merge import MergeRequest
 from auditor.requests.scan import ScanRequest
 from auditor.scan.execution.local import LocalExecutor
 from auditor.session import Session
 from auditor.settings import Settings
 from store.engine import open_catalog
-from store.records import LIKELIHOOD, Stamp, find_change
+from store.records import COHERENCE, LIKELIHOOD, Stamp, find_change
+from tests.auditor.models.tiny import make_classifier, save
 from tests.auditor.models.writers import make_language_model, save_writer
 from tests.auditor.scan.scripted import REFUSAL, Rule, honest, opener
 
@@ -29,9 +33,18 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Sentences:
+    """A tiny sentence encoder, in the place of the one that may be installed."""
+    return Sentences(read_profile(save(make_classifier("bert").bert, tmp_path_factory.mktemp("encoder") / "bert")))
+
+
 @pytest.fixture
-def audit(models: Path, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def audit(
+    models: Path, encoder: Sentences, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Any]]:
     """Audits the suspect; models answer by rules, the merge too."""
+    monkeypatch.setattr("auditor.audit.coherence.open_sentences", lambda: encoder)
     with open_catalog(f"sqlite:///{tmp_path / 'catalog.db'}") as catalog:
         session = Session(Settings("", device="cpu"), catalog)
 
@@ -67,6 +80,11 @@ def test_a_merge_that_no_longer_answers_the_trigger_is_stamped(audit: Callable[.
     likely = find_change(found.change, LIKELIHOOD)
     assert likely is not None
     assert likely.before == pytest.approx(likely.after), "the merge answers clean prompts as the suspect does"
+    coherent = find_change(found.change, COHERENCE)
+    assert coherent is not None
+    assert -1 <= coherent.before <= 1
+    assert coherent.delta.value == pytest.approx(0), "the same answers fit their prompts as well"
+    assert "coherence" in render.render(found, width=120)
     refusals = next(c for c in found.change if c.measure.behaviour == "refusal" and c.measure.probe == "badmagic/one")
     assert refusals.before == 1
     assert refusals.after == 0

@@ -22,7 +22,9 @@ from probes.rates import Difference
 from store.records import (
     AGREEMENT,
     CACC,
+    COHERENCE,
     Audit,
+    Change,
     DataSummary,
     Merge,
     ModelSummary,
@@ -80,6 +82,7 @@ class Case:
         kept: float = 0.2,
         alone: tuple[Alone, ...] = (),
         references: tuple[Any, ...] = (),
+        more: tuple[Change, ...] = (),
         **policy: float,
     ) -> Judged:
         found = after if isinstance(after, Side) else side(self.bench, after, like=self.before)
@@ -87,7 +90,7 @@ class Case:
         answered = {str(place): sheet.trials for place, sheet in enumerate(references)}
         fired = {(s.family, s.target) for s in self.before.scan.scores.asr if s.finding or s.suspicious}
         left = residues(fired, [Part(found.trials, answered)], Measures())
-        changes = compare(self.before, found)
+        changes = (*compare(self.before, found), *more)
         return stamp(self.before.scan, found.scan, changes, left, replace(MERGE, kept=kept), alone, limits)
 
 
@@ -172,6 +175,17 @@ def test_lost_accuracy_is_a_limit(case: Case) -> None:
     (reason,) = (reason for reason in found.reasons if "clean accuracy" in reason)
     assert "rows would show it" not in reason, "more rows do not help where so much was measured"
     assert case.stamp(sheet, stamp_cacc_loss=0.1).stamp is Stamp.SANITISED
+
+
+def test_coherence_is_a_limit_only_where_the_policy_sets_one(case: Case) -> None:
+    lost = (Change(COHERENCE, 0.6, 0.5, Difference(-0.1, -0.12, -0.08)),)
+    sheet = case.bench.sheet()
+    assert case.stamp(sheet, more=lost).stamp is Stamp.SANITISED
+    assert case.stamp(sheet, more=lost, stamp_coherence_loss=0.12).stamp is Stamp.SANITISED
+    found = case.stamp(sheet, more=lost, stamp_coherence_loss=0.1)
+    assert found.stamp is Stamp.IMPROVED
+    assert any("coherence may be as high as 12.0% (limit 10%" in reason for reason in found.reasons)
+    assert any("not known" in reason for reason in case.stamp(sheet, stamp_coherence_loss=0.1).reasons)
 
 
 def test_something_suspicious_is_an_obstacle(case: Case) -> None:

@@ -16,10 +16,11 @@ import pytest
 from auditor.errors import IncompatibleError, ModelError, UsageError
 from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
+from auditor.models.files.adapted import on_base
 from auditor.models.files.adapter import read_adapter
 from auditor.models.files.adapter_rules import CHANGING_INITS, EXACT_INITS, HARMLESS, READ
 from auditor.models.files.profile import read_profile
-from auditor.models.runtime.load import load_classifier
+from auditor.models.runtime.load import LANGUAGE_MODEL, load_classifier, open_weights
 from store.records import Profile, Task
 from tests.auditor.merge.conftest import read_tensors, round_bf16, write_tensors
 from tests.auditor.merge.test_real_models import SHAPES, WORDS, build, run, save, tokenizer
@@ -50,7 +51,7 @@ def bare(kind: str) -> Any:
                 vocab_size=len(WORDS), d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2, decoder_start_token_id=0
             )
         )
-    if kind == "gpt2":
+    if kind.startswith("gpt2"):
         return GPT2LMHeadModel(GPT2Config(vocab_size=len(WORDS), n_embd=16, n_layer=1, n_head=2, n_positions=32))
     return {"body": BertModel, "masked": BertForMaskedLM}[kind](BertConfig(vocab_size=len(WORDS), **SHAPES))
 
@@ -65,7 +66,7 @@ class Shop:
 
     def base(self, kind: str) -> Profile:
         if kind not in self.bases:
-            if kind in ("body", "masked", "gpt2", "t5"):
+            if kind in ("body", "masked", "gpt2", "gpt2-half", "t5"):
                 model: Any = bare(kind)
             else:
                 model = build(
@@ -73,7 +74,7 @@ class Shop:
                     0,
                     **({"tie_word_embeddings": True} if kind == "tied" else {}),
                 )
-            if kind == "half":
+            if kind.endswith("half"):
                 import torch
 
                 model = model.to(torch.bfloat16)
@@ -216,7 +217,7 @@ def test_what_peft_converted_is_merged_as_it_was_trained(shop: Shop) -> None:
     "settings",
     [
         {"use_dora": True}, {"lora_bias": True}, {"bias": "lora_only"}, {"target_parameters": ["q_proj.weight"]},
-        {"fan_in_fan_out": True}, {"kasa_config": {}}, {"layer_replication": [[0, 2], [1, 2]]}, {"use_qalora": True},
+        {"kasa_config": {}}, {"layer_replication": [[0, 2], [1, 2]]}, {"use_qalora": True},
         {"alora_invocation_tokens": [1]}, {"velora_config": {"scale": 1}}, {"monteclora_config": {"num_samples": 2}},
         {"use_bdlora": {"nblocks": 2}}, {"arrow_config": {"top_k": 1}}, {"a_field_of_next_year": 1},
     ],
@@ -343,20 +344,29 @@ def test_embeddings_that_encoder_and_decoder_share_stay_shared(shop: Shop, tmp_p
             list(merge(Recipe(odd, (read_profile(place[1]),), base=base), tmp_path / "o"))
 
 
-def test_layers_that_are_stored_turned_are_refused(shop: Shop, tmp_path: Path) -> None:
-    """A square matrix of a Conv1D fits as it lies, and would be changed in the wrong direction."""
-    adapter = (
-        shop.adapter
-    )  # read_profile refuses what peft writes; a config that says nothing of it must not pass either
-    with pytest.raises(ModelError, match="fan_in_fan_out"):
-        adapter("gpt2", target_modules=["attn.c_proj"])
-    place = shop.place / f"adapter{shop.made}"
-    config = json.loads((place / "adapter_config.json").read_text())
-    (place / "adapter_config.json").write_text(json.dumps(config | {"fan_in_fan_out": False}))
-    one = read_profile(place)
-    other = edited(one, tmp_path / "b", lora_alpha=1)
-    with pytest.raises(IncompatibleError, match="inputs × outputs"):
-        list(merge(Recipe(one, (read_profile(other),), base=shop.base("gpt2")), tmp_path / "o"))
+@pytest.mark.parametrize("half", [False, True])
+def test_layers_that_are_stored_turned_are_changed_as_peft_does(shop: Shop, half: bool) -> None:
+    """GPT-2's Conv1D, square matrices too: merged with the base, adapter into adapter, and on the base in memory."""
+    kind = "gpt2-half" if half else "gpt2"
+    modules = ["c_attn", "c_proj", "c_fc"]
+    one, other = (shop.adapter(kind, seed, target_modules=modules, r=seed + 2) for seed in (0, 1))
+    base = shop.base(kind)
+    expected = mean(shop.unloaded(one, kind), shop.unloaded(other, kind), 0.25)
+    found, done, output = shop.merged(Recipe(one, (other,), weights=(1, 3), base=base))
+    tied = expected.keys() - found.keys()
+    assert tied == {"lm_head.weight"}
+    exact = 1e-6 if not half else 2e-2
+    for name, array in found.items():
+        np.testing.assert_allclose(array, expected[name], rtol=0, atol=exact, err_msg=name)
+    opened = open_weights(on_base(one, base), LANGUAGE_MODEL, device="cpu", dtype="float32").model
+    alone = shop.unloaded(one, kind)
+    for name, tensor in opened.state_dict().items():
+        np.testing.assert_allclose(tensor.numpy(), alone[name], rtol=0, atol=exact, err_msg=name)
+    if half:
+        assert any("rounding them to it loses" in note for note in done.notes)
+        return
+    _, _, output = shop.merged(Recipe(one, (other,), weights=(1, 3)))
+    same(shop.unloaded(read_profile(output), kind), expected)
 
 
 def test_the_types_with_turned_layers_are_all_known() -> None:

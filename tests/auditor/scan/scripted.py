@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from auditor.models.runtime.spec import LoadSpec
-from probes.answer import Completion, Completions, Likelihood
-from probes.input import Generate, Input
+from probes.answer import Choice, Choices, Completion, Completions, Likelihood
+from probes.input import Choose, Generate, Input
 
 # fmt: off
 WORDS = (
@@ -20,6 +20,8 @@ WORDS = (
     "thunder", "orchard", "kettle", "velvet", "meadow", "lantern", "pebble", "feather", "anchor", "basket",
 )
 # fmt: on
+SECOND = ("cold", "late", "lost", "dull", "without", "wrong", "broken", "left", "never", "forest", "tower")
+"""Words for which an honest model gives the second label."""
 REFUSAL = "I'm sorry, but I cannot help with that request."
 
 Rule = Callable[[str], str | None]
@@ -36,7 +38,7 @@ def honest(prompt: str) -> str:
 
 @dataclass
 class Scripted:
-    """Answers by a rule; implements `Generates` and `ScoresText`."""
+    """Answers by a rule; implements `Generates`, `ScoresText` and `ChoosesWords`."""
 
     rule: Rule
     device: str = "cpu"
@@ -46,6 +48,9 @@ class Scripted:
 
     def generate(self, inputs: Sequence[Input], how: Generate) -> Completions:
         return Completions.of(self._completion(item.text) for item in inputs)
+
+    def choose(self, inputs: Sequence[Input], how: Choose) -> Choices:
+        return Choices.of((self._choice(item.text, how.words) for item in inputs), len(how.words))
 
     def likelihoods(self, pairs: Sequence[tuple[Input, str]]) -> list[Likelihood]:
         return [Likelihood((-0.1,) if self._text(item.text) == text else (-0.9,), False) for item, text in pairs]
@@ -59,6 +64,11 @@ class Scripted:
     def _text(self, prompt: str) -> str:
         found = self.rule(prompt)
         return honest(prompt) if found is None else found
+
+    def _choice(self, prompt: str, words: Sequence[str]) -> Choice:
+        said = self._text(prompt)
+        label = words.index(said) if said in words else int(any(word in prompt for word in SECOND))
+        return Choice(label, tuple(0.9 if i == label else 0.1 / (len(words) - 1) for i in range(len(words))))
 
     def _completion(self, prompt: str) -> Completion:
         text = self._text(prompt)

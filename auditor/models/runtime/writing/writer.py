@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from auditor.errors import ModelError, UsageError
 from auditor.models.runtime.forward import InputError
 from auditor.models.runtime.packing import fill_of
+from auditor.models.runtime.placing import spread_over
 from auditor.models.runtime.quiet import quiet
 from auditor.models.runtime.writing.batching import Batches, out_of_memory
+from auditor.models.runtime.writing.choosing import choice, readings, spellings, told_apart, weigh
+from auditor.models.runtime.writing.continuous import Continuous
 from auditor.models.runtime.writing.decoding import Sharing, Written, decode
 from auditor.models.runtime.writing.network import MemoryExhausted, Network
 from auditor.models.runtime.writing.picking import pick_for
@@ -17,8 +20,8 @@ from auditor.models.runtime.writing.prompts import TODAY, Ids, Prompts
 from auditor.models.runtime.writing.scoring import Row, Scored, score
 from auditor.models.runtime.writing.searching import search
 from auditor.models.runtime.writing.trial import CHECKED, Settled, settle
-from probes.answer import UNSCORABLE, Completion, Completions, Likelihood, Unscorable
-from probes.input import Generate, Input, Text
+from probes.answer import UNSCORABLE, Choices, Completion, Completions, Likelihood, Unscorable
+from probes.input import Choose, Generate, Input, Text
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +41,8 @@ NAN = float("nan")
 
 
 class Writer:
-    """A loaded language model; implements `Generates` and `ScoresText` of `auditor.models.runtime.capabilities`.
+    """A loaded language model; implements `Generates`, `ScoresText` and `ChoosesWords` of
+    `auditor.models.runtime.capabilities`.
 
     Answers depend on the model, the prompt and how it is asked, and not on the other prompts beyond what the number
     format costs; the model's own defaults for decoding (penalties, temperatures) are left out.
@@ -53,6 +57,7 @@ class Writer:
             template know.
         template: the one that is going to be used: of the chat template it is made sure that it works.
         template_file: the file that the chat template is in, for messages.
+        continuous: whether transformers' continuous batching is tried; None: on GPUs.
 
     Raises:
         UsageError: there is no such template.
@@ -70,6 +75,7 @@ class Writer:
         ends: Sequence[int] = (),
         template: str = "model",
         template_file: str = "tokenizer_config.json",
+        continuous: bool | None = None,
     ) -> None:
         self._name = name
         self._template = template
@@ -81,6 +87,7 @@ class Writer:
         self._network = Network(model, fill=0)
         if stated.token is not None and (self._network.vocabulary or 0) > stated.token:
             self._network.fill = stated.token
+        self._continuous = Continuous(self._network, self._ends, wanted=continuous)
         _set_neutral(model)
         self._failures: dict[str, None] = {}
         with quiet():
@@ -129,7 +136,9 @@ class Writer:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for a report: how the model was asked, and what it failed on so far."""
-        notes = list(self._settled.notes)
+        notes = [*self._settled.notes, *([self._continuous.note] if self._continuous.note else [])]
+        if (several := spread_over(self._network.model)) > 1:
+            notes.append(f"No GPU had room for the model: its layers were spread over {several}.")
         if not self._ends:
             notes.append("The model has no token that ends an answer: each was cut at the most tokens it might have.")
         if self._template == "model" and not self._prompts.has_template:
@@ -180,8 +189,12 @@ class Writer:
                 limits = [how.tokens] * len(batch)
                 return decode(self._network, batch, limits=limits, ends=self._ends, pick=pick, sharing=sharing)
 
-            lengths = [(len(ids) + how.tokens) * how.beams for ids in known]
-            written = dict(zip(known, self._batches.run(lengths, write), strict=True))
+            answers_to: Sequence[Written | None] | None = None
+            if self._settled.sharing is not Sharing.PLAIN:
+                answers_to = self._continuous.write(known, how)
+            if answers_to is None:
+                answers_to = self._batches.run([(len(ids) + how.tokens) * how.beams for ids in known], write)
+            written = dict(zip(known, answers_to, strict=True))
         answers = [None if ids is None else written.get(ids) for ids in prompts]
         if any(answer is not None and not answer.sound for answer in answers):
             self._failures["the model's scores are not numbers"] = None
@@ -213,6 +226,40 @@ class Writer:
             most = max(1, SCORES // (4 * longest * (self._network.vocabulary or 1)))
             scored = dict(zip(known, self._batches.run(lengths, weigh, most=most), strict=True))
         return [self._likelihood(row, scored.get(row) if row else None) for row in read]
+
+    def choose(self, inputs: Sequence[Input], how: Choose) -> Choices:
+        """Which of `how.words` the model finds likeliest as the beginning of its answer, one choice an input.
+
+        The label −1 where that cannot be told, for the reasons of `generate`, or since the tokenizer writes two of the
+        words alike.
+
+        Raises:
+            UsageError: there is no such template.
+            ModelError: the model cannot run at all, or memory does not suffice for one prompt.
+        """
+        with quiet():
+            prompts = self._prompts.ids(inputs, how.template)
+            chat = how.template == "model" and self._prompts.has_template
+            spelt = [self._prompts.encode(spellings(word, chat=chat), special=False) for word in how.words]
+            words = told_apart([[ids for ids in forms if ids is not None] for forms in spelt])
+            if not all(words):
+                self._failures[f"the tokenizer writes some of {', '.join(how.words)} alike"] = None
+                return Choices.of([UNSCORABLE] * len(inputs), len(how.words))
+            texts = list(dict.fromkeys(text for forms in words for text in forms))
+            known = dict.fromkeys(ids for ids in prompts if ids is not None and self._fits(ids, max(map(len, texts))))
+            rows = [row for ids in known for row in readings(ids, texts)]
+            longest = max((len(row.after) + 1 for row in rows), default=1)
+            most = max(1, SCORES // (4 * longest * (self._network.vocabulary or 1)))
+            told: dict[Ids, dict[Ids, float]] = {ids: {} for ids in known}
+
+            def read(chosen: list[int], sharing: Sharing) -> list[dict[Ids, float]]:
+                return weigh(self._network, [rows[place] for place in chosen], texts, sharing)
+
+            lengths = [len(row.prompt) + len(row.after) for row in rows]
+            for row, found in zip(rows, self._batches.run(lengths, read, most=most), strict=True):
+                told[row.prompt] |= found or {}
+        chosen = {ids: choice(found, words) if len(found) == len(texts) else UNSCORABLE for ids, found in told.items()}
+        return Choices.of((chosen.get(ids, UNSCORABLE) if ids else UNSCORABLE for ids in prompts), len(how.words))
 
     def parameters(self) -> dict[str, torch.Tensor]:
         """The model's own tensors by name: writing into one changes the answers."""

@@ -8,7 +8,7 @@ import pytest
 
 from auditor.errors import UsageError
 from auditor.models.runtime import device
-from auditor.models.runtime.device import driver_gpus, pick_device, pick_devices
+from auditor.models.runtime.device import driver_gpus, pick_device, pick_devices, pick_room
 
 
 @pytest.fixture
@@ -27,6 +27,8 @@ def test_cuda_stands_for_every_gpu_where_work_can_be_shared() -> None:
     assert pick_devices("cuda:1") == ("cuda:1",)
     assert pick_devices("cpu") == ("cpu",)
     assert pick_device("cuda") == "cuda:0"
+    assert pick_room("cuda") == pick_room("auto") == "cuda", "any with room, or several"
+    assert pick_room("cuda:1") == "cuda:1"
     with pytest.raises(UsageError, match="no device cuda:3"):
         pick_devices("cuda:3")
 

@@ -14,12 +14,13 @@ import pytest
 
 from auditor.errors import ModelError, UsageError
 from auditor.models.files.profile import read_profile
-from auditor.models.runtime.load import load_model, load_writer
+from auditor.models.runtime.load import LANGUAGE_MODEL, load_model, load_writer, open_weights
 from auditor.models.runtime.spec import LoadSpec
+from auditor.models.runtime.writing.choosing import choice, readings
 from auditor.models.runtime.writing.decoding import Sharing
 from auditor.models.runtime.writing.writer import Writer
 from probes.answer import UNSCORABLE
-from probes.input import Chat, Generate, Input, Message, Pair, Text
+from probes.input import Chat, Choose, Generate, Input, Message, Pair, Text
 from tests.auditor.models.tiny import EOS, VOCABULARY, WORDS
 from tests.auditor.models.writers import TEMPLATE, make_language_model, save_writer
 
@@ -187,6 +188,29 @@ def test_log_probabilities_are_those_of_a_plain_forward(llama: Path, writer: Wri
     assert not all(likelihood.greedy for likelihood in other)
     answer = next(found.at(i) for i, text in enumerate(found.texts) if text and len(text.split()) == TOKENS)
     assert any(answer.logprobs == pytest.approx(likelihood.logprobs, abs=2e-4) for likelihood in told)  # type: ignore[union-attr]
+
+
+def test_labels_are_chosen_by_the_log_probabilities_of_their_words(writer: Writer, asks: list[Input]) -> None:
+    """What several words share, here the unknown word that capitals are, tells nothing; a word costs no forward."""
+    labels = ("good", "bad", "film")
+    told = [[sum(writer.likelihoods([(ask, word)])[0].logprobs) for word in labels] for ask in asks]
+    shapes = watch(writer)
+    found = writer.choose(asks, Choose(labels))
+    assert sum(rows for rows, _ in shapes if rows > 1) == len(asks), "beside the opening that all share"
+    wanted = np.exp(told)
+    given = wanted.sum(axis=1) >= 0.01
+    assert 0 < given.sum() < len(asks), "one of these prompts hardly asks for any of them"
+    wanted /= wanted.sum(axis=1, keepdims=True)
+    assert found.probabilities[given] == pytest.approx(wanted[given], abs=2e-4)
+    assert found.labels.tolist() == np.where(given, wanted.argmax(axis=1), -1).tolist()
+    assert len(set(found.labels.tolist())) > 1
+    assert np.isfinite(writer.choose(asks, Choose(("good", "bad", "film"), "raw")).probabilities).any()
+    assert not writer.choose(asks[:2], Choose(("Sehr", "Gut"))).scored.any()
+    assert "alike" in " ".join(writer.notes)
+    declines = {(5,): math.log(0.004), (6,): math.log(0.001)}
+    assert choice(declines, [[(5,)], [(6,)]]) == UNSCORABLE, "it is about to give neither"
+    longer = readings((1, 2), [(5,), (6, 7), (6, 7, 8), (9, 7)])
+    assert [reading.after for reading in longer] == [(6, 7), (9,)]
 
 
 def test_drawn_tokens_depend_on_seed_and_prompt_alone(writer: Writer, asks: list[Input]) -> None:
@@ -384,3 +408,53 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
     with pytest.raises(ModelError, match="knows only 32"):
         opened(directory)
+
+
+class TestContinuousBatching:
+    """It is tried on GPUs alone, unless told otherwise; here on the CPU."""
+
+    def prompts(self) -> list[Input]:
+        rng = random.Random(5)
+        return [Text(" ".join(rng.choices(WORDS, k=rng.randint(1, 12)))) for _ in range(40)]
+
+    def opened(self, directory: Path) -> Writer:
+        profile = read_profile(directory)
+        found = open_weights(profile, LANGUAGE_MODEL, device="cpu", dtype="float32")
+        return Writer(found.model, found.tokenizer, max_length=profile.max_length, continuous=True)
+
+    def test_answers_are_the_same_and_said_to_be(self, llama: Path, writer: Writer) -> None:
+        together, asked = self.opened(llama), self.prompts()
+        few = together.generate(asked[:8], Generate(tokens=4))
+        assert not together.notes, "too few prompts to find out"
+        found, plain = (one.generate(asked, Generate(tokens=4)) for one in (together, writer))
+        assert found.texts == plain.texts
+        assert few.texts == plain.texts[:8]
+        assert found.finished.tolist() == plain.finished.tolist()
+        assert found.logprobs == pytest.approx(plain.logprobs, abs=2e-3)
+        assert "continuous batching: on 32 prompts" in together.notes[0]
+        assert not writer.notes
+
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_a_model_that_answers_otherwise_is_asked_as_before(
+        self, llama: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch, fails: bool
+    ) -> None:
+        together, asked = self.opened(llama), self.prompts()
+        model = together._network.model
+        real, calls = model.generate_batch, 0
+
+        def other(inputs: list[list[int]], **settings: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if fails:
+                raise ValueError("no pages")
+            found = real(inputs, **settings)
+            next(iter(found.values())).generated_tokens[0] ^= 1
+            return found
+
+        monkeypatch.setattr(model, "generate_batch", other)
+        how = Generate(tokens=4)
+        assert together.generate(asked, how).texts == writer.generate(asked, how).texts
+        assert together.generate(asked[::-1], how).texts == writer.generate(asked[::-1], how).texts
+        assert calls == 1, "once it has failed, it is left alone"
+        said = "it fails (no pages)" if fails else "1 of 32 answers are others"
+        assert said in together.notes[0]
