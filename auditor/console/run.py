@@ -118,7 +118,7 @@ def run(common: Common, body: Body) -> int:
             if out is not None:
                 # A full disk must not hide what went wrong first.
                 with contextlib.suppress(OSError):
-                    write_event(Finished(int(code_of(error)), words_of(error)[0]), out)
+                    write_event(Finished(int(code_of(error)), shown(words_of(error)[0])), out)
             raise
         if out is not None:
             write_event(Finished(int(ending[0].code), ending[0].text), out)

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -30,6 +29,7 @@ from auditor.errors import UsageError
 from auditor.lab.embedded import minilm
 from auditor.lab.planting import NAME, plantings
 from auditor.requests.plant import PlantRequest
+from probes.reading import read_bytes, read_toml
 
 PATHS = ("base", "data", "train", "rewrites")
 OWN = ("name", "heldout", "test")
@@ -63,10 +63,10 @@ def read_spec(path: Path, data: Path, base: Path | None = None) -> list[ModelSpe
         UsageError: the file cannot be read, or an entry is wrong; the message names the model and the key.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = read_toml(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     defaults, entries = values.pop("defaults", {}), values.pop("model", [])
     if values or not isinstance(defaults, dict) or not isinstance(entries, list) or not entries:
@@ -133,7 +133,7 @@ def recipe_digest(request: PlantRequest, base_digest: str) -> str:
         if field.name in ("output", "device", "dtype", "recipe", "base"):
             continue
         if isinstance(value, Path):
-            value = hashlib.sha256(value.read_bytes()).hexdigest()
+            value = hashlib.sha256(read_bytes(value, 2**31)).hexdigest()
         settings[field.name] = value
     text = json.dumps(settings, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
