@@ -7,6 +7,7 @@ from typing import Self
 
 from store.audits import Audits
 from store.database import Database
+from store.files import Files
 from store.jobs import Jobs
 from store.models import Models
 from store.runs import Runs
@@ -25,6 +26,7 @@ class Catalog:
         self.triggers = Triggers(database)
         self.audits = Audits(database)
         self.jobs = Jobs(database)
+        self.files = Files(database)
 
     def close(self) -> None:
         """Closes the connections. Everything stored is on disk already."""

@@ -11,10 +11,12 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.exits import audit_exit
+from auditor.console.files import look_at_files
 from auditor.console.guard import guarded
 from auditor.console.output import check_format, render
 from auditor.console.run import Common, Ending, run
 from auditor.console.values import read_labels, read_sets, read_weights
+from auditor.errors import UsageError
 
 if TYPE_CHECKING:
     from auditor.events import Event
@@ -62,6 +64,7 @@ def audit(
     max_length: o.MaxLength = None,
     sets: o.Sets = None,
     fresh: o.Fresh = False,
+    static_only: o.StaticOnly = False,
     form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
@@ -87,6 +90,10 @@ def audit(
         from auditor.requests.scan import DataRequest, ScanRequest
 
         check_format(form, output)
+        if static_only and len(models) > 1:
+            raise UsageError("--static-only looks at one model at a time")
+        if static_only:
+            return (yield from look_at_files(session, models[0], form, output, common))
         values = read_sets(sets)
         request = ScanRequest(
             model=models[0],

@@ -25,6 +25,7 @@ from rich.text import Text
 from auditor.events import (
     AuditReady,
     Event,
+    FilesReady,
     MergeReady,
     ModelReady,
     PartnerScanned,
@@ -77,6 +78,8 @@ class Narrator:
                 self._advance(event)
             case RunOpened() if event.resumed:
                 self._say(f"resuming from {event.resumed} of {event.batches} stored batches")
+            case FilesReady():
+                self._say(f"files of {event.record.model.reference}: {event.record.verdict}")
             case ScanReady():
                 self._say(f"scan {event.scan.id}: {event.scan.verdict}")
             case PartnerScanned():

@@ -9,6 +9,7 @@ import codecs
 import gzip
 import io
 import re
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ class Source:
         return self._decoded(limit)
 
     def _utf8(self, limit: int) -> Iterator[str]:
-        offset = 0
+        offset, most = 0, self._most()
         with self._opened() as file:
             for number, raw in enumerate(iter(partial(file.readline, limit), b""), 1):
                 if len(raw) == limit and not raw.endswith(b"\n"):
@@ -110,18 +111,18 @@ class Source:
                         hint=f"Convert the file: {iconv(self.path, raw)}",
                     ) from None
                 offset += len(raw)
-                self._refuse_bomb(offset)
+                self._refuse_bomb(offset, most)
 
     def _decoded(self, limit: int) -> Iterator[str]:
         end = "\r" if self.carriage else "\n"
         encoding = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
-        number = taken = 0
+        number, taken, most = 0, 0, self._most()
         with self._opened() as file, io.TextIOWrapper(file, encoding, newline=end) as text:
             try:
                 for number, line in enumerate(iter(partial(text.readline, limit), ""), 1):
                     if len(line) == limit and not line.endswith(end):
                         raise self._too_long(number, limit)
-                    self._refuse_bomb(taken := taken + len(line))
+                    self._refuse_bomb(taken := taken + len(line), most)
                     if self.carriage:
                         if "\n" in line:
                             raise CorpusError(
@@ -154,8 +155,12 @@ class Source:
             parts.append(line)
         return "".join(parts)
 
-    def _refuse_bomb(self, taken: int) -> None:
-        if self.gzipped and taken > max(UNPACKED_LEAST, UNPACKED_MOST * self.path.stat().st_size):
+    def _most(self) -> int:
+        """Bytes that may come out of the file; what is not compressed has its own length."""
+        return max(UNPACKED_LEAST, UNPACKED_MOST * self.path.stat().st_size) if self.gzipped else sys.maxsize
+
+    def _refuse_bomb(self, taken: int, most: int) -> None:
+        if taken > most:
             raise CorpusError(
                 f"{self.path.name} becomes more than {UNPACKED_MOST} times as long when it is decompressed",
                 hint="No text does: is this the file that you meant? If so, decompress it first.",
