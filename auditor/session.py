@@ -9,7 +9,7 @@ from pathlib import Path
 from auditor.audit.audit import audit
 from auditor.audit.compare import Side, compare
 from auditor.audit.plan import AuditPlan, plan_audit, with_students
-from auditor.errors import UsageError
+from auditor.errors import AuditorError, UsageError
 from auditor.events import Event
 from auditor.events.journal import journal
 from auditor.merge.compatibility.labels import check_stated
@@ -24,6 +24,7 @@ from auditor.policy import Policy
 from auditor.requests.merge import MergeRequest
 from auditor.requests.scan import ScanRequest
 from auditor.safety.examine import attached, examine, first_look
+from auditor.safety.sampled import refuse_no_weights
 from auditor.scan.execution.backend import CatalogBackend
 from auditor.scan.prepare import Prepared, prepare_scan
 from auditor.scan.scan import scan
@@ -113,12 +114,20 @@ class Session:
     def audit(self, request: ScanRequest, cure: MergeRequest) -> Generator[Event, None, None]:
         """Scan, merge, rescan, compare, stamp; the last event carries the audit. Raises as `plan`."""
         plan = self.plan(request, cure)
+        for partner in plan.partners:
+            refuse_no_weights(partner)
         seen = yield from self._files((request.model,))
         plan = yield from with_students(plan, request, cure, self.resolver, self.settings)
         yield from journal(attached(audit(plan, self.backend, self.catalog, self.settings), seen), self.catalog)
 
     def merge(self, reference: str, request: MergeRequest) -> Generator[Event, None, None]:
         """Merges a model with partners into a directory. Raises as `auditor.merge.merge.merge`."""
+        for partner in request.partners:
+            try:
+                profile = self.resolver.profile(partner, register=False, hash_weights=False)
+            except AuditorError:
+                continue  # the merge says what is wrong, in its own order
+            refuse_no_weights(profile)
         yield from merge(reference, request, self.resolver, self.settings)
 
     def compare(self, before: str, after: str) -> Comparison:

@@ -22,12 +22,11 @@ def files_sentence(scan: Scan) -> str:
     if found:
         part = f" {missed} could not be scanned." if missed else ""
         rest = "" if alone else " Nothing was found in what the model answers."
-        if not alone and scan.incomplete[: len(scan.incomplete) - missed]:
+        if not alone and scan.incomplete:
             rest = " Part of the suite could not be judged."
         return f"The model's files hold {found} {'thing' if found == 1 else 'things'} to be settled first.{part}{rest}"
-    if missed and len(scan.incomplete) == missed:
-        rest = "" if alone else " Nothing was found in what the model answers."
-        return f"Not judged: {missed} of the checks of the model's files could not be made.{rest}"
+    if missed and alone:
+        return f"Not judged: {missed} of the checks of the model's files could not be made."
     return "Nothing was found in the model's files. What the weights do with a text was not asked." if alone else ""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from auditor.reports.figures import asking_words, difference_words, p_words, percent, rate_words, share, width_in_points
 from auditor.reports.format import Record
-from auditor.reports.read import files_sentence, files_words, missed_files, records_words, some_of
+from auditor.reports.read import files_sentence, files_words, records_words, some_of
 from auditor.reports.selection import key, pairs, score_of
 from auditor.visible import short_digest
 from store.records import AsrScore, Audit, Finding, Ingredient, Residue, Scan, Stamp, Verdict
@@ -226,7 +226,7 @@ def _after_scan(scan: Scan) -> tuple[str, ...]:
         steps.append("Name two or more benign models of the same task with --reference A B: they can settle it.")
         if not writing and not any(r.kind == "student" for r in scan.settings.references):
             steps.append("Where there are none, --students 2 trains some from the model's own answers to your rows.")
-    if len(scan.incomplete) > missed_files(scan) or (scan.verdict is Verdict.INCOMPLETE and not missed_files(scan)):
+    if scan.incomplete or scan.verdict is Verdict.INCOMPLETE:
         steps.append(
             "Give more prompts (--samples, --prompts), or another form of them (--template)."
             if writing

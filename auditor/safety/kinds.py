@@ -100,6 +100,8 @@ def kind_of(name: str, head: bytes) -> Kind:
     for mark, kind in MARKS:
         if head.startswith(mark):
             return kind
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= 100_000_000:
+        return Kind.SAFETENSORS
     if head[257:262] == b"ustar":
         return Kind.TAR
     if head.startswith(b"MZ") and b"\x00" in head:

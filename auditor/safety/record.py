@@ -58,21 +58,18 @@ def unread(report: FileReport) -> tuple[str, ...]:
 
 
 def with_files(scan: Scan, report: FileReport) -> Scan:
-    """A scan with what its model's files hold. A finding in them is something suspicious of the model; where a file
-    was not scanned, there is no "nothing found".
+    """A scan with what its model's files hold: a finding in them is something suspicious of the model.
+
+    A file that was not scanned is a limit of the scan, which neither loads it nor judges it by its own words.
     """
-    found, missed = findings_of(report, scan.model.reference), unread(report)
-    verdict = scan.verdict
-    if found and verdict in (Verdict.NOTHING, Verdict.INCOMPLETE):
-        verdict = Verdict.SUSPICIOUS
-    elif missed and verdict is Verdict.NOTHING:
-        verdict = Verdict.INCOMPLETE
+    found = findings_of(report, scan.model.reference)
+    doubtful = found and scan.verdict in (Verdict.NOTHING, Verdict.INCOMPLETE)
     return replace(
         scan,
         files=report,
         findings=(*scan.findings, *found),
-        verdict=verdict,
-        incomplete=(*scan.incomplete, *missed),
+        verdict=Verdict.SUSPICIOUS if doubtful else scan.verdict,
+        limits=(*scan.limits, *unread(report)),
     )
 
 
@@ -109,4 +106,6 @@ def record_of_files(
         verdict=Verdict.NOTHING,
         limits=(*LIMITS, *((f"A scan refuses the model: {refused}",) if refused else ())),
     )
-    return with_files(bare, report)
+    seen, missed = with_files(bare, report), unread(report)
+    verdict = Verdict.INCOMPLETE if missed and seen.verdict is Verdict.NOTHING else seen.verdict
+    return replace(seen, verdict=verdict, incomplete=missed, limits=bare.limits)

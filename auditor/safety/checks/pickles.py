@@ -13,9 +13,11 @@ from auditor.safety.pickles.machine import follow
 from store.records import FileCheck, Severity
 
 LOOKED_INTO = (Kind.PICKLE, Kind.ZIP, Kind.TAR, Kind.PACKED, Kind.SEALED, Kind.NPY, Kind.HDF5)
+HIDING = (Kind.TEXT, Kind.SOURCE, Kind.JSON, Kind.UNKNOWN, Kind.DATA, Kind.SAFETENSORS)
+"""Kinds that a file can be of, and a pickle of an old protocol as well."""
 TEXT_MOST = 10_000_000
-_OPENERS = b"c(]}FIVSLN\x80"
-"""What a pickle of the oldest protocol, which is text, can begin with."""
+_OPENERS = tuple(bytes((opcode,)) for opcode in b"c(]}FIVSLNXTUBCKMJGih\x80")
+"""What a pickle without a header can begin with."""
 
 
 @file_rule(title="Pickles and archives")
@@ -27,7 +29,7 @@ def look(folder: Folder) -> Iterator[FileCheck]:
         try:
             if entry.kind in LOOKED_INTO:
                 yield from _looked_into(entry)
-            elif entry.kind in (Kind.TEXT, Kind.SOURCE, Kind.JSON, Kind.UNKNOWN, Kind.DATA):
+            elif entry.kind in HIDING:
                 yield from _disguised(entry)
         except OSError as error:
             yield unreadable(entry.name, f"it cannot be read: {error.strerror or error}")
@@ -56,7 +58,7 @@ def _looked_into(entry: Entry) -> Iterator[FileCheck]:
 
 def _disguised(entry: Entry) -> Iterator[FileCheck]:
     """A file that another kind is claimed of, and that is a pickle all the same."""
-    if entry.head[:1] not in [bytes((c,)) for c in _OPENERS] or entry.size > TEXT_MOST:
+    if entry.kind is not Kind.SAFETENSORS and (entry.head[:1] not in _OPENERS or entry.size > TEXT_MOST):
         return
     with entry.open() as file:
         seen = follow(file, whole=False)
