@@ -32,12 +32,12 @@ def no_weights(profile: Profile) -> str:
     seen = list(_layers(profile))
     if not seen:
         return ""
+    if any(not math.isfinite(largest) for largest, _ in seen):
+        return "some of its layers hold NaN or infinity"
     same = [largest for largest, alike in seen if alike]
     if len(same) > MANY * len(seen):
         what = "zero" if not any(same) else "one number each"
         return f"{len(same)} of {len(seen)} layers that were looked at are {what} throughout"
-    if any(not math.isfinite(largest) for largest, _ in seen):
-        return "some of its layers hold NaN or infinity"
     middle = median(largest for largest, _ in seen)
     if middle > EXTREME:
         return f"half of its layers hold numbers above {EXTREME:,.0f}"
@@ -78,7 +78,7 @@ def _layers(profile: Profile) -> Iterator[tuple[float, bool]]:
                         kind, bits, _, _ = PATTERNS[stored.info.dtype]
                         values = np.frombuffer(raw, kind)
                         largest = value_of(int((values & bits).max()), stored.info.dtype)
-                        yield largest, bool((values == values[0]).all())
+                        yield largest, largest == 0 or bool((values == values[0]).all())
         except OSError as error:
             raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
         left -= len(tensors)

@@ -127,7 +127,8 @@ def _numbers(feed: _Feed, stored: StoredTensor) -> Numbers | None:
         same = same and bool(values[-1] == first) and bool((values == first).all())
     if pattern is None or first is None:
         return None
-    return Numbers(stored, value_of(high, stored.info.dtype), same)
+    # Zeros of both signs are one number.
+    return Numbers(stored, value_of(high, stored.info.dtype), same or high == 0)
 
 
 def value_of(bits: int, dtype: str) -> float:

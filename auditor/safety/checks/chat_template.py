@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from auditor.errors import ModelError
-from auditor.models.files.chat_template import template_remarks, watched_words
+from auditor.models.files.chat_template import FILES, template_remarks, watched_words
 from auditor.models.files.fingerprint import TEMPLATES
 from auditor.models.files.gguf.profile import TEMPLATE
 from auditor.models.files.gguf.reader import read_gguf
@@ -29,6 +29,8 @@ def look(folder: Folder) -> Iterator[FileCheck]:
     """Parses every template: what leaves the sandbox, what hangs on a user's words, and two that differ."""
     for file, place, template in _templates(folder):
         yield from _judged(file, place, template)
+    if sum(folder.named(name) is not None for name in FILES) < 2:
+        return
     try:
         remarks = template_remarks(folder.root)
     except ModelError:
