@@ -14,7 +14,7 @@ COPY = "Copy the file itself into the folder, if it belongs to the model."
 
 @file_rule(title="Names, links and places")
 def look(folder: Folder) -> Iterator[FileCheck]:
-    """Looks at what each file is called, and at what lies behind it."""
+    """Looks at the name of each file, and at what kind of file it is."""
     for text in folder.left_out:
         yield unreadable(folder.root.name, text)
     known: dict[str, str] = {}
