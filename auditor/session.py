@@ -114,7 +114,7 @@ class Session:
     def audit(self, request: ScanRequest, cure: MergeRequest) -> Generator[Event, None, None]:
         """Scan, merge, rescan, compare, stamp; the last event carries the audit. Raises as `plan`."""
         plan = self.plan(request, cure)
-        for partner in plan.partners:
+        for partner in plan.partners if cure.partners else ():
             refuse_no_weights(partner)
         seen = yield from self._files((request.model,))
         plan = yield from with_students(plan, request, cure, self.resolver, self.settings)

@@ -12,6 +12,7 @@ from pathlib import Path
 from auditor import __version__
 from auditor.errors import AuditorError, UsageError
 from auditor.events import AuditReady, Event, FilesReady, ScanReady, Warned
+from auditor.models.files.cache import listed
 from auditor.models.files.fingerprint import digest_of_files
 from auditor.models.reference import Located
 from auditor.models.resolver import Resolver
@@ -39,7 +40,8 @@ def examine(reference: str, resolver: Resolver) -> Generator[Event, None, Scan]:
     profile, refused = _profile(found, resolver)
     ref = ModelRef(found.reference, str(path.resolve()), _digest(profile, report), found.revision)
     versions = {"auditor": __version__, "python": platform.python_version()}
-    record = record_of_files(ref, profile, report, refused, (begun, _now()), versions)
+    beside = tuple(sorted(set(listed(path.resolve())) - set(report.files)))
+    record = record_of_files(ref, profile, report, refused, (begun, _now()), versions, beside)
     yield FilesReady(record)
     return record
 

@@ -21,6 +21,7 @@ from store.records import (
     Verdict,
 )
 
+NAMED = 5
 FILES = "files"
 """The suite of a record that tells of files alone."""
 LIMITS = (
@@ -73,9 +74,16 @@ def with_files(scan: Scan, report: FileReport) -> Scan:
     )
 
 
+def _left(beside: tuple[str, ...]) -> tuple[str, ...]:
+    if not beside:
+        return ()
+    more = f" and {len(beside) - NAMED} more" if len(beside) > NAMED else ""
+    return (f"Files of the repository that were not fetched were not looked at: {', '.join(beside[:NAMED])}{more}.",)
+
+
 def record_of_files(
     ref: ModelRef, profile: Profile | None, report: FileReport, refused: str, times: tuple[str, str],
-    versions: dict[str, str],
+    versions: dict[str, str], beside: tuple[str, ...] = (),
 ) -> Scan:  # fmt: skip
     """The record of a model of which the files alone were looked at.
 
@@ -83,6 +91,7 @@ def record_of_files(
         ref: what the model is called, and where it lies; its digest is the profile's, else that of all files.
         profile: None where a scan would refuse the model, which `refused` says why.
         times: of beginning and end (UTC, ISO 8601).
+        beside: files of the repository that were not fetched.
     """
     bare = Scan(
         id=secrets.token_hex(6),
@@ -104,7 +113,7 @@ def record_of_files(
         scores=Scores(None, ()),
         findings=(),
         verdict=Verdict.NOTHING,
-        limits=(*LIMITS, *((f"A scan refuses the model: {refused}",) if refused else ())),
+        limits=(*LIMITS, *((f"A scan refuses the model: {refused}",) if refused else ()), *_left(beside)),
     )
     seen, missed = with_files(bare, report), unread(report)
     verdict = Verdict.INCOMPLETE if missed and seen.verdict is Verdict.NOTHING else seen.verdict
