@@ -12,8 +12,9 @@ import os
 import stat
 import tomllib
 from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 MAX_CONTAINERS = 4_000_000
 """Arrays and objects in one JSON value, at most. A list takes some 90 bytes of memory, an object 250."""
@@ -32,7 +33,7 @@ _KINDS = (
 )
 
 
-def open_regular(path: Path, *, most: int | None = None) -> BinaryIO:
+def open_regular(path: Path, *, most: int | None = None) -> BufferedReader:
     """Opens a file for reading, if it is a regular one (a link to one is as good) of at most so many bytes.
 
     Opening neither waits nor changes anything, whatever lies there.

@@ -110,8 +110,8 @@ def run(common: Common, body: Body) -> int:
                 if out is not None:
                     events = log_events(events, out)
                 narrator = Narrator(common.console(), quiet=common.quiet, plain=common.plain)
-                with contextlib.closing(narrator.follow(events)) as shown:
-                    for _ in shown:
+                with contextlib.closing(narrator.follow(events)) as followed:
+                    for _ in followed:
                         pass
                 ending[0].report()
         except BaseException as error:

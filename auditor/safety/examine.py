@@ -67,7 +67,7 @@ def first_look(references: Sequence[str], resolver: Resolver) -> Generator[Event
     return reports
 
 
-def attached(events: Generator[Event, None, None], reports: Mapping[str, FileReport]) -> Generator[Event, None, None]:
+def attached(events: Generator[Event, None, object], reports: Mapping[str, FileReport]) -> Generator[Event, None, None]:
     """Passes events on, with what the models' files hold in the records of scans and audits."""
     with closing(events):
         for event in events:

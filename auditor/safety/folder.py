@@ -7,8 +7,9 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from auditor.errors import ModelError
 from auditor.models.files.cache import REPOSITORY
@@ -18,8 +19,8 @@ from probes.reading import open_regular
 
 MOST_FILES = 10_000
 MOST_DEPTH = 8
-LEFT_OUT = frozenset({".git", ".cache", "__pycache__"})
-"""Folders that no loader looks into; of compiled Python, the sources beside them are named."""
+LEFT_OUT = frozenset({".git", ".cache"})
+"""Folders of the programs that fetch models, which no loader looks into."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Entry:
     irregular: str = ""
     away: str = ""
 
-    def open(self) -> BinaryIO:
+    def open(self) -> BufferedReader:
         """Raises:
         OSError: see `probes.reading.open_regular`.
         """

@@ -11,8 +11,9 @@ import hashlib
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from io import BufferedReader
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,7 @@ def read_file(entry: Entry, tensors: tuple[StoredTensor, ...]) -> tuple[str, tup
 class _Feed:
     """Blocks of a file in two buffers: one is hashed while the next one is read and looked at."""
 
-    def __init__(self, file: BinaryIO, pool: ThreadPoolExecutor, digest: Any) -> None:
+    def __init__(self, file: BufferedReader, pool: ThreadPoolExecutor, digest: Any) -> None:
         self._file, self._pool, self._digest = file, pool, digest
         self._buffers = (bytearray(BLOCK), bytearray(BLOCK))
         self._waiting: list[Future[None]] = []
@@ -101,7 +102,7 @@ class _Feed:
             self._waiting.pop(0).result()
         buffer = memoryview(self._buffers[self._turn])[:size]
         self._turn = 1 - self._turn
-        if self._file.readinto(buffer) < size:  # type: ignore[attr-defined]
+        if self._file.readinto(buffer) < size:
             raise OSError("it ends before its tensors do")
         self._waiting.append(self._pool.submit(self._digest.update, buffer))
         return buffer
