@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.console.guard import code_of, words_of
+from auditor.console.guard import code_of, shown, words_of
 from auditor.errors import CatalogError, ExitCode, UsageError
 
 if TYPE_CHECKING:

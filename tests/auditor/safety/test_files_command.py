@@ -127,3 +127,13 @@ def test_a_merge_refuses_a_dead_partner(zoo: Zoo, auditor: Auditor) -> None:
     assert "are zero throughout" in done.err
     assert not (auditor.home / "out").exists()
     assert json.loads((partner / "config.json").read_text())
+
+
+def test_an_error_in_the_event_file_is_shown_too(auditor: Auditor) -> None:
+    log = auditor.home / "events.jsonl"
+    done = auditor("files", auditor.home / "no\x1b[2Jwhere", "--events", log)
+    assert done.code == 2
+    last = json.loads(log.read_text().splitlines()[-1])
+    assert last["kind"] == "finished"
+    assert "\\x1b[2J" in last["text"]
+    assert "\x1b" not in done.err
