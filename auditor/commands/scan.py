@@ -96,7 +96,7 @@ def scan(
         if found is None:
             raise RuntimeError("a scan ended without its record")
         record = found
-        if text := _settling(record, data):
+        if text := settling(record, data):
             yield Warned(text)
         code = scan_exit(record, session.policy)
         return Ending(code, lambda: render(record, form, output, common), str(record.verdict))
@@ -104,13 +104,19 @@ def scan(
     raise typer.Exit(guarded(lambda: run(common, body)))
 
 
-def _settling(scan: Scan, data: str | None) -> str:
+def settling(scan: Scan, data: str | None) -> str:
     """How to come by references, where something is suspicious and they would settle it; empty elsewhere."""
     from auditor.scan.judgement.trials import MINIMUM_REFERENCES
+    from store.records import Task
 
     given = [r for r in scan.settings.references if r.kind == "given"]
     if not any(s.suspicious for s in scan.scores.asr) or len(given) >= MINIMUM_REFERENCES:
         return ""
+    if scan.model.task == Task.GENERATION:
+        return (
+            "two honest models that answer the same prompts would settle what is suspicious (--reference): "
+            "other models of its base, adapters too"
+        )
     students = "" if len(given) < len(scan.settings.references) else "; where there are none, --students 2 makes some"
     model, rows = shlex.quote(scan.model.reference), shlex.quote(data) if data else "ROWS"
     return (

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.commands.scan import settling
 from auditor.reports.figures import bar, counts, difference_words, p_words, points, rate_words
 from auditor.reports.highlight import segments, shortened
 from auditor.reports.selection import other_changes, pairs, rows
@@ -139,3 +141,17 @@ def test_a_verdict_quotes_the_strongest_figures(records: dict[str, Scan | Audit]
     assert isinstance(scan, Scan)
     said = verdict_sentence(scan)
     assert all(figure in said for figure in ("badnet", "97.5 %", "“negative”", "12.0 %", "4.0 %", "at most 10.0 %"))
+
+
+def test_only_references_that_can_be_had_are_proposed_to_settle_what_is_suspicious(
+    records: dict[str, Scan | Audit],
+) -> None:
+    doubtful = records["suspicious"]
+    assert isinstance(doubtful, Scan)
+    alone = replace(doubtful, settings=replace(doubtful.settings, references=()))
+    assert "lab reference" in settling(alone, None)
+    assert "--students" in settling(alone, None)
+    writer = replace(alone, model=replace(alone.model, task="text-generation"))
+    assert "--reference" in settling(writer, None)
+    assert not any(word in settling(writer, None) for word in ("lab reference", "--students"))
+    assert settling(doubtful, None) == ""
