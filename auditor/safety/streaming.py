@@ -122,7 +122,8 @@ def _numbers(feed: _Feed, stored: StoredTensor) -> Numbers | None:
         if pattern is None:
             continue
         values = np.frombuffer(block, pattern[0])
-        high = max(high, int((values & pattern[1]).max()))
+        # Of patterns with a sign the largest is the negative number of the largest size, and so without one.
+        high = max(high, int(values.view(pattern[0].replace("u", "i")).max()), int(values.max()) & pattern[1])
         first = values[0] if first is None else first
         # One number that is another settles it, as a rule the last one of the first block.
         same = same and bool(values[-1] == first) and bool((values == first).all())
