@@ -16,6 +16,7 @@ from auditor.commands.bench import bench, tasks
 from auditor.commands.compare import compare
 from auditor.commands.demo import demo
 from auditor.commands.doctor import doctor
+from auditor.commands.files import files
 from auditor.commands.lab import lab
 from auditor.commands.merge import merge
 from auditor.commands.models import models
@@ -69,6 +70,7 @@ def root(
 
 app.command()(scan)
 app.command()(audit)
+app.command()(files)
 app.command()(partners)
 app.command()(merge)
 app.command()(compare)

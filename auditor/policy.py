@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import UsageError
+from probes.reading import read_toml
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ def read_policy(path: Path | None) -> Policy:
     if path is None:
         return Policy()
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = read_toml(path)
     except OSError as error:
         raise UsageError(f"cannot read the policy file {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(f"the policy file {path} is not TOML: {error}") from error
     known = [f.name for f in fields(Policy)]
     for key, value in values.items():

@@ -11,7 +11,7 @@ from auditor.audit.compare import Side, compare
 from auditor.audit.plan import AuditPlan, plan_audit, with_students
 from auditor.bench.choose import benchmarks_for
 from auditor.bench.paired import changes
-from auditor.errors import UsageError
+from auditor.errors import AuditorError, UsageError
 from auditor.events import Event
 from auditor.events.journal import journal
 from auditor.merge.compatibility.labels import check_stated
@@ -26,6 +26,8 @@ from auditor.policy import Policy
 from auditor.requests.bench import BenchRequest
 from auditor.requests.merge import MergeRequest
 from auditor.requests.scan import ScanRequest
+from auditor.safety.examine import attached, examine, first_look
+from auditor.safety.sampled import refuse_no_weights
 from auditor.scan.execution.backend import CatalogBackend
 from auditor.scan.prepare import Prepared, prepare_scan
 from auditor.scan.scan import scan
@@ -33,7 +35,7 @@ from auditor.scan.stored import rebuild
 from auditor.settings import Settings
 from auditor.students.beside import prepare_with_students
 from store.catalog import Catalog
-from store.records import Audit, BenchmarkScore, CatalogEntry, Comparison, Profile, Scan
+from store.records import Audit, BenchmarkScore, CatalogEntry, Comparison, FileReport, Profile, Scan
 
 
 @dataclass
@@ -64,8 +66,23 @@ class Session:
 
     def scan(self, request: ScanRequest) -> Generator[Event, None, None]:
         """Probes one model; the last event carries the scan."""
+        seen = yield from self._files((request.model,))
         prepared = yield from prepare_with_students(request, self.resolver, self.policy, self.backend, self.settings)
-        yield from journal(scan(prepared, self.backend), self.catalog)
+        yield from journal(attached(scan(prepared, self.backend), seen), self.catalog)
+
+    def files(self, reference: str) -> Generator[Event, None, None]:
+        """Looks at a model's files and loads none; the last event carries the record. Raises as `examine`."""
+        yield from journal(examine(reference, self.resolver), self.catalog)
+
+    def _files(self, references: Sequence[str]) -> Generator[Event, None, dict[str, FileReport]]:
+        """What the files of models hold, stored, before anything of them is loaded."""
+        seen: dict[str, FileReport] = {}
+
+        def looking() -> Generator[Event, None, None]:
+            seen.update((yield from first_look(references, self.resolver)))
+
+        yield from journal(looking(), self.catalog)
+        return seen
 
     def bench(
         self, reference: str, request: BenchRequest, *, base: str | None = None
@@ -110,11 +127,21 @@ class Session:
 
     def audit(self, request: ScanRequest, cure: MergeRequest) -> Generator[Event, None, None]:
         """Scan, merge, rescan, compare, stamp; the last event carries the audit. Raises as `plan`."""
-        plan = yield from with_students(self.plan(request, cure), request, cure, self.resolver, self.settings)
-        yield from journal(audit(plan, self.backend, self.catalog, self.settings), self.catalog)
+        plan = self.plan(request, cure)
+        for partner in plan.partners if cure.partners else ():
+            refuse_no_weights(partner)
+        seen = yield from self._files((request.model,))
+        plan = yield from with_students(plan, request, cure, self.resolver, self.settings)
+        yield from journal(attached(audit(plan, self.backend, self.catalog, self.settings), seen), self.catalog)
 
     def merge(self, reference: str, request: MergeRequest) -> Generator[Event, None, None]:
         """Merges a model with partners into a directory. Raises as `auditor.merge.merge.merge`."""
+        for partner in request.partners:
+            try:
+                profile = self.resolver.profile(partner, register=False, hash_weights=False)
+            except AuditorError:
+                continue  # the merge says what is wrong, in its own order
+            refuse_no_weights(profile)
         yield from merge(reference, request, self.resolver, self.settings)
 
     def compare(self, before: str, after: str) -> Comparison:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -13,6 +12,7 @@ from typing import Any
 from probes.errors import InputError
 from probes.material.pattern import checked
 from probes.material.rewrites import read_pairs
+from probes.reading import read_toml
 from probes.trigger import KINDS, SLOTS, Trigger
 
 ALLOWED: Mapping[str, tuple[str, ...]] = {
@@ -52,8 +52,8 @@ def read_triggers(file: str) -> Mapping[str, Trigger]:
 def _read(file: str, _changed: int, _size: int) -> Mapping[str, Trigger]:
     path = Path(file)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = read_toml(path)
+    except ValueError as error:
         raise TriggerError(f"{path.name} is not valid TOML: {error}", hint=EXAMPLE) from None
     except OSError as error:
         raise TriggerError(f"{path.name} cannot be read: {error.strerror or error}", hint="Check its path.") from None

@@ -8,6 +8,7 @@ from typing import Self
 from store.audits import Audits
 from store.benchmarks import Benchmarks
 from store.database import Database
+from store.files import Files
 from store.jobs import Jobs
 from store.models import Models
 from store.runs import Runs
@@ -27,6 +28,7 @@ class Catalog:
         self.audits = Audits(database)
         self.jobs = Jobs(database)
         self.benchmarks = Benchmarks(database)
+        self.files = Files(database)
 
     def close(self) -> None:
         """Closes the connections. Everything stored is on disk already."""

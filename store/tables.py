@@ -185,6 +185,16 @@ class MergeRow(Base):
     document: Mapped[Any] = mapped_column(JSON)
 
 
+class FilesRow(Base):
+    """What was seen in the files of a model when they were last looked at."""
+
+    __tablename__ = "file_reports"
+
+    model_digest: Mapped[str] = mapped_column(primary_key=True)
+    examined: Mapped[str]
+    document: Mapped[Any] = mapped_column(JSON)
+
+
 class JobRow(Base):
     """A command started in the background."""
 

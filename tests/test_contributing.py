@@ -39,7 +39,8 @@ def test_the_examples_run(zoo: Zoo, tmp_path: Path) -> None:
         (directory / f"{name}.py").write_text(code, "utf-8")
         places[place.replace("/", ".")] = str(directory)
     assert set(places) == {
-        "probes.families", "auditor.lab.methods", "auditor.merge.strategies", "auditor.reports.formats"
+        "probes.families", "auditor.lab.methods", "auditor.merge.strategies", "auditor.reports.formats",
+        "auditor.safety.checks",
     }  # fmt: skip
     planted, merged = str(tmp_path / "planted"), str(tmp_path / "merged")
     plant = ["--family", "hashtag", "--method", "twice", "--set", "twice.again=1", "--target", "negative"]
@@ -63,6 +64,7 @@ def test_the_examples_run(zoo: Zoo, tmp_path: Path) -> None:
         ["lab", "plant", "--base", str(zoo.base), *plant, *train],
         ["merge", planted, "--with", str(zoo.benign), *blend],
         ["merge", "--verify", merged],
+        ["files", merged],
         ["scan", planted, "--device", "cpu", "--set", "hashtag.count=2", *probe],
     ]
     environ = {**os.environ, "AUDITOR_CATALOG": str(tmp_path / "catalog.db")}

@@ -12,10 +12,12 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.exits import audit_exit
+from auditor.console.files import look_at_files
 from auditor.console.guard import guarded
 from auditor.console.output import check_format, render
 from auditor.console.run import Common, Ending, run
 from auditor.console.values import read_labels, read_sets, read_weights
+from auditor.errors import UsageError
 
 if TYPE_CHECKING:
     from auditor.events import Event
@@ -72,6 +74,7 @@ def audit(
     max_length: o.MaxLength = None,
     sets: o.Sets = None,
     fresh: o.Fresh = False,
+    static_only: o.StaticOnly = False,
     form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
@@ -100,6 +103,10 @@ def audit(
         check_format(form, output)
         if max_benchmark_loss is not None:
             session.policy = replace(session.policy, max_benchmark_loss=max_benchmark_loss)
+        if static_only and len(models) > 1:
+            raise UsageError("--static-only looks at one model at a time")
+        if static_only:
+            return (yield from look_at_files(session, models[0], form, output, common))
         values = read_sets(sets)
         request = ScanRequest(
             model=models[0],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditor.console import options as o
-from auditor.console.guard import guarded
+from auditor.console.guard import guarded, shown
 from auditor.console.output import emit
 from auditor.console.run import Common, Ending, run
 from auditor.console.values import read_labels, read_sets, read_weights
@@ -92,6 +92,6 @@ def merge(
         elif not found.problems:
             text += ", and every tensor is what the recipe makes of its sources"
         code = ExitCode.FOUND if found.problems else ExitCode.OK
-        return Ending(code, lambda: emit(f"{text}\n", None), text)
+        return Ending(code, lambda: emit(f"{shown(text)}\n", None), text)
 
     raise typer.Exit(guarded(lambda: run(common, merging if verify is None else verifying)))

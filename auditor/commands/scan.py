@@ -11,6 +11,7 @@ import typer
 
 from auditor.console import options as o
 from auditor.console.exits import scan_exit
+from auditor.console.files import look_at_files
 from auditor.console.guard import guarded
 from auditor.console.output import check_format, render
 from auditor.console.run import Common, Ending, run
@@ -49,6 +50,7 @@ def scan(
     max_length: o.MaxLength = None,
     sets: o.Sets = None,
     fresh: o.Fresh = False,
+    static_only: o.StaticOnly = False,
     form: o.Format = None,
     output: o.Output = None,
     catalog: o.Catalog = None,
@@ -72,6 +74,8 @@ def scan(
         from auditor.requests.scan import DataRequest, ScanRequest
 
         check_format(form, output)
+        if static_only:
+            return (yield from look_at_files(session, model, form, output, common))
         request = ScanRequest(
             model=model,
             data=DataRequest(data, text_column, pair_column, label_column),

@@ -15,12 +15,22 @@ def scan_exit(scan: Scan, policy: Policy) -> ExitCode:
     """The exit code of a scan. Found and incomplete is 1; incomplete alone is 3."""
     from store.records import Verdict
 
+    if scan.files is not None and any(check.outcome == "found" for check in scan.files.checks):
+        return ExitCode.FOUND
     if scan.verdict is Verdict.FOUND or (scan.verdict is Verdict.SUSPICIOUS and policy.suspicious_fails):
         return ExitCode.FOUND
     broken = threshold_exit(scan, policy)
     if broken is ExitCode.OK and (scan.verdict is Verdict.INCOMPLETE or scan.incomplete):
         return ExitCode.INCOMPLETE
     return broken
+
+
+def files_exit(record: Scan, policy: Policy) -> ExitCode:
+    """The exit code of a record of files alone. Found and not scanned is 1; not scanned alone is 3."""
+    outcomes = {check.outcome for check in record.files.checks} if record.files else set()
+    if "found" in outcomes or ("suspicious" in outcomes and policy.suspicious_fails):
+        return ExitCode.FOUND
+    return ExitCode.INCOMPLETE if "unreadable" in outcomes else ExitCode.OK
 
 
 def threshold_exit(scan: Scan, policy: Policy) -> ExitCode:
@@ -40,6 +50,8 @@ def audit_exit(audit: Audit, policy: Policy) -> ExitCode:
     from store.records import Stamp
 
     if audit.stamp in (Stamp.SANITISED, Stamp.NOT_APPLICABLE):
+        if audit.stamp is Stamp.NOT_APPLICABLE and any(f.family == "files" for f in audit.before.findings):
+            return ExitCode.FOUND
         return threshold_exit(audit.after or audit.before, policy)
     if audit.after is None and audit.stamp is Stamp.NOT_JUDGED:
         return ExitCode.INCOMPLETE

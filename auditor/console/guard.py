@@ -15,6 +15,7 @@ from types import FrameType
 
 from auditor.errors import AuditorError, ExitCode
 from auditor.settings import JOB, data_directory
+from auditor.visible import visible
 from probes.errors import InputError
 
 
@@ -50,9 +51,15 @@ def told(error: BaseException) -> int:
         _report_bug(error)
     elif code != ExitCode.BROKEN_PIPE:
         message, hint = words_of(error)
-        _say(f"auditor: {message}\n" + (f"  {hint}\n" if hint else ""))
+        _say(shown(f"auditor: {visible(message)}") + "\n" + (shown(f"  {hint}") + "\n" if hint else ""))
     _drop_unwritten()
     return int(code)
+
+
+def shown(text: str) -> str:
+    """A message as a terminal may show it: what it quotes of a file can hold escapes, and be of any length."""
+    words = "\n".join(visible(line) for line in text.split("\n", MOST_LINES))
+    return words if len(words) <= MOST_SHOWN else f"{words[: MOST_SHOWN // 2]} … {words[-MOST_SHOWN // 2 :]}"
 
 
 def _say(text: str) -> None:
@@ -182,7 +189,7 @@ def _report_bug(error: BaseException) -> None:
     text = "".join(traceback.format_exception(error))
     place = _write_trace(text)
     where = f"Please report it with the trace in {place}" if place else text
-    _say(f"auditor: internal error: {type(error).__name__}: {error}\n  {where}\n")
+    _say(shown(f"auditor: internal error: {type(error).__name__}: {error}\n  {where}") + "\n")
 
 
 def _write_trace(text: str) -> Path | None:
@@ -200,6 +207,9 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 
+MOST_SHOWN = 8_000
+"""Characters of a message, at most: half of them from its beginning, half from its end."""
+MOST_LINES = 200
 AGAIN_AFTER = 0.05
 """Seconds."""
 

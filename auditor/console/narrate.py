@@ -26,6 +26,7 @@ from auditor.events import (
     AuditReady,
     BenchmarkReady,
     Event,
+    FilesReady,
     MergeReady,
     ModelReady,
     PartnerScanned,
@@ -78,6 +79,8 @@ class Narrator:
                 self._advance(event)
             case RunOpened() if event.resumed:
                 self._say(f"resuming from {event.resumed} of {event.batches} stored batches")
+            case FilesReady():
+                self._say(f"files of {event.record.model.reference}: {event.record.verdict}")
             case ScanReady():
                 self._say(f"scan {event.scan.id}: {event.scan.verdict}")
             case PartnerScanned():

@@ -125,6 +125,9 @@ Decoding = Annotated[
     str, typer.Option("--decoding", metavar="NAME", help="How a model writes: greedy, beam (4) or nucleus (0.9, 0.9).")
 ]
 MaxLength = Annotated[int | None, typer.Option("--max-length", min=8, help="Tokens after which an input is cut.")]
+StaticOnly = Annotated[
+    bool, typer.Option("--static-only", help="Look at the files alone, as `auditor files` does, and load nothing.")
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Do not reuse stored answers.")]
 Partners = Annotated[
     list[str] | None, typer.Option("--with", metavar="MODEL…", help="A model to merge with.", show_default=False)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.console.guard import code_of, words_of
+from auditor.console.guard import code_of, shown, words_of
 from auditor.errors import CatalogError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -110,15 +110,15 @@ def run(common: Common, body: Body) -> int:
                 if out is not None:
                     events = log_events(events, out)
                 narrator = Narrator(common.console(), quiet=common.quiet, plain=common.plain)
-                with contextlib.closing(narrator.follow(events)) as shown:
-                    for _ in shown:
+                with contextlib.closing(narrator.follow(events)) as followed:
+                    for _ in followed:
                         pass
                 ending[0].report()
         except BaseException as error:
             if out is not None:
                 # A full disk must not hide what went wrong first.
                 with contextlib.suppress(OSError):
-                    write_event(Finished(int(code_of(error)), words_of(error)[0]), out)
+                    write_event(Finished(int(code_of(error)), shown(words_of(error)[0])), out)
             raise
         if out is not None:
             write_event(Finished(int(ending[0].code), ending[0].text), out)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from auditor.errors import DiskError, UsageError
 from auditor.requests.scan import DataRequest, ScanRequest
@@ -21,6 +23,8 @@ STANDARD_INPUT = "-"
 PIPE_LIMIT = 2**31
 """Most bytes that are taken of standard input or a pipe: one that never ends must not fill the disk."""
 CHUNK = 2**20
+WRITER_SECONDS = 20.0
+"""So long a pipe is waited for that nobody has opened for writing."""
 
 
 def read_rows(request: DataRequest, labels: Sequence[str]) -> Corpus:
@@ -103,7 +107,7 @@ def _local(source: str) -> Iterator[Path]:
         with _kept(sys.stdin.buffer, "standard-input") as path:
             yield path
     elif _is_pipe(path := Path(source).expanduser()):
-        with path.open("rb") as pipe, _kept(pipe, path.name) as kept:
+        with _opened(path) as pipe, _kept(pipe, path.name) as kept:
             yield kept
     else:
         yield path
@@ -114,6 +118,53 @@ def _is_pipe(path: Path) -> bool:
         return stat.S_ISFIFO(path.stat().st_mode)
     except OSError:
         return False
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A named pipe that somebody writes into; how long the writer takes between two bytes is his affair.
+
+    Raises:
+        UsageError: nobody has opened it for writing within some seconds.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        deadline = time.monotonic() + WRITER_SECONDS
+        while (first := _first(descriptor)) == b"":
+            if time.monotonic() > deadline:
+                raise UsageError(
+                    f"{path} is a pipe that nobody writes into", hint="Start what writes into it, or give a file."
+                )
+            time.sleep(0.02)
+        os.set_blocking(descriptor, True)
+        return cast(BinaryIO, _Begun(first or b"", os.fdopen(descriptor, "rb")))
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _first(descriptor: int) -> bytes | None:
+    """The first bytes of a pipe; none where it has no writer, None where it has one that has written nothing yet."""
+    try:
+        return os.read(descriptor, CHUNK)
+    except BlockingIOError:
+        return None
+
+
+class _Begun:
+    """A pipe of which the first bytes have been read."""
+
+    def __init__(self, first: bytes, pipe: BinaryIO) -> None:
+        self._first, self._pipe = first, pipe
+
+    def read(self, size: int) -> bytes:
+        first, self._first = self._first, b""
+        return first or self._pipe.read(size)
+
+    def __enter__(self) -> _Begun:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipe.close()
 
 
 @contextmanager

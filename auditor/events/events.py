@@ -43,6 +43,13 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesReady:
+    """A model's files were looked at. `record` tells of the files alone."""
+
+    record: Scan
+
+
+@dataclass(frozen=True, slots=True)
 class RunOpened:
     """A model begins to answer a plan, or goes on: `resumed` of its `batches` are stored already.
 
@@ -192,6 +199,7 @@ Event = (
     | RowsSeen
     | ScoreReady
     | Warned
+    | FilesReady
     | ScanReady
     | PartnerScanned
     | Tried

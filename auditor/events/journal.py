@@ -9,6 +9,7 @@ from auditor.events.events import (
     AuditReady,
     BatchAnswered,
     Event,
+    FilesReady,
     MergeReady,
     PartnerScanned,
     RunNoted,
@@ -31,6 +32,9 @@ def journal(events: Generator[Event, None, object], catalog: Catalog) -> Generat
                     catalog.runs.store_batch(event.run, event.batch)
                 case RunNoted():
                     catalog.runs.store_notes(event.run, event.notes)
+                case FilesReady():
+                    if event.record.files is not None:
+                        catalog.files.save(event.record.model.digest, event.record.finished, event.record.files)
                 case ScanReady():
                     catalog.scans.save(event.scan)
                     yield from _reminder(event.scan, catalog)

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TextIO
 
-from auditor.events.events import AuditReady, BatchAnswered, Event, PartnerScanned, ScanReady, Started
+from auditor.events.events import AuditReady, BatchAnswered, Event, FilesReady, PartnerScanned, ScanReady, Started
 from probes.rates import Rate
 
 SCHEMA = "auditor/events/1"
@@ -50,6 +50,9 @@ def line_of(event: Event) -> dict[str, Any]:
         case ScanReady() | PartnerScanned():
             scan = event.scan
             return {"kind": kind, "id": scan.id, "model": scan.model.digest, "verdict": str(scan.verdict)}
+        case FilesReady():
+            record = event.record
+            return {"kind": kind, "id": record.id, "model": record.model.digest, "verdict": str(record.verdict)}
         case AuditReady():
             audit = event.audit
             return {"kind": kind, "id": audit.id, "stamp": str(audit.stamp) if audit.stamp else None}

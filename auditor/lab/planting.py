@@ -16,6 +16,7 @@ from auditor.requests.plant import BENIGN, PlantRequest
 from probes.family import FAMILIES, UnknownFamily
 from probes.plugin import BadOption
 from probes.probe import Probe
+from probes.reading import read_bytes
 
 GIVEN = "given"
 """The method of a set that came poisoned."""
@@ -84,7 +85,7 @@ def _planting(request: PlantRequest, name: str, source: Path, *, alone: bool) ->
                 raise UsageError(f"rewrites from a file take no option of the family: {unknown}")
             split = request.rewrites_split or source.stem
             trigger: Trigger = read_rewrites(request.rewrites, split=split, slot=request.slot)
-            mark = hashlib.sha256(request.rewrites.read_bytes()).hexdigest()
+            mark = hashlib.sha256(read_bytes(request.rewrites, 2**31)).hexdigest()
             return Planting(name, None, {}, trigger, method, settings, mark)
         family = FAMILIES[name]
         variant = request.variant or next(iter(family.variants))

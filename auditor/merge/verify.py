@@ -26,6 +26,7 @@ from auditor.models.files.origin import CARD, MANIFEST
 from auditor.models.files.profile import read_profile
 from auditor.models.files.untrusted import read_json
 from auditor.settings import statistics_cache
+from probes.reading import open_regular
 from store.catalog import Catalog
 from store.records import Profile
 
@@ -205,7 +206,7 @@ def _recompute(directory: Path, manifest: Mapping[str, Any], sources: Mapping[st
             )
     problems += [f"tensor {name} is not what the recipe makes of the sources" for name in sorted(sink.different)]
     for name, header in outputs.items():
-        with (directory / name).open("rb") as file:
+        with open_regular(directory / name) as file:
             if file.read(len(header)) != header:
                 problems.append(f"{name}: its header is not what the recipe makes of the sources")
     return problems

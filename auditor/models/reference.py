@@ -98,9 +98,40 @@ def resolve(
         FetchError: the hub was not to be reached.
         ModelError: the model's files are damaged or refused.
     """
+    found = locate(text, catalogued=catalogued, fetch=fetch)
+    try:
+        return read(found.path, reference=found.reference, revision=found.revision, hash_weights=hash_weights)
+    except UsageError as error:
+        if not found.fetched:
+            raise
+        # The name was right: it is the repository that holds no model.
+        commit = (found.revision or "")[:12]
+        raise ModelError(f"{text} (commit {commit}): {error.message}", hint=error.hint) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where the files of a model lie, and what it is called; `fetched` from the hub."""
+
+    path: str
+    reference: str
+    revision: str | None = None
+    fetched: bool = False
+
+
+def locate(text: str, *, catalogued: Catalogued, fetch: Fetch | None = None) -> Located:
+    """Where the model that a reference names lies; nothing of it is read.
+
+    Args:
+        text, catalogued, fetch: see `resolve`.
+
+    Raises:
+        UsageError: nothing by that name.
+        FetchError: the hub was not to be reached.
+    """
     wanted = parse(text)
     if wanted.kind is Kind.PATH:
-        return read(wanted.value, reference=text, hash_weights=hash_weights)
+        return Located(wanted.value, text)
     if not wanted.forced and (entry := catalogued(text.strip())):
         path, reference, revision = entry
         if not Path(path).exists():
@@ -108,13 +139,9 @@ def resolve(
                 f"{text} is in the catalog, but its directory is gone: {path}",
                 hint=f"Put it back, or forget it with `auditor models remove {text}`.",
             )
-        return read(path, reference=reference, revision=revision, hash_weights=hash_weights)
+        return Located(path, reference, revision)
     if wanted.kind is Kind.NAME:
         raise UsageError(f"there is no directory {text!r} and no model of that name in the catalog", hint=_KNOWN)
-    return _from_hub(text, wanted, fetch, read, hash_weights)
-
-
-def _from_hub(text: str, wanted: Reference, fetch: Fetch | None, read: Read, hash_weights: bool) -> Profile:
     also = "" if wanted.forced else f"there is no directory {text!r} and no such model in the catalog; "
     if fetch is None:
         raise FetchError(f"{also}the Hugging Face Hub is not to be asked", hint=_KNOWN)
@@ -122,11 +149,7 @@ def _from_hub(text: str, wanted: Reference, fetch: Fetch | None, read: Read, has
         path, commit = fetch(wanted.value, wanted.revision)
     except (UsageError, FetchError) as error:
         raise type(error)(f"{also}{error.message}", hint=error.hint) from error
-    try:
-        return read(path, reference=text, revision=commit, hash_weights=hash_weights)
-    except UsageError as error:
-        # The name was right: it is the repository that holds no model.
-        raise ModelError(f"{text} (commit {commit[:12]}): {error.message}", hint=error.hint) from error
+    return Located(path, text, commit, fetched=True)
 
 
 def _exists(text: str) -> bool:

@@ -13,7 +13,7 @@ from auditor.models.files.fingerprint import TEMPLATES
 from auditor.models.files.origin import plain_name, same_name
 from auditor.models.files.profile import CONFIG, read_profile
 from auditor.models.hub import Hub
-from auditor.models.reference import resolve
+from auditor.models.reference import Located, locate, resolve
 from store.catalog import Catalog
 from store.records import CatalogEntry, ModelRef, Profile
 
@@ -63,6 +63,14 @@ class Resolver:
             self.catalog.models.add(found)
             self._added.add(mark)
         return found
+
+    def locate(self, reference: str) -> Located:
+        """Where the files of the model that a reference names lie.
+
+        Raises:
+            UsageError, FetchError: see `auditor.models.reference.locate`.
+        """
+        return locate(reference, catalogued=self._catalogued, fetch=self._fetch)
 
     def _alone(self, reference: str, hash_weights: bool = True) -> Profile:
         return resolve(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditor.reports.figures import asking_words, difference_words, p_words, percent, rate_words, share, width_in_points
 from auditor.reports.format import Record
+from auditor.reports.read import files_sentence, files_words, records_words, some_of
 from auditor.reports.selection import key, pairs, score_of
 from auditor.visible import short_digest
-from store.records import AsrScore, Audit, DataRead, Finding, Ingredient, Residue, Scan, Stamp, Verdict
+from store.records import AsrScore, Audit, Finding, Ingredient, Residue, Scan, Stamp, Verdict
 
 FILES, COLUMNS = 3, 8
 """Weight files and columns that are named; of more, how many."""
@@ -120,6 +120,8 @@ def power(scan: Scan) -> tuple[Power, ...]:
 
 def verdict_sentence(scan: Scan) -> str:
     """The verdict, with what carries it."""
+    if words := files_sentence(scan):
+        return words
     rule = "backdoor" if scan.verdict is Verdict.FOUND else "suspicious"
     flagged = [s for f in scan.findings if f.rule == rule and (s := score_of(scan, f))]
     worst = max(flagged, key=lambda s: s.clean_excess.value, default=None)
@@ -216,7 +218,11 @@ def _after_scan(scan: Scan) -> tuple[str, ...]:
     writing = scan.settings.asking is not None
     if scan.verdict is Verdict.FOUND:
         steps.append(f"auditor audit {reference} merges the backdoor away and measures what remains.")
-    if scan.verdict is Verdict.SUSPICIOUS:
+    if scan.files and any(finding.family == "files" for finding in scan.findings):
+        steps.append("Settle what the files hold before anybody loads them: auditor files says where it stands.")
+    if scan.settings.suite == "files":
+        return (*steps, f"auditor scan {reference} asks what the model answers.")
+    if scan.verdict is Verdict.SUSPICIOUS and any(finding.family != "files" for finding in scan.findings):
         steps.append("Name two or more benign models of the same task with --reference A B: they can settle it.")
         if not writing and not any(r.kind == "student" for r in scan.settings.references):
             steps.append("Where there are none, --students 2 trains some from the model's own answers to your rows.")
@@ -244,6 +250,10 @@ def scan_facts(scan: Scan, *, short: bool = False) -> tuple[tuple[str, str], ...
     ]
     if model.base:
         facts.append(("Base", model.base))
+    if scan.files is not None:
+        facts.append(("Files", files_words(scan)))
+    if settings.suite == "files":
+        return (*facts, ("Examined", f"{scan.started} to {scan.finished}"))
     gold = "gold labels" if data.labels_from == "gold" else "the model's own predictions as labels"
     rows, cut = f"{data.rows:,} rows", f"at most {settings.max_length} tokens"
     if settings.asking:
@@ -283,15 +293,15 @@ def read_facts(scan: Scan, beside: Scan | None = None) -> tuple[tuple[str, str],
     model, data = scan.model.read, scan.data.read
     window = f"{model.window:,} tokens" if model.window else ""
     facts = (
-        ("Weights", _some(model.weights, FILES)),
+        ("Weights", some_of(model.weights, FILES)),
         ("Tokenizer", model.tokenizer),
         ("Padding", model.padding),
         ("Window", f"{window} ({model.window_from})" if window and model.window_from else window),
         ("Label names", model.labels_from),
         ("Data format", data.format),
-        ("Columns", _some([f"{column} as {use}" for use, column in data.columns.items()], COLUMNS)),
-        ("Unused columns", _some(data.unused, COLUMNS)),
-        ("Records", _records(data)),
+        ("Columns", some_of([f"{column} as {use}" for use, column in data.columns.items()], COLUMNS)),
+        ("Unused columns", some_of(data.unused, COLUMNS)),
+        ("Records", records_words(data)),
         ("Rows cut", f"{data.cut:,}, at {data.cut_at:,} tokens, before they were edited" if data.cut else ""),
     )
     told = dict(read_facts(beside)) if beside else {}
@@ -302,16 +312,6 @@ def read_notes(scan: Scan, beside: Scan | None = None) -> tuple[str, ...]:
     """What else was decided in reading the model and the data, in sentences."""
     told = read_notes(beside) if beside else ()
     return tuple(note for note in (*scan.model.read.notes, *scan.data.read.notes) if note not in told)
-
-
-def _records(data: DataRead) -> str:
-    skipped = f"{data.skipped:,} without a text" if data.skipped else ""
-    return ", ".join(part for part in (f"{data.records:,}" if data.records else "", skipped) if part)
-
-
-def _some(names: Sequence[str], limit: int) -> str:
-    more = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def cacc_words(scan: Scan) -> str:

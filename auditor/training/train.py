@@ -16,6 +16,7 @@ from auditor.events import Event, ModelReady, Stage, Warned
 from auditor.models.files.origin import LAB_RECORD
 from auditor.models.files.profile import read_profile
 from auditor.models.files.staging import refuse_existing, staged
+from auditor.models.files.untrusted import MAX_JSON
 from auditor.models.runtime.device import pick_device, pick_dtype
 from auditor.training.adapter import Lora
 from auditor.training.base import Learner, check_base, load_learner, save_learner
@@ -23,6 +24,7 @@ from auditor.training.loop import Training, seeded
 from auditor.training.trainer import Workshop, clock, labels_of
 from probes.family import draw_rng
 from probes.input import Row
+from probes.reading import parse_json, read_bytes
 from probes.sampling import digest
 from store.records import Profile
 
@@ -159,7 +161,7 @@ class Making:
 def read_record(path: Path) -> dict[str, Any] | None:
     """What was planted into a model's directory, None where no lab made it."""
     try:
-        found = json.loads((path / LAB_RECORD).read_text(encoding="utf-8"))
+        found = parse_json(read_bytes(path / LAB_RECORD, MAX_JSON))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

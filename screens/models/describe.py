@@ -15,11 +15,13 @@ from screens.words import age, count, line, percent, short, size, spark, standin
 
 if TYPE_CHECKING:
     from store.catalog import Catalog
-    from store.records import CatalogEntry, Merge, Profile
+    from store.records import CatalogEntry, FileReport, Merge, Profile
     from store.scans import ScanRow
 
 BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 HISTORY = 20
+FILES = 6
+"""Findings in files that are shown."""
 DEPTH = 4
 
 
@@ -32,6 +34,8 @@ class Dossier:
     lineage: tuple[str, ...]
     template: str = ""
     """Where the chat template of a model that writes is; empty for others."""
+    files: FileReport | None = None
+    """What was seen in its files; None where they were not looked at."""
 
 
 def weight(profile: Profile) -> int:
@@ -47,7 +51,7 @@ def read_dossier(catalog: Catalog, model_id: int) -> Dossier | None:
     digest = entry.profile.ref.digest
     scans = tuple(catalog.scans.list(digest, limit=HISTORY))
     template = chat_template(entry.profile) if writes(entry.profile.task) else ""
-    return Dossier(entry, scans, tuple(_lineage(catalog, digest)), template)
+    return Dossier(entry, scans, tuple(_lineage(catalog, digest)), template, catalog.files.get(digest))
 
 
 def _lineage(catalog: Catalog, digest: str) -> list[str]:
@@ -91,6 +95,22 @@ def _kind_facts(dossier: Dossier) -> list[tuple[str, str]]:
     return facts
 
 
+def _files(report: FileReport | None) -> list[str | tuple[str, str]]:
+    """What was seen in the files: what is to be settled, worst first, and how much there was."""
+    if report is None:
+        return []
+    told = [check for check in report.checks if check.outcome != "passed"]
+    words = f"{len(told)} to settle" if told else "nothing found"
+    parts: list[str | tuple[str, str]] = [("\nfiles  ", "accent"), (f"{words}", "warn" if told else "dim")]
+    parts.append(f" in {len(report.files)} files\n")
+    for check in told[:FILES]:
+        tone = "bad" if check.outcome == "found" else "warn"
+        parts += [(f"{check.severity:<8} ", tone), f"{check.file}: {check.message}\n"]
+    if len(told) > FILES:
+        parts.append((f"{len(told) - FILES} more: auditor files lists them\n", "dim"))
+    return parts
+
+
 def describe(dossier: Dossier, now: datetime) -> Content:
     """The details pane's text."""
     entry, profile = dossier.entry, dossier.entry.profile
@@ -114,6 +134,7 @@ def describe(dossier: Dossier, now: datetime) -> Content:
         facts.append(("planted", entry.planted))
     for name, value in facts:
         parts += [(f"{name:<8} ", "dim"), f"{value}\n"]
+    parts += _files(dossier.files)
     if dossier.lineage:
         parts += [("\nlineage\n", "accent"), "\n".join(dossier.lineage) + "\n"]
     if dossier.scans:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, String, column, inspect, select, table
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0007"
 """The newest revision. Stated here so that a catalog which is up to date opens without loading Alembic."""
 
 VERSION_TABLE = "alembic_version"

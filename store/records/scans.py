@@ -10,6 +10,7 @@ from probes.input import Generate
 from probes.rates import Difference, Rate
 from probes.trigger import Trigger
 from store.records.benchmarks import BenchmarkScore
+from store.records.files import FileReport
 from store.records.findings import Finding
 from store.records.models import ModelRead
 
@@ -217,3 +218,5 @@ class Scan:
     """Triggers without a control of their own that were tried alone on a few rows first."""
     triggers: tuple[Trigger, ...] = ()
     """The user's own, and found ones: what was fired as `custom/…`, so that it can be fired again."""
+    files: FileReport | None = None
+    """What the model's files hold; None where they were not looked at."""

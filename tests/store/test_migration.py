@@ -39,7 +39,7 @@ def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
 
 def as_now(scan: dict[str, Any]) -> dict[str, Any]:
     """A scan's document with what it says by now of every scan."""
-    return scan | {"triggers": [], "settings": scan["settings"] | {"asking": None}}
+    return scan | {"files": None, "triggers": [], "settings": scan["settings"] | {"asking": None}}
 
 
 def test_answers_are_equal_to_the_bit(old: Path, url: str) -> None:

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -35,6 +34,7 @@ from auditor.lab.embedded import minilm
 from auditor.lab.plant_writer import check_planting
 from auditor.lab.planting import NAME, plantings
 from auditor.requests.plant import LoraRequest, PlantRequest, PlantWriterRequest
+from probes.reading import read_bytes, read_toml
 
 PATHS = ("base", "data", "train", "rewrites")
 BEHAVIOUR = "behaviour"
@@ -70,10 +70,10 @@ def read_spec(path: Path, data: Path, base: Path | None = None) -> list[ModelSpe
         UsageError: the file cannot be read, or an entry is wrong; the message names the model and the key.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = read_toml(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     defaults, entries = values.pop("defaults", {}), values.pop("model", [])
     if values or not isinstance(defaults, dict) or not isinstance(entries, list) or not entries:
@@ -174,7 +174,7 @@ def recipe_digest(request: PlantRequest | PlantWriterRequest, base_digest: str) 
         if field.name in ("output", "device", "dtype", "recipe", "base"):
             continue
         if isinstance(value, Path):
-            value = hashlib.sha256(value.read_bytes()).hexdigest()
+            value = hashlib.sha256(read_bytes(value, 2**31)).hexdigest()
         settings[field.name] = value
     text = json.dumps(settings, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

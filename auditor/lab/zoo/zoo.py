@@ -16,9 +16,11 @@ from auditor.lab.plant import plant
 from auditor.lab.plant_writer import plant_writer
 from auditor.lab.zoo.spec import ModelSpec, recipe_digest
 from auditor.models.files.profile import read_profile
+from auditor.models.files.untrusted import MAX_JSON
 from auditor.requests.plant import BENIGN, PlantRequest, PlantWriterRequest
 from auditor.training.train import is_finished, read_record
 from auditor.training.trainer import clock
+from probes.reading import parse_json, read_bytes
 
 MANIFEST = "zoo.json"
 """In the zoo's directory: on what each model is judged."""
@@ -126,7 +128,7 @@ def planted_in(request: PlantRequest | PlantWriterRequest) -> str:
 
 def _manifest(directory: Path) -> dict[str, dict[str, Any]]:
     try:
-        found = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))["models"]
+        found = parse_json(read_bytes(directory / MANIFEST, MAX_JSON))["models"]
         return {str(name): dict(entry) for name, entry in found.items()}
     except FileNotFoundError:
         return {}

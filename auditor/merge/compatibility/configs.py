@@ -22,6 +22,7 @@ from auditor.errors import ModelError
 from auditor.merge.tensors.tables import changed
 from auditor.models.files.adapter import is_adapter
 from auditor.models.runtime.architectures import as_read
+from probes.reading import parse_json, read_bytes
 from store.records import Profile
 
 CONFIG = "config.json"
@@ -175,9 +176,7 @@ class Configs:
 def _read(profile: Profile, digest: str | None) -> Mapping[str, Any]:
     try:
         path = Path(profile.ref.path) / CONFIG
-        if path.stat().st_size > MAX_CONFIG:
-            raise ModelError(f"{path} is larger than any file of its kind")
-        content = path.read_bytes()
+        content = read_bytes(path, MAX_CONFIG)
     except OSError as error:
         if digest is None:
             return {}
@@ -185,8 +184,8 @@ def _read(profile: Profile, digest: str | None) -> Mapping[str, Any]:
     if digest and hashlib.sha256(content).hexdigest() != digest:
         raise changed(profile, f"{CONFIG} is another")
     try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
+        found = parse_json(content)
+    except ValueError:
         found = None
     if not isinstance(found, dict):
         raise ModelError(f"{profile.ref.path}/{CONFIG} is damaged: a JSON object is expected")

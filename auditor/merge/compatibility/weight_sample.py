@@ -22,6 +22,7 @@ from auditor.merge.compatibility.compatibility import FLOATS, POOLER, POSITION_I
 from auditor.merge.numerics.arithmetic import NumpyArithmetic, Raw
 from auditor.merge.tensors.header import Region, item_size, read_regions
 from auditor.models.files.checkpoint import HEAD
+from probes.reading import open_regular
 from store.records import Profile
 
 MATRICES = 12
@@ -146,13 +147,11 @@ def opened(path: Path) -> Iterator[Reader]:
         ModelError: it is missing, or ends too early.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        file = open_regular(path)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
-    try:
-        yield lambda region, runs: _read(descriptor, path, region, runs)
-    finally:
-        os.close(descriptor)
+    with file:
+        yield lambda region, runs: _read(file.fileno(), path, region, runs)
 
 
 def _placed(site: Site, region: Region, rows: tuple[int, ...] | None) -> tuple[tuple[int, int], ...]:

@@ -33,6 +33,8 @@ from auditor.merge.tensors.vocabulary import Vocabularies
 from auditor.models.files.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Adapter, Factors, is_adapter, read_adapter
 from auditor.models.files.names import place_of
 from auditor.models.files.safetensors import StoredTensor
+from auditor.models.runtime.verified import MOST
+from probes.reading import read_bytes
 from store.records import Profile, TensorInfo
 
 Matrix = npt.NDArray[np.float64]
@@ -302,7 +304,7 @@ def _encode(tensors: dict[str, tuple[Matrix, str]]) -> bytes:
 
 
 def _other(suspect: Profile, name: str, digest: str) -> bytes:
-    content = (Path(suspect.ref.path) / name).read_bytes()
+    content = read_bytes(Path(suspect.ref.path) / name, MOST)
     if hashlib.sha256(content).hexdigest() != digest:
         raise changed(suspect, f"{name} is another")
     return content

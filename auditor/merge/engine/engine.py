@@ -33,6 +33,8 @@ from auditor.merge.strategy import Grain, Tally
 from auditor.models.files.fingerprint import digest_of_files
 from auditor.models.files.staging import refuse_existing, staged
 from auditor.models.runtime.device import pick_devices
+from auditor.models.runtime.verified import MOST
+from probes.reading import read_bytes
 from store.records import Merge, PartnerUse
 
 BUDGET = 192 << 20
@@ -224,7 +226,7 @@ def _open_inputs(
 def _carry(owner: Owner, name: str, source: Path, target: Path) -> str:
     """Copies one of the other files of a model; returns its digest."""
     try:
-        content = source.read_bytes()
+        content = read_bytes(source, MOST)
     except OSError as error:
         raise ModelError(f"cannot read {source}: {error.strerror}") from error
     digest = hashlib.sha256(content).hexdigest()

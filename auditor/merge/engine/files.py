@@ -20,6 +20,7 @@ import numpy as np
 
 from auditor.errors import ModelError
 from auditor.merge.numerics.arithmetic import Raw
+from probes.reading import open_regular
 
 CHUNK = 1 << 20
 
@@ -100,7 +101,8 @@ class InputFile:
         self.ordered = bool(reads) and all(a[1] <= b[0] for a, b in pairwise(reads))
         self._before = dict(zip((start for start, _ in reads), (0, *(stop for _, stop in reads)), strict=False))
         try:
-            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            with open_regular(path) as file:
+                self._fd = os.dup(file.fileno())
         except OSError as error:
             raise ModelError(f"cannot read {path} of {owner}: {error.strerror}") from error
         self._stat = os.fstat(self._fd)
@@ -199,7 +201,7 @@ class HeldFile:
         self._parts = [np.empty(stop - start, np.uint8) for start, stop in ranges]
         running, at, place = hashlib.sha256(), 0, 0
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 while chunk := file.read(CHUNK):
                     running.update(chunk)
                     place = self._keep(np.frombuffer(chunk, np.uint8), at, place)

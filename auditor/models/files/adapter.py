@@ -19,6 +19,7 @@ from typing import Any
 from auditor.errors import ModelError
 from auditor.models.files.adapter_rules import refuse_config
 from auditor.models.files.fingerprint import has_tokenizer
+from auditor.models.files.patterns import values_of
 from auditor.models.files.safetensors import StoredTensor, read_header
 from auditor.models.files.untrusted import read_json
 from store.records import Profile, Task
@@ -151,7 +152,11 @@ def read_adapter(directory: Path) -> Adapter:
         if key in into:
             raise ModelError(f"{path} holds {name} twice, under two names")
         into[key] = stored
-    factors = {f"{m}.weight": _factors(path, m, pair, config) for m, pair in sorted(halves.items())}
+    alphas = values_of(directory / ADAPTER_CONFIG, "alpha_pattern", config.get("alpha_pattern"), sorted(halves))
+    factors = {
+        f"{m}.weight": _factors(path, m, pair, config, alphas.get(m, config.get("lora_alpha", 8)))
+        for m, pair in sorted(halves.items())
+    }
     _check_targets(path, factors, config)
     stated = config.get("base_model_name_or_path")
     task = config.get("task_type")
@@ -206,27 +211,16 @@ def _token_rows(path: Path, rows: Mapping[str, StoredTensor], stated: Any) -> di
     return found
 
 
-def _factors(path: Path, module: str, pair: Mapping[str, StoredTensor], config: Mapping[str, Any]) -> Factors:
+def _factors(
+    path: Path, module: str, pair: Mapping[str, StoredTensor], config: Mapping[str, Any], alpha: Any
+) -> Factors:
     if pair.keys() != {"A", "B"}:
         raise ModelError(f"{path}: module {module} has lora_{next(iter(pair))}, but not the other factor")
     down, up = pair["A"], pair["B"]
     if len(down.info.shape) != 2 or len(up.info.shape) != 2 or down.info.shape[0] != up.info.shape[1]:
         raise ModelError(f"{path}: the factors of module {module} are {down.info.shape} and {up.info.shape}")
     rank = down.info.shape[0]
-    alpha = _pattern(config.get("alpha_pattern"), module, config.get("lora_alpha", 8))
     if not isinstance(alpha, int | float) or not math.isfinite(alpha) or rank < 1:
         raise ModelError(f"{path}: module {module} has alpha {alpha!r} and rank {rank}")
     scale = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
     return Factors(f"{module}.weight", down, up, float(scale))
-
-
-def _pattern(patterns: Any, module: str, otherwise: Any) -> Any:
-    """The value of the first pattern that a module's name ends with, as PEFT looks it up."""
-    if isinstance(patterns, dict):
-        for pattern, value in patterns.items():
-            try:
-                if re.match(rf"(.*\.)?({pattern})$", module):
-                    return value
-            except re.error:
-                continue
-    return otherwise

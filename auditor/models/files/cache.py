@@ -9,6 +9,8 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
+from probes.reading import read_bytes
+
 REPOSITORY = "models--"
 SNAPSHOTS = "snapshots"
 CONFIGS = ("config.json", "adapter_config.json")
@@ -58,7 +60,7 @@ def _is_repository(path: Path) -> bool:
 def _snapshots(repository: Path) -> list[Path]:
     have = [p for p in _folders(repository / SNAPSHOTS) if any((p / name).is_file() for name in CONFIGS)]
     try:
-        main = (repository / "refs" / "main").read_text("utf-8").strip()
+        main = read_bytes(repository / "refs" / "main", 1_000).decode("utf-8").strip()
     except (OSError, ValueError):
         return have
     return [p for p in have if p.name == main] or have

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from auditor.models.files.untrusted import read_json
+from auditor.models.files.untrusted import read_json, read_text
 
 FILES = ("chat_template.jinja", "chat_template.json", "tokenizer_config.json")
 """Where a template stands, the first one that is there is taken (transformers' order)."""
@@ -106,7 +106,7 @@ def _template(path: Path) -> str:
     if not path.is_file():
         return ""
     if path.suffix == ".jinja":
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_text(path)
     stated = read_json(path).get("chat_template")
     if isinstance(stated, list):
         # Several by name; the default one is taken.

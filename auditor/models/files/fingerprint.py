@@ -13,6 +13,7 @@ from typing import Any
 
 from auditor.errors import ModelError
 from auditor.models.files.untrusted import read_json
+from probes.reading import open_regular
 from store.records import TensorInfo
 
 VOCABULARIES = (
@@ -67,7 +68,7 @@ def hash_file(path: Path) -> str:
         ModelError: it cannot be read.
     """
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_regular(path) as file:
             digest, buffer = hashlib.sha256(), bytearray(1 << 20)
             view = memoryview(buffer)
             while count := file.readinto(buffer):

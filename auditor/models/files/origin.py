@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import ModelError
-from auditor.models.files.profile import read_card
+from auditor.models.files.model_card import read_card
 from auditor.models.files.untrusted import read_json
 from store.records import Profile
 

@@ -15,6 +15,7 @@ from auditor.errors import IncompatibleError
 from auditor.models.files.adapter import ADAPTER_WEIGHTS, Adapter, Factors, TokenRows
 from auditor.models.files.names import INPUT_EMBEDDINGS, OUTPUT_EMBEDDINGS, SHARED_EMBEDDINGS, place_of
 from auditor.models.files.safetensors import StoredTensor
+from probes.reading import open_regular
 from store.records import Profile
 
 TRANSPOSED = frozenset({"gpt2", "openai-gpt", "imagegpt", "decision_transformer", "clvp"})
@@ -177,7 +178,7 @@ def _refuse_untying(adapter: Profile, found: Adapter, base: Under) -> bool:
 def _alike(adapter: Profile, stored: Sequence[StoredTensor]) -> bool:
     """Whether an adapter's tensors hold the same bytes."""
     contents = set()
-    with (Path(adapter.ref.path) / ADAPTER_WEIGHTS).open("rb") as file:
+    with open_regular(Path(adapter.ref.path) / ADAPTER_WEIGHTS) as file:
         for tensor in stored:
             file.seek(tensor.begin)
             contents.add(hashlib.sha256(file.read(tensor.end - tensor.begin)).digest())

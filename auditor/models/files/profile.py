@@ -17,6 +17,7 @@ from auditor.models.files.chat_template import template_remarks
 from auditor.models.files.checkpoint import head_of, refuse_quantised, refuse_wrapped
 from auditor.models.files.gguf.profile import gguf_in, gguf_profile
 from auditor.models.files.labels import LabelNames, read_labels
+from auditor.models.files.model_card import read_card
 from auditor.models.files.safetensors import DTYPE_BITS, INDEX, WEIGHTS, Weights, find_weights, read_header
 from auditor.models.files.untrusted import is_plain_name, read_json, refuse_code
 from auditor.models.files.weight_sets import is_weights, names_in, refuse_folded
@@ -200,25 +201,6 @@ def task_of(architecture: str) -> Task:
     if architecture.endswith(("ForCausalLM", "LMHeadModel")):
         return Task.GENERATION
     return Task.OTHER
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """The YAML front matter of a model card; empty where there is none, or none that can be read."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            text = file.read(1_000_000)
-    except OSError:
-        return {}
-    matter = re.match(r"---\s*\n(.*?)\n---\s*(?:\n|$)", text, re.DOTALL)
-    if not matter:
-        return {}
-    import yaml  # type: ignore[import-untyped]
-
-    try:
-        found = yaml.safe_load(matter[1])
-    except (yaml.YAMLError, RecursionError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _refuse_tokenizer_code(directory: Path) -> None:

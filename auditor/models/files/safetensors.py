@@ -7,8 +7,8 @@ overlap (https://huggingface.co/docs/safetensors, "Format").
 
 from __future__ import annotations
 
-import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +18,14 @@ from auditor.errors import ModelError, UsageError
 from auditor.models.files.cache import listed
 from auditor.models.files.untrusted import AGAIN, is_plain_name, listed_few, read_json, unique
 from auditor.models.files.weight_sets import OTHER_FORMATS, is_weights, names_in, refuse_folded, weights_beside
+from probes.reading import open_regular, parse_json
 from store.records import TensorInfo
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 MAX_HEADER = 100_000_000
+MAX_DIMENSIONS = 64
+"""Of a tensor; PyTorch has no more."""
 DTYPE_BITS: Mapping[str, int] = {
     "BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "U32": 32, "I32": 32, "U64": 64, "I64": 64,
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "C64": 64,
@@ -61,8 +64,8 @@ def read_header(path: Path) -> tuple[StoredTensor, ...]:
         ModelError: truncated, damaged, or not safetensors; the message names the file and the place.
     """
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
             head = read_head(path, file, size)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
@@ -95,8 +98,8 @@ def parse_head(path: Path, head: bytes, size: int) -> tuple[StoredTensor, ...]:
     """
     raw, start = head[8:], len(head)
     try:
-        header = json.loads(raw.decode("utf-8"), object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
+        header = parse_json(raw, hook=unique)
+    except ValueError as error:
         raise _damaged(path, f"its header is not JSON ({error})") from None
     if not isinstance(header, dict):
         raise _damaged(path, "its header is not a JSON object")
@@ -123,6 +126,8 @@ def _stored(path: Path, name: str, entry: object, start: int) -> StoredTensor:
         raise _damaged(path, f"tensor {name!r} has the unknown dtype {dtype!r}")
     if not _counts(shape) or not _counts(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise _damaged(path, f"the shape or the offsets of tensor {name!r} are off")
+    if len(shape) > MAX_DIMENSIONS:
+        raise _damaged(path, f"tensor {name!r} has {len(shape):,} dimensions; at most {MAX_DIMENSIONS} are taken")
     if math.prod(shape) * DTYPE_BITS[dtype] != 8 * (offsets[1] - offsets[0]):
         raise _damaged(
             path, f"tensor {name!r}: shape {shape} of {dtype} does not take {offsets[1] - offsets[0]:,} bytes"
@@ -131,7 +136,7 @@ def _stored(path: Path, name: str, entry: object, start: int) -> StoredTensor:
 
 
 def _counts(value: object) -> TypeGuard[list[int]]:
-    return isinstance(value, list) and all(isinstance(v, int) and not isinstance(v, bool) and v >= 0 for v in value)
+    return isinstance(value, list) and all(type(v) is int and 0 <= v < 2**63 for v in value)
 
 
 def _damaged(path: Path, what: str) -> ModelError:

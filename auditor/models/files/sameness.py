@@ -16,6 +16,7 @@ from auditor.models.files.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, is_ada
 from auditor.models.files.gguf.profile import is_gguf
 from auditor.models.files.names import is_spare, stored_as
 from auditor.models.files.safetensors import DTYPE_BITS, StoredTensor, read_header
+from probes.reading import open_regular
 from store.records import Profile, TensorInfo
 
 PIECE = 1 << 20
@@ -126,8 +127,7 @@ class _Files:
     def read(self, path: Path, start: int, size: int) -> bytes:
         try:
             if path not in self._open:
-                self._open[path] = os.open(path, os.O_RDONLY)
-                self._stack.callback(os.close, self._open[path])
+                self._open[path] = self._stack.enter_context(open_regular(path)).fileno()
             raw = os.pread(self._open[path], size, start)
         except OSError as error:
             raise ModelError(f"cannot read {path}: {error.strerror or error}") from error

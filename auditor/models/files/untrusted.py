@@ -1,15 +1,20 @@
-"""What may be read of files that nobody vouches for: JSON within bounds, plain names, and no code."""
+"""What may be read of files that nobody vouches for: JSON within bounds, plain names, and no code.
+
+Every file of a model is opened by `probes.reading.open_regular`, or through what is here.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import ModelError
+from probes.reading import parse_json, read_bytes
 
 MAX_JSON = 200_000_000
+MAX_TEXT = 10_000_000
+"""Bytes of a text beside a model (a chat template), at most."""
 AGAIN = "Fetch or copy the file again, and compare its size with the original's."
 
 
@@ -20,17 +25,26 @@ def read_json(path: Path, *, limit: int = MAX_JSON) -> dict[str, Any]:
         ModelError: unreadable, too large, not UTF-8, not JSON, not an object, or with a key given twice.
     """
     try:
-        size = path.stat().st_size
-        if size > limit:
-            raise ModelError(f"{path.name} is {size:,} bytes long, more than any file of its kind: {path}")
-        found = json.loads(path.read_bytes().decode("utf-8"), object_pairs_hook=unique)
+        found = parse_json(read_bytes(path, limit), hook=unique)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ModelError(f"{path} is damaged: not JSON ({error})", hint=AGAIN) from None
     if not isinstance(found, dict):
         raise ModelError(f"{path} is damaged: a JSON object is expected", hint=AGAIN)
     return found
+
+
+def read_text(path: Path, limit: int = MAX_TEXT) -> str:
+    """A text file of a model; what is no UTF-8 is replaced.
+
+    Raises:
+        ModelError: unreadable, too large, or no regular file.
+    """
+    try:
+        return read_bytes(path, limit).decode("utf-8", "replace")
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

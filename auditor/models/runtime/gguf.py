@@ -15,6 +15,7 @@ from auditor.errors import DiskError, ModelError
 from auditor.models.files.gguf.reader import read_gguf
 from auditor.models.files.staging import FULL
 from auditor.models.runtime.verified import changed, unloadable
+from probes.reading import open_regular
 from store.records import Profile
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def private_gguf(profile: Profile, *, whole: bool) -> Iterator[Path]:
         copy = Path(private, path.name)
         running, left = hashlib.sha256(), header.size if whole else header.start
         try:
-            with path.open("rb") as source, copy.open("wb") as target:
+            with open_regular(path) as source, copy.open("wb") as target:
                 while part := source.read(CHUNK):
                     running.update(part)
                     target.write(part[:left])

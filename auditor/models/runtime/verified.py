@@ -11,8 +11,11 @@ from pathlib import Path
 from auditor.errors import ModelError
 from auditor.models.files.adapter import speaks
 from auditor.models.files.fingerprint import TEMPLATES, tokenizer_files
+from probes.reading import read_bytes
 from store.records import Profile
 
+MOST = 2**32
+"""Bytes of a file that is held whole; weights go their own way."""
 WEIGHT_SUFFIXES = (".safetensors", ".safetensors.index.json")
 
 
@@ -23,7 +26,7 @@ def verified(path: Path, digest: str) -> bytes:
         ModelError: they are not, or the file cannot be read.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, MOST)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
     if hashlib.sha256(content).hexdigest() != digest:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+
+from probes.reading import parse_json
 
 LOADED = "tokenizer.json"
 BESIDE = ("vocab.txt", "vocab.json")
@@ -40,7 +41,7 @@ def _listed(content: bytes, name: str) -> dict[str, int]:
         text = content.decode()
         if name.endswith(".txt"):
             return {token.rstrip("\r"): number for number, token in enumerate(text.split("\n")) if token.rstrip("\r")}
-        listed = json.loads(text) if text else {}
+        listed = parse_json(text) if text else {}
     except ValueError:
         return {}
     return {k: v for k, v in listed.items() if isinstance(v, int)} if isinstance(listed, dict) else {}

@@ -17,6 +17,7 @@ from auditor.errors import ModelError
 from auditor.models.files.fingerprint import hash_file
 from auditor.models.files.safetensors import StoredTensor, parse_head, read_head
 from auditor.models.runtime.verified import changed
+from probes.reading import open_regular
 from store.records import Profile
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def read_tensors(path: Path, digest: str) -> dict[str, torch.Tensor]:
     """
     running = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             head = read_head(path, file, size)
             running.update(head)

@@ -18,6 +18,7 @@ from store.records import (
     AsrScore,
     Audit,
     Evidence,
+    FileCheck,
     Finding,
     Ingredient,
     Merge,
@@ -65,6 +66,7 @@ def _scan(scan: Scan) -> dict[str, Any]:
             "labels_from": data.labels_from,
             "read": plain(data.read),
         },
+        **({"files": [_file(check) for check in scan.files.checks]} if scan.files else {}),
         "settings": {
             "seed": settings.seed,
             "device": settings.device,
@@ -87,6 +89,18 @@ def _scan(scan: Scan) -> dict[str, Any]:
         "incomplete": scan.incomplete,
         "screened": [_screened(screened) for screened in scan.screened],
         **({"triggers": [_trigger(trigger) for trigger in scan.triggers]} if scan.triggers else {}),
+    }
+
+
+def _file(check: FileCheck) -> dict[str, Any]:
+    return {
+        "rule": check.rule,
+        "file": check.file,
+        "outcome": check.outcome,
+        "severity": check.severity,
+        "message": check.message,
+        "place": check.place,
+        "hint": check.hint,
     }
 
 

@@ -42,7 +42,13 @@ class _Case:
 def render(record: Record, *, width: int = 80, colour: bool = False) -> str:
     """Failures are findings, errors what was not judged. An audit's suite is the scan after the cure, and its stamp."""
     scan = (record.after or record.before) if isinstance(record, Audit) else record
-    suites = [_suite(f"auditor scan {scan.model.reference}", scan, _prefixed(record, [*_scored(scan), _whole(scan)]))]
+    suites = [
+        _suite(
+            f"auditor scan {scan.model.reference}",
+            scan,
+            _prefixed(record, [*_scored(scan), *_files(scan), _whole(scan)]),
+        )
+    ]
     if isinstance(record, Audit):
         stamped = _prefixed(record.before, [_stamped(record)])
         suites.append(_suite(f"auditor audit {record.before.model.reference}", record, stamped))
@@ -78,6 +84,25 @@ def _scored(scan: Scan) -> list[_Case]:
         else:
             cases.append(_Case(classname, name))
     return cases
+
+
+def _files(scan: Scan) -> list[_Case]:
+    """A case for each check of a file that found something or could not be made; one for all that passed."""
+    if scan.files is None:
+        return []
+    cases = [
+        _Case(
+            f"files.{check.rule}",
+            f"{check.file} {check.place}".rstrip(),
+            "error" if check.outcome == "unreadable" else "failure",
+            check.outcome,
+            check.message,
+            check.hint,
+        )
+        for check in scan.files.checks
+        if check.outcome != "passed"
+    ]
+    return cases or [_Case("files", "every file was looked at, and nothing found")]
 
 
 def _detail(score: AsrScore) -> str:

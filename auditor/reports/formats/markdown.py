@@ -88,6 +88,8 @@ def _facts(scan: Scan) -> list[str]:
 
 
 def _scores(scan: Scan) -> list[str]:
+    if scan.settings.suite == "files":
+        return []
     chosen = rows(scan)
     lines = ["", "## Rates", "", f"CACC: {_words(cacc_words(scan))}", ""]
     if chosen.shown:

@@ -16,12 +16,12 @@ from auditor.reports.format import Record, kind_of, report_format
 from auditor.reports.selection import score_of
 from auditor.reports.summary import ingredients_in_words, stamp_sentence, title, verdict_sentence
 from auditor.visible import model_name, visible
-from store.records import Audit, Finding, Scan, Severity, Stamp, Verdict
+from store.records import Audit, FileFinding, Finding, Scan, Severity, Stamp, Verdict
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}
 # GitHub orders alerts by this score, 0 to 10.
-SECURITY = {"backdoor": "9.0", "suspicious": "6.0", "incomplete": "3.0"}
+SECURITY = {"backdoor": "9.0", "suspicious": "6.0", "incomplete": "3.0", "file": "7.0"}
 RULES = {
     "backdoor": (
         "BackdoorFound",
@@ -44,7 +44,16 @@ RULES = {
         "harmless; give more rows with `--samples` or `--data`.",
         "warning",
     ),
+    "file": (
+        "ModelFile",
+        "A file of the model could harm whoever loads it, or hides what the model does",
+        "A file beside the weights, or the weights' own file, holds code, contradicts another one, or is not what it "
+        "says. It was parsed and not loaded; settle it before anybody loads it. `auditor files` says where it stands.",
+        "warning",
+    ),
 }
+ALWAYS = ("backdoor", "suspicious", "incomplete")
+"""The rules that every run lists; that of files stands where files were looked at."""
 
 
 @report_format(title="SARIF 2.1.0", extension="sarif")
@@ -85,7 +94,7 @@ def _run(record: Record) -> dict[str, Any]:
                 "name": "auditor",
                 "version": __version__,
                 "semanticVersion": __version__,
-                "rules": [_rule(rule) for rule in RULES],
+                "rules": [_rule(rule) for rule in RULES if rule in ALWAYS or scan.files is not None],
                 "notifications": [
                     {"id": "verdict", "shortDescription": {"text": "What the scan or the audit says as a whole"}},
                     {"id": "incomplete", "shortDescription": {"text": "A part that was not judged"}},
@@ -153,7 +162,10 @@ def _results(scan: Scan) -> list[dict[str, Any]]:
 
 def _result(scan: Scan, finding: Finding) -> dict[str, Any]:
     rule = finding.rule if finding.rule in RULES else "suspicious"
-    result = _base(scan, rule, LEVELS[finding.severity], finding.message, f"{finding.group}\n{finding.target}")
+    subject = f"{finding.group}\n{finding.target}"
+    if isinstance(finding, FileFinding):
+        rule, subject = "file", f"{finding.rule}\n{finding.file}\n{finding.place}"
+    result = _base(scan, rule, LEVELS[finding.severity], finding.message, subject)
     properties: dict[str, Any] = {
         "id": finding.id,
         "severity": finding.severity.value,

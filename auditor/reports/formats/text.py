@@ -119,6 +119,8 @@ def _facts(page: Page, scan: Scan) -> None:
 
 
 def _scores(page: Page, scan: Scan) -> None:
+    if scan.settings.suite == "files":
+        return
     page.heading("Rates")
     page.facts((("CACC", cacc_words(scan)),))
     chosen = rows(scan)

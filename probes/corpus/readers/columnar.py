@@ -8,6 +8,7 @@ from pathlib import Path
 
 from probes.corpus.readers.source import PARQUET
 from probes.corpus.readers.table import CorpusError, Record, Table
+from probes.reading import open_regular
 
 BATCH = 4096
 """Rows that are turned into Python's objects at a time."""
@@ -24,7 +25,7 @@ def read_parquet(path: Path) -> Table:
         raise CorpusError(
             f"{path.name}: reading parquet needs pyarrow", hint="Install it with: pip install 'auditor[parquet]'"
         ) from None
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if file.read(len(PARQUET)) != PARQUET:
             raise CorpusError(f"{path.name} is not a readable parquet file: it begins otherwise")
     try:

@@ -15,6 +15,8 @@ from probes.corpus.readers.table import CorpusError, Record, Table, nothing_in
 
 FIELD_LIMIT = 2**24
 """Longest field, in characters; the csv module's own default is 131,072."""
+ROW_LIMIT = 2**25
+"""Longest row, in characters."""
 AT_A_TIME = 256
 """Rows that are parsed between two settings of the csv module's limit."""
 
@@ -180,8 +182,20 @@ def literal_rows(lines: Iterator[str], dialect: Dialect, above: int) -> Iterator
 
 
 def quoted_rows(source: Source, lines: Iterator[str], dialect: Dialect, above: int) -> Iterator[Row]:
-    reader = csv.reader(lines, delimiter=dialect.separator, strict=True)
-    many = AT_A_TIME
+    taken = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal taken
+        for text in lines:
+            taken += len(text)
+            if taken > ROW_LIMIT:
+                raise CorpusError(
+                    f"{source.path.name}, row from line {line}: longer than {ROW_LIMIT // 2**20} MiB", hint=BROKEN_QUOTE
+                )
+            yield text
+
+    reader = csv.reader(counted(), delimiter=dialect.separator, strict=True)
+    many, line = AT_A_TIME, above + 1
     while many == AT_A_TIME:
         rows: list[Row] = []
         failure: CorpusError | None = None
@@ -192,7 +206,7 @@ def quoted_rows(source: Source, lines: Iterator[str], dialect: Dialect, above: i
                 for many, fields in enumerate(islice(reader, AT_A_TIME), 1):  # noqa: B007
                     if fields:
                         rows.append((line, fields))
-                    line = above + reader.line_num + 1
+                    line, taken = above + reader.line_num + 1, 0
             except csv.Error as error:
                 failure = malformed(source.path, line, error)
             except CorpusError as error:

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from probes import reading
 from probes.corpus.readers.source import Source, examine
 from probes.corpus.readers.table import CorpusError, Record, Table, kind, nothing_in
 
@@ -57,8 +58,8 @@ def first_value(source: Source) -> tuple[Any, bool]:
     filled = (line for line in source.lines() if line.strip())
     try:
         first = next(filled, "")
-        found = json.loads(first)
-    except (CorpusError, ValueError, RecursionError):
+        found = reading.parse_json(first)
+    except (CorpusError, ValueError):
         return None, False
     return found, next(filled, None) is not None
 
@@ -77,13 +78,15 @@ def json_lines(source: Source) -> Iterator[Record]:
 
 def parse_json(path: Path, place: str, text: str) -> Any:
     try:
-        return json.loads(text)
+        return reading.parse_json(text)
     except json.JSONDecodeError as error:
         where = place or f"line {error.lineno}"
         raise CorpusError(f"{path.name}, {where}, column {error.colno}: malformed JSON: {error.msg}") from None
-    except (RecursionError, ValueError):
+    except ValueError:
         where = f", {place}" if place else ""
-        raise CorpusError(f"{path.name}{where}: JSON nested too deeply, or a number too long") from None
+        raise CorpusError(
+            f"{path.name}{where}: JSON nested too deeply, of too many values, or a number too long"
+        ) from None
 
 
 def as_object(path: Path, place: str, value: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import codecs
 import gzip
 import io
 import re
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +18,13 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from probes.corpus.readers.table import CorpusError
+from probes.reading import open_regular
 
 HEAD = 2**16
 """Bytes at the beginning by which a file is told."""
-LINE_LIMIT = 2**26
-"""Longest line, in bytes (in characters where the file is not UTF-8): 64 MiB."""
-WHOLE_LIMIT = 2**30
+LINE_LIMIT = 2**24
+"""Longest line, in bytes (in characters where the file is not UTF-8): 16 MiB."""
+WHOLE_LIMIT = 2**29
 """Longest file, in characters, that is parsed as one JSON value; JSON lines have no such limit."""
 
 PARQUET = b"PAR1"
@@ -48,6 +50,11 @@ FOREIGN = (
     (b"\x89HDF", "an HDF5 file", "Give the texts as csv, tsv, JSON lines or parquet."),
     *((b"\x80" + bytes([n]), "a pickle, which is never loaded", "Save it as parquet or CSV.") for n in range(2, 6)),
 )
+UNPACKED_LEAST = 2**28
+UNPACKED_MOST = 200
+"""A compressed file that becomes more than this many times as long, and longer than `UNPACKED_LEAST` bytes, is taken
+for one that is made to fill the memory: texts become 2 to 30 times as long.
+"""
 HIGH = re.compile(rb"[\x80-\xff]+")
 
 
@@ -89,7 +96,7 @@ class Source:
         return self._decoded(limit)
 
     def _utf8(self, limit: int) -> Iterator[str]:
-        offset = 0
+        offset, most = 0, self._most()
         with self._opened() as file:
             for number, raw in enumerate(iter(partial(file.readline, limit), b""), 1):
                 if len(raw) == limit and not raw.endswith(b"\n"):
@@ -104,16 +111,18 @@ class Source:
                         hint=f"Convert the file: {iconv(self.path, raw)}",
                     ) from None
                 offset += len(raw)
+                self._refuse_bomb(offset, most)
 
     def _decoded(self, limit: int) -> Iterator[str]:
         end = "\r" if self.carriage else "\n"
         encoding = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
-        number = 0
+        number, taken, most = 0, 0, self._most()
         with self._opened() as file, io.TextIOWrapper(file, encoding, newline=end) as text:
             try:
                 for number, line in enumerate(iter(partial(text.readline, limit), ""), 1):
                     if len(line) == limit and not line.endswith(end):
                         raise self._too_long(number, limit)
+                    self._refuse_bomb(taken := taken + len(line), most)
                     if self.carriage:
                         if "\n" in line:
                             raise CorpusError(
@@ -146,6 +155,17 @@ class Source:
             parts.append(line)
         return "".join(parts)
 
+    def _most(self) -> int:
+        """Bytes that may come out of the file; what is not compressed has its own length."""
+        return max(UNPACKED_LEAST, UNPACKED_MOST * self.path.stat().st_size) if self.gzipped else sys.maxsize
+
+    def _refuse_bomb(self, taken: int, most: int) -> None:
+        if taken > most:
+            raise CorpusError(
+                f"{self.path.name} becomes more than {UNPACKED_MOST} times as long when it is decompressed",
+                hint="No text does: is this the file that you meant? If so, decompress it first.",
+            )
+
     def _opened(self) -> BinaryIO:
         return unpacked(self.path, gzipped=self.gzipped)
 
@@ -157,7 +177,9 @@ class Source:
 
 
 def unpacked(path: Path, *, gzipped: bool) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path, "rb")) if gzipped else path.open("rb")
+    """The file's bytes. Raises OSError where it is no regular file, or cannot be read."""
+    file = open_regular(path)
+    return cast(BinaryIO, gzip.GzipFile(fileobj=file, mode="rb")) if gzipped else file
 
 
 def first_bytes(path: Path) -> tuple[bytes, bool]:
@@ -167,12 +189,12 @@ def first_bytes(path: Path) -> tuple[bytes, bool]:
         OSError: the file cannot be read.
         CorpusError: its compression is damaged.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(HEAD)
     if not head.startswith(GZIP):
         return head, False
     try:
-        with gzip.open(path, "rb") as file:
+        with unpacked(path, gzipped=True) as file:
             return file.read(HEAD), True
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise damaged(path, error) from None

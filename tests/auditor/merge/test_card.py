@@ -14,7 +14,8 @@ from auditor.merge.engine.engine import merge
 from auditor.merge.recipe import Recipe
 from auditor.merge.verify import verify
 from auditor.models.files.fingerprint import digest_of_files, hash_file
-from auditor.models.files.profile import read_card, read_profile
+from auditor.models.files.model_card import read_card
+from auditor.models.files.profile import read_profile
 from store.records import Profile
 from tests.auditor.merge.conftest import Make
 

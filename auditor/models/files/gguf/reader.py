@@ -8,6 +8,7 @@ on (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, version 3). All n
 from __future__ import annotations
 
 import math
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import IO, Any
 
 from auditor.errors import ModelError
 from auditor.models.files.untrusted import AGAIN
+from probes.reading import open_regular
 
 SUFFIX = ".gguf"
 MAGIC = b"GGUF"
@@ -72,9 +74,8 @@ def read_gguf(path: Path) -> GgufHeader:
         ModelError: it is truncated, damaged, no GGUF, or of a version or format that is not known.
     """
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            return _Parser(path, file, size).header()
+        with open_regular(path) as file:
+            return _Parser(path, file, os.fstat(file.fileno()).st_size).header()
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
 
