@@ -1,14 +1,15 @@
 """Several adapters of one base, each with a backdoor of its own and none honest: what is left when they are merged?
 
     python benchmarks/antibad.py --base BASE --adapters A B C --clean clean.csv --triggered a.csv b.csv c.csv
-        --work DIR [--data rows.csv] [--trials 60] [--device cpu] [--dtype bfloat16]
+        --work DIR [--data rows.csv] [--trials 60] [--honest D …] [--device cpu] [--dtype bfloat16]
 
 The case of the Anti-BAD challenge (IEEE SaTML 2026, https://anti-bad.github.io/challenge): nothing is known of the
 backdoors, and there is no training data. Its score is √(utility × (100 − ASR)), both in per cent; its baseline merges
 by averaging the adapters' factors A and B apart, which is no average of what they do: the mean of Bᵢ is multiplied with
 the mean of Aⱼ, also where i ≠ j. Here beside it: each adapter alone, the base where it answers at all, the exact
 average (WAG: the mean of the products), and what `auditor audit A --with B C --base BASE --search` makes of `--data`:
-rows that need no label and do not judge.
+rows that need no label and do not judge (`--trials 0` leaves it out). `--honest` names adapters without a backdoor:
+they are judged alone, and averaged with the others and with each of them.
 
 `--clean` has the columns `text,label` for classifiers; for models that write `text,expected`: an answer is right that
 holds what is expected (case does not matter). `--triggered` has one file an adapter, in their order: rows with its own
@@ -205,6 +206,7 @@ def main() -> None:
     parser.add_argument("--triggered", nargs="+", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--data")
+    parser.add_argument("--honest", nargs="*", default=())
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype")
@@ -231,6 +233,14 @@ def main() -> None:
         print(f"No baseline: {error}")
     exact = averaged(adapters, args.work / "exact")
     scores.append(judge.score("exact average (WAG)", on_base(read_profile(exact), base)))
+    if args.honest:
+        honest = [on_base(read_profile(path), base) for path in args.honest]
+        for path, model in zip(args.honest, honest, strict=True):
+            scores.append(judge.score(f"{Path(path).name} alone (honest)", model))
+        kept = [model.parts[0] for model in honest]
+        for group, called in [*(([one], name) for one, name in zip(alone, names, strict=True)), (alone, "all")]:
+            place = averaged([*group, *kept], args.work / f"{called}-with-honest")
+            scores.append(judge.score(f"{called} with the honest, averaged", on_base(read_profile(place), base)))
     if args.trials:
         try:
             place, stamp = searched(args, device, dtype)

@@ -60,6 +60,10 @@ def open_regular(path: Path, *, most: int | None = None) -> BufferedReader:
         raise
 
 
+_GROWN = 1 << 20
+"""Bytes read at a time of a file that grows while it is read."""
+
+
 def read_bytes(path: Path, most: int) -> bytes:
     """A regular file's bytes, of which there may be at most so many.
 
@@ -67,7 +71,10 @@ def read_bytes(path: Path, most: int) -> bytes:
         OSError: as `open_regular`; also where the file grows beyond the bound as it is read.
     """
     with open_regular(path, most=most) as file:
-        content = file.read(most + 1)
+        # A read takes the memory that it asks for, whatever the file holds.
+        content = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
+        while len(content) <= most and (more := file.read(min(most + 1 - len(content), _GROWN))):
+            content += more
     if len(content) > most:
         raise OSError(errno.EINVAL, f"it is longer than {most:,} bytes", str(path))
     return content

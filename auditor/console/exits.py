@@ -15,7 +15,8 @@ def scan_exit(scan: Scan, policy: Policy) -> ExitCode:
     """The exit code of a scan. Found and incomplete is 1; incomplete alone is 3."""
     from store.records import Verdict
 
-    if scan.files is not None and any(check.outcome == "found" for check in scan.files.checks):
+    checks = scan.files.checks if scan.files is not None else ()
+    if any(check.outcome == "found" and not check.told_by_answers for check in checks):
         return ExitCode.FOUND
     if scan.verdict is Verdict.FOUND or (scan.verdict is Verdict.SUSPICIOUS and policy.suspicious_fails):
         return ExitCode.FOUND

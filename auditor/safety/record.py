@@ -61,9 +61,11 @@ def unread(report: FileReport) -> tuple[str, ...]:
 def with_files(scan: Scan, report: FileReport) -> Scan:
     """A scan with what its model's files hold: a finding in them is something suspicious of the model.
 
-    A file that was not scanned is a limit of the scan, which neither loads it nor judges it by its own words.
+    A file that was not scanned is a limit of the scan, which neither loads it nor judges it by its own words. The
+    weights' own numbers stand among the checks and make no finding of a scan: it has seen what the model answers.
     """
-    found = findings_of(report, scan.model.reference)
+    others = replace(report, checks=tuple(check for check in report.checks if not check.told_by_answers))
+    found = findings_of(others, scan.model.reference)
     doubtful = found and scan.verdict in (Verdict.NOTHING, Verdict.INCOMPLETE)
     return replace(
         scan,

@@ -8,6 +8,9 @@ from typing import Literal
 
 from store.records.findings import Severity
 
+NUMBERS = "weights"
+"""The rule on the weights' own numbers: what they do shows in what the model answers, which a scan judges."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
@@ -20,6 +23,11 @@ class FileCheck:
     message: str
     place: str = ""
     hint: str = ""
+
+    @property
+    def told_by_answers(self) -> bool:
+        """Whether a scan judges it by the model's answers: numbers that are none, or that are all the same."""
+        return self.rule == NUMBERS
 
 
 @dataclass(frozen=True, slots=True)

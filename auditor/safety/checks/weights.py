@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from auditor.models.files.names import INPUT_EMBEDDINGS, OUTPUT_EMBEDDINGS, is_buffer
-from auditor.models.files.safetensors import StoredTensor
+from auditor.models.files.names import is_buffer
 from auditor.safety.check import file_rule, found, passed, suspicious
 from auditor.safety.folder import Folder
-from auditor.safety.streaming import BLOCK, Numbers
+from auditor.safety.streaming import Numbers
 from store.records import FileCheck, Severity
 
 EXTREME = 1e4
@@ -23,7 +22,6 @@ def look(folder: Folder) -> Iterator[FileCheck]:
     for name, numbers in folder.numbers.items():
         told = [*_file(name, numbers)]
         yield from told or [passed(name, f"{len(numbers)} tensors of finite numbers")]
-    yield from _tied(folder)
 
 
 def _file(name: str, numbers: tuple[Numbers, ...]) -> Iterator[FileCheck]:
@@ -47,37 +45,3 @@ def _several(file: str, of: list[Numbers], what: str, severity: Severity, outcom
     more = f" and {len(of) - _SHOWN} more" if len(of) > _SHOWN else ""
     make = found if outcome == "found" else suspicious
     yield make(file, severity, f"{names}{more} {what}", place=of[0].stored.info.name)
-
-
-def _tied(folder: Folder) -> Iterator[FileCheck]:
-    """A config that ties the output's embeddings to the input's, and a file that stores others: loaders differ."""
-    if folder.json("config.json").get("tie_word_embeddings") is not True:
-        return
-    stored = {n.stored.info.name: (file, n.stored) for file, all_of in folder.numbers.items() for n in all_of}
-    heads = [name for name in stored if OUTPUT_EMBEDDINGS.search(name)]
-    bodies = [name for name in stored if INPUT_EMBEDDINGS.search(name)]
-    for head in heads:
-        (file, one), others = stored[head], [stored[name] for name in bodies]
-        if others and not any(_equal(folder, (file, one), other) for other in others):
-            yield suspicious(
-                file, Severity.MEDIUM, f"config.json ties the output to the input's embeddings, and {head} holds other "
-                "numbers: a loader that does not tie them runs another model", place=head,
-                hint="Set tie_word_embeddings to what is meant, or remove the tensor.",
-            )  # fmt: skip
-
-
-def _equal(folder: Folder, one: tuple[str, StoredTensor], other: tuple[str, StoredTensor]) -> bool:
-    (file, a), (beside, b) = one, other
-    first, second = folder.named(file), folder.named(beside)
-    if a.info.shape != b.info.shape or a.end - a.begin != b.end - b.begin or first is None or second is None:
-        return False
-    with first.open() as ours, second.open() as theirs:
-        ours.seek(a.begin)
-        theirs.seek(b.begin)
-        left = a.end - a.begin
-        while left:
-            size = min(left, BLOCK)
-            if ours.read(size) != theirs.read(size):
-                return False
-            left -= size
-    return True
