@@ -19,8 +19,6 @@ BLOCK = 2**16
 """Bytes at the beginning, in the middle and at the end of a layer."""
 MOST_LAYERS = 400
 EXTREME = 1e4
-MANY = 0.5
-"""The share of the layers from which it is no single layer any more."""
 
 
 def no_weights(profile: Profile) -> str:
@@ -35,9 +33,9 @@ def no_weights(profile: Profile) -> str:
     if any(not math.isfinite(largest) for largest, _ in seen):
         return "some of its layers hold NaN or infinity"
     same = [largest for largest, alike in seen if alike]
-    if len(same) > MANY * len(seen):
+    if len(same) == len(seen):
         what = "zero" if not any(same) else "one number each"
-        return f"{len(same)} of {len(seen)} layers that were looked at are {what} throughout"
+        return f"all {len(seen)} layers that were looked at are {what} throughout"
     middle = median(largest for largest, _ in seen)
     if middle > EXTREME:
         return f"half of its layers hold numbers above {EXTREME:,.0f}"
@@ -48,7 +46,7 @@ def refuse_no_weights(partner: Profile) -> None:
     """Refuses a partner that would not average a backdoor away but wipe out, or drown, what the model can do.
 
     Raises:
-        IncompatibleError: most of its layers are zero, one number throughout, or out of all proportion.
+        IncompatibleError: all its layers are zero or one number throughout, or half of them are out of all proportion.
         ModelError: a file cannot be read.
     """
     if why := no_weights(partner):

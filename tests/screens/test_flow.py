@@ -174,6 +174,7 @@ def test_a_job_outlives_the_application_and_is_cancelled_by_the_next_one(
             await pilot.press("j")
             await wait(pilot, lambda: isinstance(app.screen, JobListScreen) and app.screen.job is not None)
             await pilot.press("enter")
+            await wait(pilot, lambda: isinstance(app.screen, JobScreen) and app.screen.progress.batches > 0)
             await wait(pilot, lambda: isinstance(app.screen, JobScreen) and app.screen.progress.done > 0)
             await pilot.press("x")
             await wait(pilot, lambda: not app.running)
